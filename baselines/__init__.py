@@ -1,0 +1,1 @@
+"""The methods: one file each, found through the entry points of the group ``clbench.baselines``."""

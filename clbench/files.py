@@ -1,0 +1,45 @@
+"""Where things are kept, and files that are either whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def cache_dir() -> Path:
+    """The folder of everything that can be made again: ``CLBENCH_CACHE``, or ``~/.cache/clbench``."""
+    return Path(os.environ.get("CLBENCH_CACHE") or Path.home() / ".cache" / "clbench")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside ``path`` that takes its place when the block ends without an error.
+
+    Readers and interrupted writers therefore never see half a file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp makes files that nobody else can read
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes ``text`` to ``path`` atomically, in UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes ``value`` to ``path`` atomically, as indented JSON; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,1 @@
+"""Where texts come from: folders of JSON lines, and the documentation of installed libraries."""
