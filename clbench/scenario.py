@@ -9,7 +9,7 @@ example's experience: one linear layer serves every scenario.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -102,8 +102,8 @@ class Scenario:
 class Experience:
     """One unit of the stream, loaded: its texts and the columns that it owns.
 
-    The datasets have the columns ``text`` (str), ``text_pair`` (str or None) and ``column`` (int, the
-    output column of the label).
+    The datasets have the columns ``text`` (str), ``text_pair`` (str or None), ``column`` (int, the output
+    column of the label) and ``experience`` (int, the index of the experience that the text belongs to).
     """
 
     index: int
@@ -119,15 +119,15 @@ class Stream:
     Attributes:
         scenario: What was declared.
         experiences: T experiences in the order of this run, each evaluated after every stage.
-        stages: The experiences that are trained on together, stage after stage: one each in a stream,
-            all at once for the joint upper bound.
+        stages: What is trained on, stage after stage: the experiences themselves in a stream, one that
+            holds all their texts for the joint upper bound.
         fingerprint: A hash of every text and label in every split: two streams with equal
             fingerprints hold the same data, whatever their order.
     """
 
     scenario: Scenario
     experiences: tuple[Experience, ...]
-    stages: tuple[tuple[int, ...], ...]
+    stages: tuple[Experience, ...]
     fingerprint: str
 
     def __len__(self) -> int:
@@ -141,9 +141,3 @@ class Stream:
         own = set(self.experiences[index].columns)
         return [column in own for column in range(count)]
 
-
-def ordered(parts: Sequence[Part], order: Sequence[int]) -> tuple[Part, ...]:
-    """``parts`` in another order, given as a permutation of their positions."""
-    if sorted(order) != list(range(len(parts))):
-        raise ValueError(f"{list(order)} is not a permutation of {len(parts)} experiences")
-    return tuple(parts[position] for position in order)

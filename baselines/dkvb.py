@@ -1,0 +1,79 @@
+"""The discrete key-value bottleneck for text (DKVB, arXiv 2412.08528; Traeuble et al., arXiv 2207.11240).
+
+The token states of a frozen encoder are cut into H heads; in each, a token picks the nearest of K keys.
+Keys are moving averages of token states and then frozen; only the values behind the selected keys learn.
+Non-parametric decoder: a value has one entry per output column, and the logits are the mean of all
+selected values over tokens and heads. Values that a text does not select do not change at all.
+
+Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text, training then looks rows up.
+Deviations from the public code, each for a reason in the documentation of the option: padding has no
+weight, keys move to the mean of their queries (not their sum), values train by a sparse optimizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+
+from clbench.bottleneck import KeyValueBottleneck
+from clbench.codebook import move_keys
+from clbench.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.network import Context, Stem, Tuning
+
+
+class DKVB(ContinualLearner):
+    """Discrete key-value bottleneck: hidden segmentation, mean pooling after it, non-parametric decoder.
+
+    Args:
+        context: What the run provides.
+        heads: H; the encoder's hidden size must be a multiple of it.
+        keys: K, keys per head.
+        initialisation: Which texts the keys are averages of: the training texts of all experiences
+            (``oracle``: sees the future), or text of no experience (``generic``).
+        decay: Step of the moving average of keys.
+        epochs: Passes over those texts; None is the paper's: 3 for oracle, 1 for generic.
+        init_batch_size: Texts per step of the moving average.
+    """
+
+    tunings: ClassVar[tuple[Tuning, ...]] = ("frozen",)
+    default_lr: ClassVar[Mapping[Tuning, float]] = {"frozen": 1e-2}
+    memory: ClassVar[Mapping[str, MemoryKind]] = {"network.keys": "keys", "network.values": "values"}
+    network: KeyValueBottleneck
+
+    def __init__(
+        self,
+        context: Context,
+        heads: int = 32,
+        keys: int = 4096,
+        initialisation: Literal["oracle", "generic"] = "oracle",
+        decay: float = 0.2,
+        epochs: int | None = None,
+        init_batch_size: int = 32,
+    ) -> None:
+        super().__init__(context, KeyValueBottleneck(context, heads, keys))
+        self.initialisation = initialisation
+        self.decay = decay
+        self.init_epochs = epochs or {"oracle": 3, "generic": 1}[initialisation]
+        self.init_batch_size = init_batch_size
+        self.reads_at_start = {"oracle": "stream", "generic": "general"}[initialisation]
+
+    @property
+    def variant(self) -> str:
+        """``dkvb-np-oracle``: decoder and key initialisation are part of the name."""
+        return f"dkvb-np-{self.initialisation}"
+
+    def begin_stream(self, reader: TextReader) -> None:
+        """Makes keys moving averages of token states, then leaves them frozen."""
+        with torch.no_grad():
+            for _ in range(self.init_epochs):
+                for batch in reader.batches(self.init_batch_size, stem=Stem("states")):
+                    queries = self.network.queries(batch.rows[batch.mask])
+                    move_keys(self.network.keys, queries.to(self.network.keys.device), self.decay)
+        self.network.version += 1
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam on the selected values only: a dense optimizer's momentum and decay would move others."""
+        return torch.optim.SparseAdam(list(self.network.values.parameters()), lr=self.lr)

@@ -1,0 +1,45 @@
+"""The command line: ``clbench COMMAND``. Each command is a module here and imports what it needs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+
+from clbench.errors import UserError, unknown
+
+COMMANDS = {
+    "list": "scenarios, baselines, experiments and encoders there are",
+    "run": "train one method on one stream",
+    "reproduce": "run an experiment, then make its tables and plots",
+    "report": "make tables and plots from result files",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit status: 0 done, 1 a run failed, 2 bad input (one line on standard error).
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Lightning and transformers warn about choices that are made on purpose here.
+    warnings.filterwarnings("ignore", module=r"(lightning|torch\.utils\.data|transformers)\..*")
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: clbench COMMAND [options]\n")
+        print("\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items()))
+        print("\nclbench COMMAND --help lists the options of a command.")
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise unknown("command", words[0], COMMANDS)
+        command = importlib.import_module(f"clbench.cli.{words[0]}")
+        status: int = command.main(words[1:])
+        return status
+    except UserError as error:
+        print(f"clbench: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("clbench: stopped; the same command goes on from here", file=sys.stderr)
+        return 130

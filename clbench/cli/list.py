@@ -1,0 +1,61 @@
+"""``clbench list``: what there is to name in other commands."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+
+from jsonargparse import ArgumentParser
+
+from clbench.errors import unknown
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints every group, or the one that is named."""
+    parser = ArgumentParser(prog="clbench list", description="Lists what there is.")
+    parser.add_argument("group", nargs="?", type=str, default=None, help=", ".join(GROUPS))
+    group = parser.parse_args(list(arguments)).group
+    if group is not None and group not in GROUPS:
+        raise unknown("group", group, GROUPS)
+    for name in [group] if group else GROUPS:
+        rows = GROUPS[name]()
+        width = max(len(row[0]) for row in rows)
+        print(f"{name}:")
+        print("\n".join(f"  {first:<{width}}  {second}" for first, second in rows))
+    return 0
+
+
+def _scenarios() -> list[tuple[str, str]]:
+    from clbench.catalogue import SCENARIOS
+
+    return [(scenario.name, scenario.title) for scenario in SCENARIOS.values()]
+
+
+def _baselines() -> list[tuple[str, str]]:
+    from clbench.registry import baseline_class, baseline_names
+
+    rows = []
+    for name in sorted(baseline_names()):
+        module = inspect.getmodule(baseline_class(name))
+        rows.append((name, (inspect.getdoc(module) or "").partition("\n")[0]))
+    return rows
+
+
+def _experiments() -> list[tuple[str, str]]:
+    from clbench.sweep import experiment_files, read_experiment
+
+    return [(name, read_experiment(path).title) for name, path in experiment_files().items()]
+
+
+def _encoders() -> list[tuple[str, str]]:
+    from clbench.encoder import ENCODERS
+
+    return [(name, source.description) for name, source in ENCODERS.items()]
+
+
+GROUPS: dict[str, Callable[[], list[tuple[str, str]]]] = {
+    "scenarios": _scenarios,
+    "baselines": _baselines,
+    "experiments": _experiments,
+    "encoders": _encoders,
+}

@@ -1,0 +1,138 @@
+"""What a learner trains: a network over texts that knows which part of itself is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from clbench.adapter import add_adapters
+from clbench.batch import Batch, masked_mean
+from clbench.encoder import TextEncoder, token_states
+from clbench.features import Pooling
+from clbench.seeding import derive
+
+Tuning = Literal["full", "frozen", "adapter"]
+TUNINGS: tuple[Tuning, ...] = get_args(Tuning)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a run tells a learner about itself; a method adds arguments of its own beside it.
+
+    Attributes:
+        encoder: The pretrained encoder.
+        columns: C, the number of output columns of the scenario.
+        experiences: T, the number of experiences of the stream.
+        max_tokens: The longest text, in tokens.
+        batch_size: Examples per training step.
+        tuning: Which parameters of the encoder train.
+        lr: Learning rate; None takes the method's own default for the tuning.
+        weight_decay: Of AdamW.
+        adapter_size: Width of the bottleneck adapters.
+        seed: Everything random in the learner follows from it.
+    """
+
+    encoder: TextEncoder
+    columns: int
+    experiences: int
+    max_tokens: int = 128
+    batch_size: int = 16
+    tuning: Tuning = "full"
+    lr: float | None = None
+    weight_decay: float = 0.01
+    adapter_size: int = 64
+    seed: int = 0
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A generator of its own for one purpose, such as the first weights."""
+        return torch.Generator().manual_seed(derive(self.seed, purpose))
+
+
+@dataclass(frozen=True)
+class Stem:
+    """The frozen prefix of a network: all that comes before its first trainable parameter.
+
+    It is a pure function of the text, so it is evaluated once per text and training starts from its
+    output.
+
+    Attributes:
+        pooling: What is kept of the frozen encoder's token states: all of them or their mean.
+        then: What is done with the kept rows, (N, D) to (N, ...); None keeps them as they are.
+        version: Changes whenever ``then`` does.
+    """
+
+    pooling: Pooling
+    then: Callable[[Tensor], Tensor] | None = None
+    version: int = 0
+
+    @property
+    def key(self) -> tuple[Pooling, int | None]:
+        """Equal for stems of one network that give equal rows."""
+        return self.pooling, None if self.then is None else self.version
+
+    def __call__(self, encoder: TextEncoder, batch: Batch) -> Batch:
+        """Applies the prefix to a batch of token rows, without any cache."""
+        with torch.no_grad():
+            model = encoder.frozen().to(batch.rows.device)
+            rows, mask = token_states(model, batch.rows, batch.mask), batch.mask
+            if self.pooling == "mean":
+                rows, mask = masked_mean(rows, mask).unsqueeze(1), mask[:, :1]
+            if self.then is not None:
+                flat = self.then(rows[mask])  # (N, ...)
+                rows = flat.new_zeros(*mask.shape, *flat.shape[1:])
+                rows[mask] = flat
+        return Batch(rows, mask, batch.targets, batch.allowed, batch.experience, encoded=True)
+
+
+class Network(nn.Module):
+    """Logits over all output columns from a batch past the frozen prefix.
+
+    Attributes:
+        row_shape: Past the stem: rows per text at most, shape of a row, and its type. A replay buffer
+            keeps texts in this form.
+    """
+
+    @property
+    def stem(self) -> Stem | None:
+        """The frozen prefix, or None where texts arrive as token ids."""
+        return None
+
+    row_shape: tuple[int, tuple[int, ...], torch.dtype]
+
+
+class TextClassifier(Network):
+    """An encoder, the mean of its token states, and one linear layer over all C output columns.
+
+    With tuning ``frozen`` the encoder is the stem and only the linear layer is here.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        size = context.encoder.hidden_size
+        generator = context.generator("network")
+        self.encoder = None if context.tuning == "frozen" else context.encoder.model()
+        if self.encoder is None:
+            self.row_shape = (1, (size,), torch.float32)
+        else:
+            self.row_shape = (context.max_tokens, (2,), torch.int32)
+            if context.tuning == "adapter":
+                add_adapters(self.encoder, context.adapter_size, generator=generator)
+        self.head = nn.Linear(size, context.columns)
+        with torch.no_grad():
+            self.head.weight.uniform_(-(size**-0.5), size**-0.5, generator=generator)
+            self.head.bias.zero_()
+
+    @property
+    def stem(self) -> Stem | None:
+        """The mean of the token states of a frozen encoder."""
+        return Stem("mean") if self.encoder is None else None
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (B, C)."""
+        rows = batch.rows if self.encoder is None else token_states(self.encoder, batch.rows, batch.mask)
+        logits: Tensor = self.head(masked_mean(rows, batch.mask))
+        return logits

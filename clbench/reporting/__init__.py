@@ -1,0 +1,1 @@
+"""Tables and plots, made from result files alone: no torch, so a laptop without it is enough."""

@@ -1,0 +1,182 @@
+"""Result files, read into one table with one row per run."""
+
+from __future__ import annotations
+
+import glob
+import json
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+
+from clbench.errors import UserError
+from clbench.metrics import METRICS
+
+SCHEMA = 1
+STATUSES = ("running", "done", "failed")
+RUN = ["scenario", "encoder", "method", "order", "seed"]
+"""The columns that name one run."""
+
+_COSTS = {
+    "seconds": ("encode", "keys", "train", "consolidate", "evaluate", "total"),
+    "flops": ("algorithm", "spent"),
+    "parameters": ("trainable", "total"),
+    "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
+    "peak_bytes": ("rss", "cuda"),
+}
+_KINDS = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """One row per run, sorted by scenario, encoder, method, order and seed.
+
+    Args:
+        paths: Result files, globs, or folders, in which every ``order*-seed*.json`` at any depth is one.
+
+    Returns:
+        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order``, ``seed``, ``joint``,
+        ``notes`` (tuple of str), ``status``, ``error`` and ``path``; ``metrics.<name>`` and
+        ``costs.<group>.<name>`` as float, NaN where the file has null or nothing; and as they stand in
+        the file ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``
+        and ``provenance``.
+
+    Raises:
+        UserError: A path that does not exist, a file that is not a result, the same run twice, or no
+            result at all.
+    """
+    files = {path.resolve(): path for text in map(str, paths) for path in _files(text)}
+    if not files:
+        raise UserError("no result files given")
+    frame = pd.DataFrame([_row(path) for path in files.values()])
+    _refuse_twice(frame)
+    _refuse_lengths(frame)
+    return frame.sort_values(RUN, ignore_index=True)
+
+
+def _files(text: str) -> list[Path]:
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(path.rglob("order*-seed*.json"))
+    elif path.exists():
+        found = [path]
+    elif glob.has_magic(text):
+        # Path.glob takes no absolute pattern
+        found = [Path(match) for match in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207
+    else:
+        raise UserError(f"{text}: no such file or folder; a result file or a folder of them is wanted")
+    if not found:
+        raise UserError(f"{text}: no result files (order<k>-seed<s>.json) there")
+    return found
+
+
+def _refuse_twice(frame: pd.DataFrame) -> None:
+    """A run that counts twice would pass for two seeds."""
+    paths: dict[Hashable, str] = {}
+    for run, path in zip(frame[RUN].itertuples(index=False, name=None), frame["path"], strict=True):
+        if run in paths:
+            raise UserError(f"{path} is the same run as {paths[run]}; give only one of them")
+        paths[run] = path
+
+
+def _refuse_lengths(frame: pd.DataFrame) -> None:
+    """Finished streams of one scenario have one length, or their mean would mix different things."""
+    streams = frame[(frame["status"] == "done") & ~frame["joint"]]
+    lengths = streams["stream_accuracy"].map(len)
+    first = lengths.groupby(streams["scenario"]).transform("first")
+    if (lengths != first).any():
+        path = streams.loc[lengths != first, "path"].iloc[0]
+        raise UserError(f"{path} has another number of stages than other runs of its scenario")
+
+
+def _row(path: Path) -> dict[str, Any]:
+    result = _File(path)
+    schema = result.get("schema", kind=int)
+    if schema != SCHEMA:
+        result.refuse(f"schema is {schema}, but this version of clbench reads schema {SCHEMA}")
+    status = result.get("status", kind=str)
+    if status not in STATUSES:
+        result.refuse(f"status is '{status}', not one of {', '.join(STATUSES)}")
+    scenario = result.get("config", "scenario", kind=str)
+    row: dict[str, Any] = {
+        "scenario": scenario,
+        "title": result.get("config", "title", kind=str, default=scenario),
+        "encoder": result.get("config", "encoder", kind=str),
+        "method": result.get("config", "method", kind=str),
+        "order": result.get("config", "order", kind=int),
+        "seed": result.get("config", "seed", kind=int),
+        "joint": result.get("config", "joint", kind=bool, default=False),
+        "notes": tuple(str(note) for note in result.get("config", "notes", kind=list, default=[])),
+        "status": status,
+        "error": result.get("error", kind=str, default=""),
+        "path": path.as_posix(),
+    }
+    for name in METRICS:
+        row[f"metrics.{name}"] = result.number("metrics", name)
+    for group, names in _COSTS.items():
+        for name in names:
+            row[f"costs.{group}.{name}"] = result.number("costs", group, name)
+    for name in ("accuracy", "macro_f1"):
+        row[name] = [result.numbers(line, name) for line in result.get(name, kind=list, default=[])]
+    row["stream_accuracy"] = result.numbers(
+        result.get("stream_accuracy", kind=list, default=[]), "stream_accuracy"
+    )
+    if not len(row["accuracy"]) == len(row["macro_f1"]) == len(row["stream_accuracy"]):
+        result.refuse("accuracy, macro_f1 and stream_accuracy differ in their number of stages")
+    experiences = result.get("experiences", kind=list, default=[])
+    if not all(isinstance(one, dict) for one in experiences):
+        result.refuse("experiences is not a list of objects")
+    row["experience_names"] = [str(one.get("name", "")) for one in experiences]
+    row["provenance"] = result.get("provenance", kind=dict, default={})
+    if status == "done" and math.isnan(row["metrics.average_accuracy"]):
+        result.refuse("status is 'done', but metrics.average_accuracy is missing")
+    return row
+
+
+class _File:
+    """A result file whose values are checked as they are taken out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.content = json.loads(path.read_text(encoding="utf-8"), parse_constant=self._constant)
+        except (OSError, ValueError, RecursionError) as error:
+            self.refuse(" ".join(str(error).split()))
+        if not isinstance(self.content, dict):
+            self.refuse("not a JSON object")
+
+    def refuse(self, reason: str) -> NoReturn:
+        raise UserError(f"{self.path} is not a result file: {reason}")
+
+    def get(self, *keys: str, kind: type, default: Any = None) -> Any:
+        """The value under nested ``keys``; null and absent give ``default``, or an error without one."""
+        value: Any = self.content
+        for depth, key in enumerate(keys):
+            if not isinstance(value, Mapping):
+                self.refuse(f"{'.'.join(keys[:depth])} is not an object")
+            value = value.get(key)
+            if value is None:
+                if default is None:
+                    self.refuse(f"{'.'.join(keys[: depth + 1])} is missing")
+                return default
+        # bool is a subclass of int, but no count
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            self.refuse(f"{'.'.join(keys)} is not {_KINDS[kind]}")
+        return value
+
+    def number(self, *keys: str) -> float:
+        """The number under ``keys``, NaN where there is none."""
+        value = self.get(*keys, kind=object, default=math.nan)
+        return self.numbers([value], ".".join(keys))[0]
+
+    def numbers(self, values: Any, name: str) -> list[float]:
+        if not isinstance(values, list):
+            self.refuse(f"{name} is not a list of numbers")
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                self.refuse(f"{name} is not a number")
+        return [float(value) for value in values]
+
+    def _constant(self, name: str) -> NoReturn:
+        raise ValueError(f"{name} is not a number in JSON")

@@ -1,0 +1,366 @@
+"""One run: the explicit loop over experiences, with the result file rewritten after each."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from tqdm import tqdm
+
+from clbench import logs
+from clbench.catalogue import find_scenario
+from clbench.cost import Stopwatch, peak_bytes, reset_peak
+from clbench.datamodule import ScenarioDataModule
+from clbench.encoder import TextEncoder, load_encoder
+from clbench.errors import UserError
+from clbench.features import FeatureCache
+from clbench.files import cache_dir, replacing
+from clbench.learner import ContinualLearner, TextReader
+from clbench.network import Context, Tuning
+from clbench.registry import arguments_of, baseline_class, import_path
+from clbench.result import RunResult, provenance
+from clbench.scenario import Protocol, Stream
+from clbench.seeding import derive, seeded
+from clbench.streams import general_texts, load_stream
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run. None takes the scenario's or the method's own value.
+
+    Attributes:
+        scenario: Which stream of texts.
+        baseline: Which method, by name or import path.
+        arguments: The method's own arguments.
+        encoder: Which pretrained encoder, by name or local directory.
+        tuning: Which of its parameters train.
+        joint: Train on all experiences at once: the upper bound.
+        seed: Everything random follows from it.
+        order: Order of the experiences: 0 as declared, or random:SEED.
+        epochs: Passes over the training texts of each experience.
+        batch_size: Texts per step.
+        max_tokens: Longer texts are cut.
+        draws: Texts drawn with replacement per epoch, instead of each once.
+        train_per_class: At most this many training texts per class and experience.
+        test_per_class: The same for validation and test texts.
+        lr: Learning rate.
+        weight_decay: Of AdamW.
+        adapter_size: Width of the bottleneck adapters.
+        threads: Threads for torch; None leaves torch's choice.
+        data_dir: The folder of JSON lines, for scenarios that read one.
+        results: Where the result file goes.
+        wandb: Logging to Weights & Biases.
+        checkpoint: Keep the learner after each experience until the run is done, to go on after a stop.
+        cache_features: Compute frozen features once per text; without, batch by batch as they are needed.
+    """
+
+    scenario: str
+    baseline: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str = "minilm"
+    tuning: Tuning | None = None
+    joint: bool = False
+    seed: int = 0
+    order: str = "0"
+    epochs: int | None = None
+    batch_size: int | None = None
+    max_tokens: int | None = None
+    draws: int | None = None
+    train_per_class: int | None = None
+    test_per_class: int | None = None
+    lr: float | None = None
+    weight_decay: float = 0.01
+    adapter_size: int = 64
+    threads: int | None = None
+    data_dir: Path | None = None
+    results: Path = Path("runs")
+    wandb: logs.WandbMode = "disabled"
+    checkpoint: bool = True
+    cache_features: bool = True
+
+    def protocol(self, default: Protocol) -> Protocol:
+        """The scenario's protocol with this run's overrides."""
+        names = [each.name for each in dataclasses.fields(Protocol)]
+        given = {name: value for name in names if (value := getattr(self, name, None)) is not None}
+        return dataclasses.replace(default, **given)
+
+
+@dataclass
+class Run:
+    """A run with all its parts made: see ``prepare`` and ``execute``."""
+
+    config: RunConfig
+    encoder: TextEncoder
+    stream: Stream
+    data: ScenarioDataModule
+    learner: ContinualLearner
+    result: RunResult
+    path: Path
+
+
+def prepare(config: RunConfig, *, progress: bool = False) -> Run:
+    """Finds and loads what a run needs; bad input is found here, before anything is written.
+
+    Raises:
+        UserError: Whatever is wrong with the configuration or the data, in one line.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    baseline = baseline_class(config.baseline)
+    scenario = find_scenario(config.scenario)
+    encoder = load_encoder(config.encoder)
+    protocol = config.protocol(scenario.protocol)
+    stream = load_stream(
+        scenario, protocol, data_dir=config.data_dir, order=config.order, joint=config.joint
+    )
+    context = Context(
+        encoder=encoder,
+        columns=len(scenario.columns),
+        experiences=len(stream),
+        max_tokens=protocol.max_tokens,
+        batch_size=protocol.batch_size,
+        tuning=config.tuning or baseline.tunings[0],
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        adapter_size=config.adapter_size,
+        seed=config.seed,
+    )
+    learner = baseline(context, **config.arguments)
+    cache = FeatureCache(cache_dir() / "features", progress=progress) if config.cache_features else None
+    data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed)
+    resolved = _resolved(config, learner, stream, protocol)
+    order = str(config.order).replace(":", "-")
+    path = config.results / scenario.name / encoder.name / resolved["method"]
+    path = path / f"order{order}-seed{config.seed}.json"
+    source = provenance(
+        {"data": stream.fingerprint, "encoder": encoder.fingerprint, "dtype": "float32"},
+        torch.get_num_threads(),
+    )
+    return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path)
+
+
+def _resolved(
+    config: RunConfig, learner: ContinualLearner, stream: Stream, protocol: Protocol
+) -> dict[str, Any]:
+    """The configuration as it stands in the result file, with every default filled in."""
+    baseline = type(learner)
+    defaults = arguments_of(baseline)
+    arguments = {**defaults, **config.arguments}
+    method = learner.variant
+    for name, value in arguments.items():
+        # An argument away from its default makes another method, unless the name says so already.
+        if value != defaults[name] and str(value) not in method.split("-"):
+            method += f"-{name}={value}"
+    if config.joint:
+        method += "-joint"
+    marks = (["future"] if learner.reads_at_start == "stream" else []) + ["upper-bound"] * config.joint
+    return {
+        "scenario": stream.scenario.name,
+        "title": stream.scenario.title,
+        "kind": stream.scenario.kind,
+        "task_aware": stream.scenario.task_aware,
+        "columns": list(stream.scenario.columns),
+        "encoder": learner.context.encoder.name,
+        "method": method,
+        "baseline": import_path(baseline),
+        "arguments": arguments,
+        "tuning": learner.context.tuning,
+        "joint": config.joint,
+        "notes": marks,
+        "order": config.order,
+        "seed": config.seed,
+        "lr": learner.lr,
+        "weight_decay": config.weight_decay,
+        "adapter_size": config.adapter_size,
+        **dataclasses.asdict(protocol),
+    }
+
+
+def execute(
+    run: Run, *, progress: bool = False, on_stage: Callable[[int, RunResult], None] | None = None
+) -> RunResult:
+    """Trains on each stage, evaluates on all experiences after it, and keeps the result file up to date.
+
+    A run that was stopped goes on after the last experience that it finished; everything random follows
+    from the seed and the stage, so that the outcome is that of a run that was never stopped.
+
+    Args:
+        run: From ``prepare``.
+        progress: Whether to show progress bars.
+        on_stage: Called after each stage with its number and the result so far.
+    """
+    logs.quiet_lightning()
+    reset_peak()
+    learner, data, config = run.learner, run.data, run.config
+    watch = Stopwatch(outside=lambda: data.seconds_waited)
+    done = _resume(run, watch) if config.checkpoint else 0
+    logger = logs.wandb_logger(config.wandb, run.result.config, config.results)
+    names = [experience.name for experience in run.stream.experiences]
+    try:
+        if not done:
+            with watch.phase("keys"):
+                _begin_stream(run)
+        data.enter(0, learner.network.stem)
+        if run.result.untrained is None:
+            with watch.phase("evaluate"):
+                run.result.untrained = _evaluate(run, progress)
+        stages = range(done, len(run.stream.stages))
+        for stage in tqdm(stages, desc=run.result.config["method"], unit="experience", disable=not progress):
+            _train_stage(run, stage, watch, logger, progress)
+            with watch.phase("evaluate"):
+                run.result.counts.append(_evaluate(run, progress))
+            if stage == len(run.stream.stages) - 1:
+                run.result.status = "done"
+            run.result.costs = _costs(run, watch)
+            if config.checkpoint and run.result.status != "done":
+                _save(run, stage)
+            run.result.write(run.path)
+            logs.log_stage(logger, run.result.to_json(), names)
+            if on_stage is not None:
+                on_stage(stage, run.result)
+    except Exception as error:
+        run.result.status = "failed"
+        run.result.error = f"{type(error).__name__}: {error}".splitlines()[0]
+        run.result.costs = _costs(run, watch)
+        run.result.write(run.path)
+        raise
+    finally:
+        logs.log_end(logger, run.result.to_json())
+    shutil.rmtree(_checkpoints(run), ignore_errors=True)
+    return run.result
+
+
+def _begin_stream(run: Run) -> None:
+    """Gives the learner the texts that it asks for before the stream begins, if any."""
+    learner, data = run.learner, run.data
+    if learner.reads_at_start is None:
+        return
+    reader: TextReader = (
+        data.reader()
+        if learner.reads_at_start == "stream"
+        else data.general_reader(general_texts(run.config.data_dir))
+    )
+    learner.generator.manual_seed(derive(run.config.seed, "begin"))
+    with seeded(derive(run.config.seed, "begin")):
+        learner.begin_stream(reader)
+
+
+def _train_stage(
+    run: Run, stage: int, watch: Stopwatch, logger: Any, progress: bool
+) -> None:
+    learner, data, seed = run.learner, run.data, run.config.seed
+    experience, reader = run.stream.stages[stage], data.reader(stage)
+    before = dict(watch.seconds)
+    learner.generator.manual_seed(derive(seed, "learner", stage))
+    with seeded(derive(seed, "boundary", stage)), watch.phase("keys"):
+        learner.begin_experience(experience, reader)
+    data.enter(stage, learner.network.stem)
+    trainer = _trainer(data.protocol.epochs, logger, progress)
+    with seeded(derive(seed, "train", stage)), watch.phase("train"):
+        learner.train()
+        trainer.fit(learner, train_dataloaders=data.train_dataloader())
+    # Consolidation has its own random state: a method whose consolidation does nothing is naive training.
+    with seeded(derive(seed, "consolidate", stage)), watch.phase("consolidate"):
+        learner.end_experience(experience, reader)
+    seconds = {phase: watch.seconds[phase] - before[phase] for phase in ("keys", "train", "consolidate")}
+    run.result.experiences.append(
+        {
+            "name": experience.name,
+            "examples": len(experience.splits["train"]),
+            "validation_examples": len(experience.splits["validation"]),
+            "test_examples": len(experience.splits["test"]),
+            "steps": trainer.global_step,
+            "seconds": {**seconds, "train_per_epoch": seconds["train"] / max(1, data.protocol.epochs)},
+        }
+    )
+
+
+def _trainer(epochs: int, logger: Any, progress: bool) -> lightning.Trainer:
+    return lightning.Trainer(
+        max_epochs=epochs,
+        logger=logger or False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=progress,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        devices=1,
+    )
+
+
+def _evaluate(run: Run, progress: bool) -> np.ndarray:
+    """Confusion counts (T, C, C) on the test texts of every experience."""
+    trainer = _trainer(1, None, False)
+    trainer.test(run.learner, dataloaders=run.data.test_dataloader(), verbose=False)
+    return run.learner.take_counts().numpy()
+
+
+def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
+    learner = run.learner
+    seconds: dict[str, float] = {**watch.seconds, "encode": run.data.encode_seconds}
+    trainable = sum(parameter.numel() for _, parameter in learner.named_trainable())
+    encoder = learner.context.encoder.parameters if learner.network.stem is not None else 0
+    return {
+        "seconds": {**seconds, "total": sum(seconds.values())},
+        "parameters": {
+            "trainable": trainable,
+            "total": encoder + sum(parameter.numel() for parameter in learner.parameters()),
+            "changed_per_step": learner.changed_per_step,
+        },
+        "carried_bytes": learner.carried_bytes(),
+        "peak_bytes": peak_bytes(),
+    }
+
+
+# -- stopping and going on ---------------------------------------------------------------------------
+
+
+def _checkpoints(run: Run) -> Path:
+    return run.path.with_suffix("")
+
+
+def _save(run: Run, stage: int) -> None:
+    """Keeps the learner as it is after ``stage``; the result file names the stage to go on from."""
+    folder = _checkpoints(run)
+    path = folder / f"stage{stage}.safetensors"
+    with replacing(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in run.learner.state_dict().items()}, temporary)
+    run.result.write(run.path)
+    for other in folder.glob("stage*.safetensors"):
+        if other != path:
+            other.unlink()
+
+
+def _resume(run: Run, watch: Stopwatch) -> int:
+    """Takes up an unfinished run of the same configuration; returns the number of finished stages."""
+    if not run.path.exists():
+        return 0
+    earlier = RunResult.read(run.path)
+    if earlier.config != _plain(run.result.config):
+        different = [key for key, value in _plain(run.result.config).items() if earlier.config.get(key) != value]
+        raise UserError(
+            f"{run.path} holds a run with another {' and '.join(different)}; choose another --results folder"
+        )
+    path = _checkpoints(run) / f"stage{len(earlier.counts) - 1}.safetensors"
+    same_data = earlier.provenance["fingerprints"] == run.result.provenance["fingerprints"]
+    if earlier.status == "done" or not path.exists() or not same_data:
+        return 0
+    run.learner.load_state_dict(load_file(path))
+    run.result.counts, run.result.untrained = earlier.counts, earlier.untrained
+    run.result.experiences = earlier.experiences
+    watch.seconds.update({phase: earlier.costs["seconds"][phase] for phase in watch.seconds})
+    return len(earlier.counts)
+
+
+def _plain(config: dict[str, Any]) -> Any:
+    import json
+
+    return json.loads(json.dumps(config))

@@ -1,0 +1,178 @@
+"""From a declared scenario to a stream of experiences with their texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset, DatasetDict, concatenate_datasets
+
+from clbench.errors import UserError, unknown
+from clbench.scenario import SPLITS, Experience, Part, Protocol, Scenario, Stream
+from clbench.sources import folder, pydocs
+
+
+def load_stream(
+    scenario: Scenario,
+    protocol: Protocol,
+    *,
+    data_dir: Path | None = None,
+    order: int | str = 0,
+    joint: bool = False,
+) -> Stream:
+    """Loads the texts of a scenario and lays them out as experiences.
+
+    Args:
+        scenario: What to load.
+        protocol: Its limits on texts per class and its share of validation texts apply.
+        data_dir: The folder of JSON lines, for scenarios that read one.
+        order: 0 for the declared order, or ``random:SEED``.
+        joint: One stage of training on everything at once, the upper bound.
+
+    Raises:
+        UserError: Where the data does not fit the declaration.
+    """
+    tables = {
+        dataset: load_table(scenario, dataset, data_dir)
+        for dataset in dict.fromkeys(part.dataset for part in scenario.parts)
+    }
+    for dataset, table in tables.items():
+        _check_labels(scenario, dataset, table, data_dir)
+    experiences = tuple(
+        _experience(scenario, protocol, index, part, tables[part.dataset])
+        for index, part in enumerate(arrange(scenario.parts, order))
+    )
+    stages = (_merged(experiences),) if joint else experiences
+    return Stream(scenario, experiences, stages, _fingerprint(experiences))
+
+
+def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> DatasetDict:
+    """One table of a scenario's source, with the columns ``text``, ``text_pair``, ``label``, ``domain``."""
+    if scenario.source == "pydocs":
+        return pydocs.load(dataset)
+    if data_dir is None:
+        raise UserError(
+            f"scenario '{scenario.name}' reads a folder of JSON lines: "
+            "name it with --data-dir or the environment variable CLBENCH_DATA"
+        )
+    return folder.load(data_dir, dataset)
+
+
+def general_texts(data_dir: Path | None) -> list[str]:
+    """Unlabelled English of no scenario: ``wiki`` under the data folder, else documentation of libraries
+    that no scenario asks about."""
+    if data_dir is not None and (data_dir / "wiki").is_dir():
+        return list(folder.load(data_dir, "wiki", labelled=False)["train"]["text"])
+    return list(pydocs.load("general")["train"]["text"])
+
+
+def arrange(parts: Sequence[Part], order: int | str) -> tuple[Part, ...]:
+    """``parts`` in the order that ``--order`` names."""
+    if str(order) == "0":
+        return tuple(parts)
+    kind, _, seed = str(order).partition(":")
+    if kind != "random" or not seed.isdecimal():
+        raise UserError(f"unknown order '{order}'; known: 0 (as declared) and random:SEED")
+    return tuple(parts[place] for place in np.random.default_rng(int(seed)).permutation(len(parts)))
+
+
+def _experience(
+    scenario: Scenario, protocol: Protocol, index: int, part: Part, table: DatasetDict
+) -> Experience:
+    columns = {label: scenario.columns.index(scenario.column(part, label)) for label in part.labels}
+    own = {name: _rows_of(part, split) for name, split in table.items()}
+    if "validation" not in own:
+        own["train"], own["validation"] = _hold_out(own["train"], protocol.validation_share)
+    limits = dict(zip(SPLITS, (protocol.train_per_class, *[protocol.test_per_class] * 2), strict=True))
+    splits = {}
+    for name in SPLITS:
+        split = _limited(own[name], limits[name])
+        if len(split) == 0 and name != "validation":
+            raise UserError(
+                f"scenario '{scenario.name}', experience '{part.name}': no {name} texts in "
+                f"'{part.dataset}' with label {' or '.join(part.labels)}"
+                + (f" and domain {part.domain}" if part.domain else "")
+            )
+        splits[name] = Dataset.from_dict(
+            {
+                "text": split["text"],
+                "text_pair": split["text_pair"],
+                "column": [columns[label] for label in split["label"]],
+                "experience": [index] * len(split),
+            }
+        )
+    return Experience(index, part.name, tuple(columns.values()), splits)
+
+
+def _rows_of(part: Part, split: Dataset) -> Dataset:
+    labels, domains = split["label"], split["domain"]
+    wanted = set(part.labels)
+    return split.select(
+        [
+            at
+            for at, (label, domain) in enumerate(zip(labels, domains, strict=True))
+            if label in wanted and part.domain in (None, domain)
+        ]
+    )
+
+
+def _by_hash(split: Dataset, purpose: str) -> dict[str, list[int]]:
+    """Positions of each label's texts, in an order that is random but depends on the texts alone."""
+    groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
+    for at, (text, pair, label) in enumerate(
+        zip(split["text"], split["text_pair"], split["label"], strict=True)
+    ):
+        digest = hashlib.blake2b(f"{purpose}\0{text}\0{pair}".encode(), digest_size=8).digest()
+        groups[label].append((digest, at))
+    return {label: [at for _, at in sorted(found)] for label, found in groups.items()}
+
+
+def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """Training and validation texts, ``share`` of each class held out, at least one text left to train."""
+    held: set[int] = set()
+    for places in _by_hash(train, "validation").values():
+        held.update(places[: min(round(len(places) * share), len(places) - 1)])
+    kept = [at for at in range(len(train)) if at not in held]
+    return train.select(kept), train.select(sorted(held))
+
+
+def _limited(split: Dataset, per_class: int | None) -> Dataset:
+    if per_class is None:
+        return split
+    return split.select(
+        sorted(at for places in _by_hash(split, "limit").values() for at in places[:per_class])
+    )
+
+
+def _check_labels(
+    scenario: Scenario, dataset: str, table: Mapping[str, Dataset], data_dir: Path | None
+) -> None:
+    known = {label for part in scenario.parts if part.dataset == dataset for label in part.labels}
+    for name, split in table.items():
+        for at, label in enumerate(split["label"]):
+            if label not in known:
+                file = folder.files(data_dir, dataset)[name] if data_dir else f"{dataset} ({name})"
+                error = unknown("label", label, known)
+                raise UserError(f"{file}, record {at + 1}: {error}")
+
+
+def _merged(experiences: Sequence[Experience]) -> Experience:
+    """All experiences as one, each text keeping the columns of its own."""
+    splits = {name: concatenate_datasets([each.splits[name] for each in experiences]) for name in SPLITS}
+    columns = tuple(dict.fromkeys(column for each in experiences for column in each.columns))
+    return Experience(0, "joint", columns, splits)
+
+
+def _fingerprint(experiences: Sequence[Experience]) -> str:
+    digests = []
+    for experience in experiences:
+        digest = hashlib.blake2b(experience.name.encode(), digest_size=16)
+        for name in SPLITS:
+            split = experience.splits[name]
+            for row in zip(split["text"], split["text_pair"], split["column"], strict=True):
+                digest.update(repr((name, *row)).encode())
+        digests.append(digest.hexdigest())
+    return hashlib.blake2b("".join(sorted(digests)).encode(), digest_size=16).hexdigest()

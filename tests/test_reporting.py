@@ -1,0 +1,489 @@
+"""Tables and plots, from result files that the tests write themselves."""
+
+import doctest
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+
+from clbench.errors import UserError
+from clbench.reporting import render
+from clbench.reporting.load import load_results
+from clbench.reporting.plots import accuracy_time_figure, save, stream_accuracy_figure
+from clbench.reporting.render import csv, markdown, text_table
+from clbench.reporting.report import write_report
+from clbench.reporting.styles import line_styles
+from clbench.reporting.tables import comparison_table
+
+HOSTILE = "<img onerror=alert(1)>|"
+JOINT = "finetune-full-joint"
+ORACLE = "dkvb-np-oracle"
+METRICS = ("average_accuracy", "learning_accuracy", "forgetting", "bwt", "macro_f1")
+
+# By hand for T = 2: ((R11 + R22) / 2 and so on) average, learning, forgetting, BWT, macro-F1.
+EWC = [
+    ([[0.8, 0.2], [0.5, 0.7]], (0.6, 0.75, 0.3, -0.3, 0.5)),
+    ([[0.8, 0.2], [0.6, 0.8]], (0.7, 0.80, 0.2, -0.2, 0.6)),
+]
+DKVB = [
+    ([[0.9, 0.3], [0.8, 0.8]], (0.8, 0.85, 0.1, -0.1, 0.8)),
+    ([[0.9, 0.3], [0.9, 0.9]], (0.9, 0.90, 0.0, 0.0, 0.8)),
+]
+SLOW = [([[0.5, 0.1], [0.4, 0.4]], (0.4, 0.45, 0.1, -0.1, 0.3))] * 2
+ALL_AT_ONCE = [([[0.7, 0.8]], (0.75, None, None, None, 0.7))] * 2
+METHODS = {HOSTILE: SLOW, ORACLE: DKVB, "ewc-frozen": EWC, JOINT: ALL_AT_ONCE}
+
+
+def result(scenario, method, seed, *, status="done"):
+    accuracy, values = METHODS[method][seed]
+    if status != "done":
+        accuracy, values = accuracy[:1], [None] * len(METRICS)
+    content = {
+        "schema": 1,
+        "status": status,
+        "config": {
+            "scenario": scenario,
+            "title": f"Scenario {scenario}",
+            "encoder": "tiny",
+            "method": method,
+            "joint": method == JOINT,
+            "order": 0,
+            "seed": seed,
+            "notes": {JOINT: ["upper-bound"], ORACLE: ["future"]}.get(method, []),
+        },
+        "provenance": {
+            "commit": "c0ffee",
+            "machine": "two cores",
+            "versions": {"torch": "2.9", "clbench": "0.1"},
+            "date": f"2026-01-0{seed + 1}",
+        },
+        "accuracy": accuracy,
+        "macro_f1": accuracy,
+        "stream_accuracy": [sum(row) / len(row) for row in accuracy],
+        "metrics": dict(zip(METRICS, values, strict=True)),
+        "costs": {
+            "seconds": {"train": 6.0 + 2 * seed, "total": 10.0 + 2 * seed},
+            "carried_bytes": {"total": 1536},
+        },
+        "experiences": [{"name": "one"}, {"name": "two"}],
+    }
+    if status == "failed":
+        content["error"] = "out of memory | `rm`"
+    return content
+
+
+def write(folder, content):
+    config = content["config"]
+    number = list(METHODS).index(config["method"]) if config["method"] in METHODS else 9
+    path = (
+        folder / config["scenario"] / config["encoder"] / str(number) / f"order{config['order']}"
+    ).with_name(f"order{config['order']}-seed{config['seed']}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two scenarios, four methods, two seeds; in beta one run failed and one is still running."""
+    unfinished = {("beta", "ewc-frozen", 1): "failed", ("beta", HOSTILE, 1): "running"}
+    for scenario in ("alpha", "beta"):
+        for method in METHODS:
+            for seed in (0, 1):
+                status = unfinished.get((scenario, method, seed), "done")
+                write(tmp_path / "runs", result(scenario, method, seed, status=status))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def frame(results):
+    return load_results([results])
+
+
+def cells(text, first):
+    """The cells of the Markdown row whose first cell begins with ``first``, one list per table."""
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows if row[0].strip().startswith(first)]
+
+
+# Loading
+
+
+def test_each_result_file_is_one_row(frame, results):
+    assert len(frame) == 16
+    row = frame[(frame["scenario"] == "alpha") & (frame["method"] == "ewc-frozen")].iloc[1]
+    assert (row["title"], row["encoder"], row["order"], row["seed"], row["status"]) == (
+        "Scenario alpha",
+        "tiny",
+        0,
+        1,
+        "done",
+    )
+    assert row["metrics.forgetting"] == 0.2
+    assert row["costs.seconds.train"] == 8.0
+    assert row["accuracy"] == [[0.8, 0.2], [0.6, 0.8]]
+    assert row["stream_accuracy"] == pytest.approx([0.5, 0.7])
+    assert row["experience_names"] == ["one", "two"]
+    assert Path(row["path"]).is_relative_to(results)
+
+
+def test_what_is_null_or_absent_is_nan(frame):
+    joint = frame[frame["joint"]]
+    assert joint["metrics.forgetting"].isna().all()
+    assert joint["costs.flops.spent"].isna().all()
+
+
+def test_files_folders_and_globs_may_overlap(results):
+    one = results / "alpha" / "tiny" / "2" / "order0-seed0.json"
+    assert len(load_results([one])) == 1
+    assert len(load_results([results / "alpha" / "tiny" / "*" / "*seed0.json"])) == 4
+    assert len(load_results([one, results / "alpha", str(results / "alpha" / "**" / "*.json")])) == 8
+
+
+def test_other_json_files_in_a_folder_are_let_be(results):
+    (results / "bench.json").write_text("[]")
+    assert len(load_results([results])) == 16
+
+
+def edited(**changes):
+    content = result("alpha", "ewc-frozen", 0)
+    for path, value in changes.items():
+        *groups, last = path.split("__")
+        place = content
+        for group in groups:
+            place = place[group]
+        place[last] = value
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "Expecting"),
+        ("[]", "not a JSON object"),
+        ("[" * 100_000, "recursion"),
+        ('{"status": "done"}', "schema is missing"),
+        (edited(schema=2), "schema is 2"),
+        (edited(status="finished"), "finished"),
+        (edited(config=[]), "config is not an object"),
+        (edited(config__method=None), "config.method is missing"),
+        (edited(config__seed=True), "config.seed is not a whole number"),
+        (edited(config__joint="no"), "config.joint is not true or false"),
+        (edited(metrics__bwt="low"), "metrics.bwt is not a number"),
+        (edited(metrics__bwt=float("nan")), "NaN"),
+        (edited(metrics__average_accuracy=None), "metrics.average_accuracy is missing"),
+        (edited(accuracy=[0.5, 0.5]), "accuracy is not a list of numbers"),
+        (edited(stream_accuracy=[0.5]), "number of stages"),
+        (edited(experiences=["one"]), "experiences"),
+    ],
+)
+def test_a_file_that_is_no_result_is_named_with_the_reason_in_one_line(tmp_path, text, reason):
+    path = tmp_path / "order0-seed0.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=reason) as caught:
+        load_results([path])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "order0-seed0.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="not a result file"):
+        load_results([path])
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "nothing*.json"])
+def test_a_path_without_results_is_named(tmp_path, name):
+    with pytest.raises(UserError, match=re.escape(str(tmp_path / name))):
+        load_results([tmp_path / name])
+
+
+def test_no_paths_are_refused():
+    with pytest.raises(UserError, match="no result files"):
+        load_results([])
+
+
+def test_the_same_run_from_two_folders_does_not_pass_for_two_seeds(tmp_path):
+    first = write(tmp_path / "a", result("alpha", "ewc-frozen", 0))
+    second = write(tmp_path / "b", result("alpha", "ewc-frozen", 0))
+    with pytest.raises(UserError, match="same run") as caught:
+        load_results([tmp_path])
+    assert str(first) in str(caught.value)
+    assert str(second) in str(caught.value)
+
+
+def test_streams_of_another_length_are_not_averaged(tmp_path):
+    write(tmp_path, result("alpha", "ewc-frozen", 0))
+    longer = result("alpha", "ewc-frozen", 1)
+    longer["accuracy"] = longer["macro_f1"] = [[0.5, 0.5, 0.5]] * 3
+    longer["stream_accuracy"] = [0.5] * 3
+    path = write(tmp_path, longer)
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        load_results([tmp_path])
+
+
+# Tables
+
+
+def test_the_joint_upper_bound_comes_first_then_methods_by_average_accuracy(frame):
+    table = comparison_table(frame)
+    assert list(table.loc[table["scenario"] == "alpha", "method"]) == [JOINT, ORACLE, "ewc-frozen", HOSTILE]
+
+
+def test_the_comparison_holds_means_and_deviations_over_finished_runs(frame):
+    table = comparison_table(frame).set_index(["scenario", "method"])
+    ewc = table.loc[("alpha", "ewc-frozen")]
+    assert (ewc["status"], ewc["runs"], ewc["n"]) == ("done", 2, 2)
+    assert ewc["average_accuracy"] == pytest.approx(0.65)  # (0.6 + 0.7) / 2
+    assert ewc["average_accuracy_sd"] == pytest.approx(0.1 / 2**0.5)  # two values: their distance / sqrt(2)
+    assert ewc["seconds_train"] == pytest.approx(7.0)
+    partial = table.loc[("beta", "ewc-frozen")]
+    assert (partial["status"], partial["runs"], partial["n"]) == ("partial", 2, 1)
+    assert partial["average_accuracy"] == 0.6
+    assert pd.isna(partial["average_accuracy_sd"])
+
+
+def test_markdown_cells_are_rounded_and_carry_units(frame):
+    alpha, beta = cells(markdown(frame), "ewc-frozen")
+    assert alpha == [
+        "ewc-frozen",
+        "2",
+        "65.0 ± 7.1",  # 0.6, 0.7
+        "55.0 ± 7.1",  # 0.5, 0.6
+        "77.5 ± 3.5",  # 0.75, 0.80
+        "25.0 ± 7.1",  # 0.3, 0.2
+        "-25.0 ± 7.1",
+        "11.0 ± 1.4",  # 10, 12
+        "7.0 ± 1.4",  # 6, 8
+        "1.5 KiB",
+    ]
+    assert beta == [
+        "ewc-frozen", "1 of 2", "60.0", "50.0", "75.0", "30.0", "-30.0", "10.0", "6.0", "1.5 KiB",
+    ]  # fmt: skip
+
+
+def test_undefined_values_are_dashes(frame):
+    assert cells(markdown(frame), JOINT)[0][4:7] == ["–", "–", "–"]  # noqa: RUF001
+
+
+def test_marks_have_footnotes_where_they_are_used(frame, tmp_path):
+    text = markdown(frame)
+    assert cells(text, ORACLE)[0][0] == f"{ORACLE} †"
+    assert cells(text, JOINT)[0][0] == f"{JOINT} ‡"
+    assert text.count("- † uses data") == text.count("- ‡ upper bound") == 2
+    write(tmp_path / "plain", result("alpha", "ewc-frozen", 0))
+    assert "†" not in markdown(load_results([tmp_path / "plain"]))
+
+
+def test_runs_that_failed_or_still_run_are_listed_with_the_reason(frame):
+    text = markdown(frame)
+    assert "- ewc-frozen, order 0, seed 1: failed: out of memory \\| \\`rm\\`\n" in text
+    assert re.search(r"^- .*onerror.*, order 0, seed 1: running$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("status", ["failed", "running"])
+def test_a_method_without_a_finished_run_stands_last_with_its_status(results, status):
+    for seed in (0, 1):
+        write(results, result("alpha", ORACLE, seed, status=status))
+    frame = load_results([results])
+    row = cells(markdown(frame), ORACLE)[0]
+    assert row[1:] == ["0 of 2", status, *["–"] * 7]  # noqa: RUF001
+    assert comparison_table(frame)["method"].iloc[3] == ORACLE
+    assert status in text_table(frame)
+
+
+def test_a_method_without_any_run_in_a_scenario_is_named_there(results):
+    for path in (results / "beta" / "tiny" / "2").iterdir():
+        path.unlink()
+    frame = load_results([results])
+    table = comparison_table(frame).set_index(["scenario", "method"])
+    assert table.loc[("beta", "ewc-frozen"), "status"] == "missing"
+    alpha, beta = markdown(frame).split("## Scenario beta")
+    assert "No run of: ewc-frozen." in beta
+    assert "No run of" not in alpha
+    assert "No run of: ewc-frozen." in text_table(frame)
+
+
+def test_text_from_files_does_nothing_in_markdown(results):
+    content = result("alpha", "ewc-frozen", 0)
+    content["config"]["title"] = "A\n# heading <script> `code` [link](x)"
+    for seed in (0, 1):
+        write(results, content | {"config": content["config"] | {"seed": seed}})
+    for method in METHODS:
+        for seed in (0, 1):
+            other = result("alpha", method, seed)
+            other["config"]["title"] = content["config"]["title"]
+            write(results, other)
+    text = markdown(load_results([results]))
+    assert "<img" not in text
+    assert "<script" not in text
+    assert "## A # heading &lt;script&gt; \\`code\\` \\[link\\](x)\n" in text.replace("\\#", "#")
+    assert [len(row) for row in cells(text, "&lt;img")] == [10, 10]
+
+
+def test_the_tables_say_where_they_come_from_and_what_they_mean(frame):
+    text = markdown(frame)
+    assert (
+        "Made from 16 result files: commit c0ffee · machine two cores · versions clbench 0.1, torch 2.9 · "
+        "date 2026-01-01; 2026-01-02." in text
+    )
+    assert "- BWT (%): mean over i < T of R[T, i] - R[i, i]." in text
+
+
+def test_csv_reads_back_unrounded(frame):
+    back = pd.read_csv(io.StringIO(csv(frame)), float_precision="round_trip")
+    table = comparison_table(frame)
+    assert list(back.columns) == list(table.columns)
+    assert list(back["method"]) == list(table["method"])
+    for name in ("average_accuracy", "average_accuracy_sd", "forgetting", "carried_bytes_total"):
+        pd.testing.assert_series_equal(back[name], table[name], check_exact=True)
+
+
+def test_the_text_table_cannot_steer_the_terminal(tmp_path):
+    content = result("alpha", "ewc-frozen", 0)
+    content["config"]["method"] = "ewc\x1b[2J\nnext"
+    write(tmp_path, content)
+    text = text_table(load_results([tmp_path]))
+    assert "\x1b" not in text
+    assert "ewc�[2J next" in text
+    assert "60.0" in text
+
+
+def test_small_negative_numbers_are_not_minus_zero():
+    assert render.percent(-0.0001) == "0.0"
+
+
+def test_the_examples_in_the_docstrings_are_right():
+    result = doctest.testmod(render)
+    assert (result.failed, result.attempted) == (0, 3)
+
+
+# Plots
+
+
+def test_stream_accuracy_has_a_panel_per_scenario_and_a_line_per_method(frame):
+    axes = stream_accuracy_figure(frame).axes
+    assert [one.get_title() for one in axes] == ["Scenario alpha", "Scenario beta"]
+    for one in axes:
+        assert [line.get_label() for line in one.get_lines()] == [JOINT, HOSTILE, ORACLE, "ewc-frozen"]
+    joint, _, _, ewc = axes[0].get_lines()
+    assert joint.get_linestyle() == "--"
+    assert list(joint.get_ydata()) == pytest.approx([75, 75])
+    assert ewc.get_linestyle() == "-"
+    # stage 1: 0.5, 0.5; stage 2: 0.6, 0.7
+    assert list(ewc.get_ydata()) == pytest.approx([50, 65])
+    # beta: one run of ewc-frozen and of the hostile one, so no band for these
+    assert [len(one.collections) for one in axes] == [4, 2]
+
+
+def test_accuracy_time_has_a_point_per_method_on_a_logarithmic_axis(frame):
+    axes = accuracy_time_figure(frame).axes
+    for one in axes:
+        assert one.get_xscale() == "log"
+        assert [bars.get_label() for bars in one.containers] == [JOINT, HOSTILE, ORACLE, "ewc-frozen"]
+    point = axes[0].containers[3].lines[0]
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == pytest.approx((11, 65))
+
+
+def test_encoders_have_panels_of_their_own(results):
+    other = result("alpha", "ewc-frozen", 0)
+    other["config"]["encoder"] = "large"
+    write(results, other)
+    titles = [axes.get_title() for axes in stream_accuracy_figure(load_results([results])).axes]
+    assert titles[:2] == ["Scenario alpha\nencoder large", "Scenario alpha\nencoder tiny"]
+
+
+@pytest.mark.parametrize("draw", [stream_accuracy_figure, accuracy_time_figure])
+def test_the_legend_covers_no_panel_and_no_text_is_small(frame, draw):
+    figure = draw(frame)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(axes.get_tightbbox()) for axes in figure.axes)
+    assert figure.bbox.containsx(box.x0)
+    assert figure.bbox.containsx(box.x1)
+    texts = figure.findobj(matplotlib.text.Text)
+    assert min(text.get_fontsize() for text in texts if text.get_text()) >= 8
+    assert [text.get_text() for text in legend.get_texts()] == [JOINT, HOSTILE, ORACLE, "ewc-frozen"]
+
+
+def test_names_that_look_like_formulas_or_hidden_labels_are_drawn(tmp_path):
+    for seed, name in enumerate(["_hidden", "$\\frac$"]):
+        content = result("alpha", "ewc-frozen", seed)
+        content["config"]["method"] = name
+        write(tmp_path / "runs", content)
+    figure = stream_accuracy_figure(load_results([tmp_path]))
+    assert len(save(figure, tmp_path / "figure")) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["$\\frac$", "_hidden"]
+
+
+def test_a_method_looks_the_same_whatever_else_is_drawn(frame):
+    whole = line_styles(frame)
+    for method, look in whole.items():
+        assert line_styles(frame[frame["method"] == method]) == {method: look}
+
+
+def test_no_two_methods_look_the_same():
+    names = [f"{family}-{i}" for family in ("dkvb", "ewc", "other", "mine") for i in range(4)]
+    looks = line_styles(pd.DataFrame({"method": names, "joint": False}))
+    assert len({(look.colour, look.marker) for look in looks.values()}) == len(names)
+
+
+def test_the_same_results_give_the_same_bytes_whatever_the_users_settings(frame, tmp_path):
+    first = save(stream_accuracy_figure(frame), tmp_path / "a")
+    with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": None}):
+        second = save(stream_accuracy_figure(frame), tmp_path / "b")
+    assert [path.suffix for path in first] == [".svg", ".png"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert b"<dc:date>" not in first[0].read_bytes()
+
+
+def test_results_without_a_finished_run_still_make_a_report(tmp_path):
+    write(tmp_path / "runs", result("alpha", "ewc-frozen", 0, status="failed"))
+    assert len(write_report([tmp_path / "runs"], tmp_path / "out")) == 6
+    (axes,) = stream_accuracy_figure(load_results([tmp_path / "runs"])).axes
+    assert [text.get_text() for text in axes.texts] == ["no finished run"]
+
+
+# The report
+
+
+def test_the_report_is_six_files(results, tmp_path):
+    out = tmp_path / "deep" / "out"
+    paths = write_report([results], out)
+    assert [path.relative_to(out).as_posix() for path in paths] == [
+        "table.md",
+        "table.csv",
+        "stream_accuracy.svg",
+        "stream_accuracy.png",
+        "accuracy_time.svg",
+        "accuracy_time.png",
+    ]
+    assert sorted(out.iterdir()) == sorted(paths)
+    assert paths[0].read_text(encoding="utf-8") == markdown(load_results([results]))
+
+
+def test_nothing_is_written_if_a_file_is_no_result(results, tmp_path):
+    (results / "order0-seed9.json").write_text("{")
+    with pytest.raises(UserError):
+        write_report([results], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_needs_neither_torch_nor_pyplot(results, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from clbench.reporting.report import write_report;"
+        "write_report([Path(sys.argv[1])], Path(sys.argv[2]));"
+        "print([name for name in ('torch', 'lightning', 'transformers', 'matplotlib.pyplot') "
+        "if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(results), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
