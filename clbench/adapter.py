@@ -88,12 +88,14 @@ def add_adapters(
         generator: Draws the adapters' weights; None for the global random state.
 
     Raises:
-        UserError: The model is of another type.
+        UserError: The model is of another type, or ``size`` is not positive.
     """
     model_type = model.config.model_type
     if model_type not in _PROJECTIONS:
         known = ", ".join(_PROJECTIONS)
         raise UserError(f"adapters do not know the layers of a '{model_type}' encoder; known types: {known}")
+    if size < 1:
+        raise UserError(f"adapter size {size}: the bottleneck needs at least one unit")
     attention, feed_forward = _PROJECTIONS[model_type]
     places = (attention, feed_forward) if placement == "houlsby" else (feed_forward,)
     model.requires_grad_(False)

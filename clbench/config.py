@@ -92,7 +92,11 @@ def _with_import_paths(arguments: Sequence[str]) -> list[str]:
 
 
 def _split(word: str) -> list[str]:
-    return word.split("=", 1) if word.startswith(("--baseline=", "--config=")) else [word]
+    """``--data-dir=DIR`` as ``--data_dir`` and ``DIR``: options may be written with either kind of dash."""
+    if not word.startswith("--"):
+        return [word]
+    name, *value = word.split("=", 1)
+    return ["--" + name[2:].replace("-", "_"), *value]
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

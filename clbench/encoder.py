@@ -131,6 +131,11 @@ class TextEncoder:
         """A new copy in float32 and eval mode, without a pooler, on the CPU."""
         return self._make_model()
 
+    @property
+    def parameters(self) -> int:
+        """How many parameters the model has."""
+        return sum(parameter.numel() for parameter in self.frozen().parameters())
+
     def frozen(self) -> PreTrainedModel:
         """The one shared copy that nobody trains: eval mode, no gradients.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -185,7 +186,11 @@ def _resolved(
 
 
 def execute(
-    run: Run, *, progress: bool = False, on_stage: Callable[[int, RunResult], None] | None = None
+    run: Run,
+    *,
+    progress: bool = False,
+    replace: bool = False,
+    on_stage: Callable[[int, RunResult], None] | None = None,
 ) -> RunResult:
     """Trains on each stage, evaluates on all experiences after it, and keeps the result file up to date.
 
@@ -195,8 +200,14 @@ def execute(
     Args:
         run: From ``prepare``.
         progress: Whether to show progress bars.
+        replace: Write over a result of another configuration at the same place, instead of refusing to.
         on_stage: Called after each stage with its number and the result so far.
+
+    Raises:
+        UserError: The result file holds a run of another configuration.
     """
+    if not replace:
+        _refuse_another(run)
     logs.quiet_lightning()
     reset_peak()
     learner, data, config = run.learner, run.data, run.config
@@ -339,19 +350,38 @@ def _save(run: Run, stage: int) -> None:
             other.unlink()
 
 
+def is_done(run: Run) -> bool:
+    """Whether the result file holds this very run, finished, on the same data and weights."""
+    return run.path.exists() and _is_same(run, RunResult.read(run.path), "done")
+
+
+def _is_same(run: Run, earlier: RunResult, status: str) -> bool:
+    return (
+        earlier.status == status
+        and earlier.config == _plain(run.result.config)
+        and earlier.provenance["fingerprints"] == run.result.provenance["fingerprints"]
+    )
+
+
+def _refuse_another(run: Run) -> None:
+    """Never writes over a run that differs in anything but its outcome."""
+    if not run.path.exists():
+        return
+    earlier, config = RunResult.read(run.path).config, _plain(run.result.config)
+    different = [key for key in config if earlier.get(key) != config[key]]
+    if different:
+        raise UserError(
+            f"{run.path} holds a run with another {' and '.join(different)}; choose another --results folder"
+        )
+
+
 def _resume(run: Run, watch: Stopwatch) -> int:
     """Takes up an unfinished run of the same configuration; returns the number of finished stages."""
     if not run.path.exists():
         return 0
     earlier = RunResult.read(run.path)
-    if earlier.config != _plain(run.result.config):
-        different = [key for key, value in _plain(run.result.config).items() if earlier.config.get(key) != value]
-        raise UserError(
-            f"{run.path} holds a run with another {' and '.join(different)}; choose another --results folder"
-        )
     path = _checkpoints(run) / f"stage{len(earlier.counts) - 1}.safetensors"
-    same_data = earlier.provenance["fingerprints"] == run.result.provenance["fingerprints"]
-    if earlier.status == "done" or not path.exists() or not same_data:
+    if not _is_same(run, earlier, "running") or not path.exists():
         return 0
     run.learner.load_state_dict(load_file(path))
     run.result.counts, run.result.untrained = earlier.counts, earlier.untrained
@@ -361,6 +391,5 @@ def _resume(run: Run, watch: Stopwatch) -> int:
 
 
 def _plain(config: dict[str, Any]) -> Any:
-    import json
-
+    """The configuration as it comes back from a file: tuples are lists there."""
     return json.loads(json.dumps(config))

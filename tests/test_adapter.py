@@ -173,3 +173,8 @@ def test_an_unknown_architecture_is_refused_by_its_type():
     with pytest.raises(UserError, match=r"'gpt2' encoder; known types: bert, roberta, distilbert$"):
         add_adapters(model)
     assert all(p.requires_grad for p in model.parameters())
+
+
+def test_an_empty_bottleneck_is_refused():
+    with pytest.raises(UserError, match=r"^adapter size 0: "):
+        add_adapters(build("bert"), 0)

@@ -11,8 +11,7 @@ from clbench.sources.pydocs import docstring, extract, prose
 from clbench.sources.pydocs.duplicates import Seen
 from clbench.sources.pydocs.libraries import ALIASES, ALL, Library, source_files
 
-#: Texts of a table have at least so many words; those about one argument or result may be shorter.
-LEAST_WORDS = 12
+#: The least words of a description and of what is said about one argument or the result.
 LEAST_PART_WORDS = 6
 _NAMES = prose.Masker([*(library.name for library in ALL), *ALIASES])
 _ARGUMENTS = 4
@@ -59,7 +58,7 @@ def _document(source: extract.Source, library: Library, seen: Seen) -> Document 
         return None
     described = (entry.text for entry in parsed.arguments)
     text = prose.shorten([description, *_cleaned([*described, parsed.returns])])
-    if not prose.is_prose(text, LEAST_WORDS) or not seen.add(text):
+    if not prose.is_prose(text, library.least) or not seen.add(text):
         return None
     arguments = (
         (source.types.get(entry.name) or entry.type, prose.shorten(_cleaned([entry.text]), most=30))

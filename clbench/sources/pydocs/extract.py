@@ -19,19 +19,30 @@ class Source:
         name: The qualified name, module included: ``package.module.Class.method``.
         kind: What it is in the code.
         docstring: Its docstring without the common indent.
-        returns: Whether its code returns or yields a value; None for what is no function, and for
-            stubs, whose code does not tell.
-        types: The annotations of its arguments (of ``__init__`` for a class), as source text.
+        node: Its code.
     """
 
     name: str
     kind: Kind
     docstring: str
-    returns: bool | None
-    types: dict[str, str]
+    node: ast.Module | ast.ClassDef | _Function
+
+    @property
+    def returns(self) -> bool | None:
+        """Whether the code returns or yields a value; None for what is no function, and for stubs."""
+        return returns_value(self.node) if isinstance(self.node, _Function) else None
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The annotations of the arguments (of ``__init__`` for a class), as source text."""
+        if isinstance(self.node, ast.ClassDef):
+            for item in self.node.body:
+                if isinstance(item, _Function) and item.name == "__init__":
+                    return _annotations(item)
+        return _annotations(self.node) if isinstance(self.node, _Function) else {}
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
+def _own(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes below ``node`` that run in its own frame: not those of nested functions and classes."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, _Function | ast.ClassDef | ast.Lambda):
@@ -42,7 +53,8 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 def _is_stub(body: list[ast.stmt]) -> bool:
     """Whether a function's code is nothing but its docstring, ``pass``, ``...`` or a raised error."""
     return all(
-        isinstance(node, ast.Pass | ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        isinstance(node, ast.Pass | ast.Raise)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in body
     )
 
@@ -55,7 +67,8 @@ def returns_value(function: _Function) -> bool | None:
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return True
         if isinstance(node, ast.Return) and node.value is not None:
-            if not (isinstance(node.value, ast.Constant) and node.value.value is None):
+            nothing = isinstance(node.value, ast.Constant) and node.value.value is None
+            if not nothing:
                 return True
     return False
 
@@ -73,14 +86,11 @@ def _objects(body: list[ast.stmt], prefix: str, *, in_class: bool) -> Iterator[S
         elif isinstance(node, ast.ClassDef):
             name = f"{prefix}.{node.name}"
             if docstring := ast.get_docstring(node):
-                makers = [item for item in node.body if isinstance(item, _Function) and item.name == "__init__"]
-                types = _annotations(makers[0]) if makers else {}
-                yield Source(name, "class", docstring, None, types)
+                yield Source(name, "class", docstring, node)
             yield from _objects(node.body, name, in_class=True)
         elif isinstance(node, _Function) and (docstring := ast.get_docstring(node)):
             kind: Kind = "method" if in_class else "function"
-            name = f"{prefix}.{node.name}"
-            yield Source(name, kind, docstring, returns_value(node), _annotations(node))
+            yield Source(f"{prefix}.{node.name}", kind, docstring, node)
 
 
 def extract(source: str, module: str) -> list[Source]:
@@ -96,5 +106,5 @@ def extract(source: str, module: str) -> list[Source]:
         return []
     found = list(_objects(tree.body, module, in_class=False))
     if docstring := ast.get_docstring(tree):
-        found.insert(0, Source(module, "module", docstring, None, {}))
+        found.insert(0, Source(module, "module", docstring, tree))
     return found

@@ -20,6 +20,7 @@ class Library:
         distribution: The name under which its version is known.
         part: Only this folder of the package, where the whole has no subject of its own.
         domain: The domain of its texts in the table ``kinds``, or None if they are not in it.
+        least: Documents have at least so many words; fewer where the library is small.
         limit: Reading stops once so many documents have been found.
     """
 
@@ -27,61 +28,60 @@ class Library:
     distribution: str
     part: str = ""
     domain: str | None = None
-    limit: int = 450
+    least: int = 20
+    limit: int = 340
 
 
-#: The classes of the table ``libraries``.
+#: The classes of the table ``libraries``: as different in subject as the installed ones allow.
 CLASSES = (
     Library("networkx", "networkx", domain="science"),
-    Library("torchmetrics", "torchmetrics", domain="learning"),
+    Library("torchmetrics", "torchmetrics", domain="learning", least=10),
     Library("pandas", "pandas", domain="data"),
     Library("matplotlib", "matplotlib", domain="graphics"),
-    Library("pydantic", "pydantic", domain="services"),
+    Library("pydantic", "pydantic", domain="services", least=12),
     Library("sympy", "sympy", part="physics", domain="science"),
     Library("wandb", "wandb", domain="services"),
     Library("torch", "torch", part="distributed", domain="learning"),
-    Library("PIL", "pillow", domain="graphics"),
-    Library("datasets", "datasets", domain="data"),
-    Library("scipy", "scipy", part="stats", domain="science"),
-    Library("faiss", "faiss-cpu", domain="learning"),
+    Library("huggingface_hub", "huggingface_hub", domain="services"),
+    Library("datasets", "datasets", domain="data", least=12),
+    Library("scipy", "scipy", part="stats", domain="science", least=12),
+    Library("faiss", "faiss-cpu", domain="learning", least=12),
 )
 #: Further libraries of the tables ``kinds`` and ``task_*``.
 FURTHER = (
     Library("sklearn", "scikit-learn", domain="learning"),
     Library("numpy", "numpy", domain="data"),
-    Library("huggingface_hub", "huggingface_hub", domain="services"),
-    Library("fontTools", "fonttools", domain="graphics"),
+    Library("fontTools", "fonttools", domain="graphics", limit=450, least=12),
 )
 #: The libraries of the table ``general``, used by no other table.
 GENERAL = (
-    Library("transformers", "transformers"),
-    Library("pytorch_lightning", "pytorch-lightning"),
-    Library("mpmath", "mpmath"),
-    Library("rich", "rich"),
-    Library("sentence_transformers", "sentence-transformers"),
-    Library("fsspec", "fsspec"),
-    Library("pygments", "Pygments"),
-    Library("jsonargparse", "jsonargparse"),
+    Library("transformers", "transformers", least=10, limit=550),
+    Library("pytorch_lightning", "pytorch-lightning", least=10),
+    Library("mpmath", "mpmath", least=10),
+    Library("rich", "rich", least=10),
+    Library("PIL", "pillow", least=10),
+    Library("pygments", "Pygments", least=10),
+    Library("fsspec", "fsspec", least=10),
 )
 ALL = CLASSES + FURTHER + GENERAL
 
 #: What names a library in prose, besides the import names; masked in all texts.
 ALIASES = (
-    "np,pd,plt,mpl,nx,sp,pl,scikit,pyplot,pytorch,pillow,fonttool,hugging face,huggingface,hf,weights & biases,"
-    "weights and biases,w&b,lightning,sbert,sentence transformers"
-).split(",")  # fmt: skip
+    *("np", "pd", "plt", "mpl", "nx", "hf", "pyplot", "scikit", "pytorch", "lightning"),
+    *("hugging face", "huggingface", "weights & biases", "weights and biases", "w&b"),
+)
 
 _SKIPPED = {"test", "tests", "testing", "_vendor", "externals", "_vendored_packages"}
 
 
-def versions(libraries: tuple[Library, ...] = ALL) -> dict[str, str]:
+def versions() -> dict[str, str]:
     """The installed version of each library.
 
     Raises:
         UserError: If one is not installed.
     """
     found = {}
-    for library in libraries:
+    for library in ALL:
         try:
             # The build after the "+" (CPU or CUDA) has the same documentation.
             found[library.name] = importlib.metadata.version(library.distribution).split("+")[0]

@@ -28,6 +28,7 @@ _IDENTIFIER = re.compile(
 )
 _SYMBOLS = re.compile(r"[^\w\s.,;:!?'\"()%/-]|(?<=\s)-+(?=\s)|[-=~_]{2,}|\s[*/=]\s")
 _REPEATED = re.compile(rf"\b{MASK}s?(?:(?:\s*[,/.:]|\s+and|\s+or|\s*-)?\s*\b{MASK}s?\b)+", re.IGNORECASE)
+_NO_LETTER = re.compile(r"[^A-Za-z ]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _EMPTY = re.compile(r"\(\s*[,;.:]*\s*\)|\"\s*\"|'\s*'")
 _SPACE_BEFORE = re.compile(r"\s+([.,;:!?)])")
@@ -47,18 +48,21 @@ class Masker:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        ordered = sorted(names, key=lambda name: (-len(name), name))
-        parts = [re.escape(name) if len(name) > 3 else rf"(?<![A-Za-z]){name}(?![A-Za-z])" for name in ordered]
-        self._any = re.compile("|".join(parts), re.IGNORECASE)
+        self._names = sorted({name.lower() for name in names}, key=lambda name: (-len(name), name))
+        parts = [
+            re.escape(name) if len(name) > 3 else rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])"
+            for name in self._names
+        ]
         self._words = re.compile(rf"(?<![\w-])[\w-]*?(?:{'|'.join(parts)})[\w-]*", re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
         """``text`` with the names replaced."""
-        return self._words.sub(MASK, text) if self._any.search(text) else text
+        lowered = text.lower()  # most texts hold none of the names, which this finds fast
+        return self._words.sub(MASK, text) if any(name in lowered for name in self._names) else text
 
 
 def clean(text: str, mask: Masker) -> str:
-    """``text`` without markup, addresses and code, with identifiers and the names of libraries replaced by ``MASK``."""
+    """``text`` without markup, addresses and code, with identifiers and libraries' names as ``MASK``."""
     text = _URL.sub(" ", text)
     text = _REST_LINK.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text))
     text = _ROLE.sub(f" {MASK} ", text)
@@ -86,7 +90,7 @@ def is_prose(text: str, least: int = 8) -> bool:
     """
     found = words(text)
     masked = found.count(MASK)
-    letters = sum(character.isascii() and (character.isalpha() or character == " ") for character in text)
+    letters = len(text) - len(_NO_LETTER.findall(text))
     return len(found) - masked >= least and masked * 3 <= len(found) and letters >= 0.9 * len(text)
 
 

@@ -1,0 +1,32 @@
+"""``clbench report``: tables and plots from result files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+
+from clbench.reporting.load import load_results
+from clbench.reporting.render import text_table
+from clbench.reporting.report import write_report
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the report and prints its table and where it is."""
+    parser = ArgumentParser(prog="clbench report", description="Makes tables and plots from result files.")
+    parser.add_argument("results", nargs="*", type=str, default=["runs"], help="result files or folders")
+    parser.add_argument("--out", type=str, default="runs/report", help="folder for tables and plots")
+    options = parser.parse_args(list(arguments))
+    show(options.results, Path(options.out))
+    return 0
+
+
+def show(results: Sequence[str], out: Path) -> None:
+    """Writes a report, prints its table and names its files."""
+    paths = [Path(each) for each in results]
+    written = write_report(paths, out)
+    print(text_table(load_results(paths)))
+    print()
+    for path in written:
+        print(path)

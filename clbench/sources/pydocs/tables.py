@@ -1,0 +1,162 @@
+"""From documents to tables: texts with honest labels, which come from the code and from where a text stood."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeAlias
+
+from clbench.sources.pydocs.documents import Document
+from clbench.sources.pydocs.duplicates import Seen
+from clbench.sources.pydocs.libraries import CLASSES, FURTHER, GENERAL
+
+#: Labels of the tables.
+LIBRARIES = tuple(library.name for library in CLASSES)
+KINDS = ("class", "function", "argument")
+RETURNS = ("value", "nothing")
+ARGUMENTS = ("flag", "number", "string")
+OBJECTS = ("class", "function")
+TOPICS = ("learning", "arrays", "fonts")
+#: The domains of the table ``kinds``: the subjects of its libraries.
+DOMAINS = tuple(dict.fromkeys(library.domain for library in CLASSES if library.domain))
+GENERAL_LIBRARIES = tuple(library.name for library in GENERAL)
+
+#: At most so many texts of one label of one domain, for training and for testing.
+MOST = {"train": 320, "test": 120}
+_TRAIN_SHARE = 0.75
+_TOPIC_OF = dict(zip((library.name for library in FURTHER), TOPICS, strict=True))
+_TYPES = {"bool": "flag", "boolean": "flag", "int": "number", "integer": "number", "float": "number"}
+_TYPES |= {"str": "string", "string": "string"}
+
+
+class Row(NamedTuple):
+    """One example; ``name`` is the qualified name of the object that it is about."""
+
+    name: str
+    text: str
+    text_pair: str | None
+    label: str
+    domain: str | None
+
+
+Tables: TypeAlias = dict[str, dict[str, list[Row]]]
+
+
+def _key(text: str) -> int:
+    """A number in [0, 2**64) that is the same for ``text`` in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def split_of(name: str) -> str:
+    """``train`` for about three quarters of the qualified names, ``test`` for the others."""
+    return "train" if _key(f"split {name}") < _TRAIN_SHARE * 2**64 else "test"
+
+
+def argument_type(documented: str) -> str | None:
+    """The label of an argument by its annotation or documented type; None if it is none or several."""
+    found = {_TYPES.get(word, "" if word.lower() in _MORE_TYPES else None) for word in re.findall(r"\w+", documented)}
+    labels = found - {None}
+    return labels.pop() if len(labels) == 1 and "" not in labels else None
+
+
+_MORE_TYPES = {
+    *("list", "dict", "tuple", "set", "sequence", "iterable", "mapping", "callable", "array", "ndarray", "like"),
+    *("tensor", "path", "pathlike", "bytes", "type", "object", "any", "literal", "dtype", "series", "dataframe"),
+}
+
+
+def _libraries(document: Document) -> Iterator[Row]:
+    if document.library in LIBRARIES:
+        yield Row(document.name, document.text, None, document.library, None)
+
+
+def _kinds(document: Document) -> Iterator[Row]:
+    if document.domain is None:
+        return
+    label = "class" if document.kind == "class" else "function"
+    if document.kind != "module":
+        yield Row(document.name, document.description, None, label, document.domain)
+    for _, text in document.arguments[:1]:
+        yield Row(document.name, text, None, "argument", document.domain)
+
+
+def _returns(document: Document) -> Iterator[Row]:
+    if document.domain is not None and document.returns is not None:
+        yield Row(document.name, document.description, None, RETURNS[not document.returns], None)
+
+
+def _arguments(document: Document) -> Iterator[Row]:
+    if document.domain is not None:
+        for documented, text in document.arguments:
+            if label := argument_type(documented):
+                yield Row(document.name, document.description, text, label, None)
+
+
+def _objects(document: Document) -> Iterator[Row]:
+    if document.domain is not None and document.kind in OBJECTS:
+        yield Row(document.name, document.description, None, document.kind, None)
+
+
+def _topics(document: Document) -> Iterator[Row]:
+    if topic := _TOPIC_OF.get(document.library):
+        yield Row(document.name, document.text, None, topic, None)
+
+
+def _general(document: Document) -> Iterator[Row]:
+    if document.library in GENERAL_LIBRARIES:
+        yield Row(document.name, document.text, None, "", None)
+
+
+_MAKERS: dict[str, Callable[[Document], Iterator[Row]]] = {
+    "libraries": _libraries,
+    "kinds": _kinds,
+    "task_returns": _returns,
+    "task_arguments": _arguments,
+    "task_objects": _objects,
+    "task_topics": _topics,
+    "general": _general,
+}
+#: The names of the tables.
+NAMES = tuple(_MAKERS)
+
+
+def _distinct(rows: Iterable[Row]) -> Iterator[Row]:
+    """``rows`` without near-duplicates and without texts that also stand in the other split."""
+    seen = Seen()
+    home: dict[str, str] = {}
+    for row in rows:
+        split = split_of(row.name)
+        if home.setdefault(row.text, split) == split and seen.add(row.text_pair or row.text):
+            yield row
+
+
+def _balanced(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each split, in a hashed order, with as many of each label of a domain as of the rarest."""
+    groups: dict[str, dict[tuple[str | None, str], list[Row]]] = {"train": defaultdict(list), "test": defaultdict(list)}
+    for row in sorted(rows, key=lambda row: (_key("".join(map(str, row))), row.name)):
+        groups[split_of(row.name)][row.domain, row.label].append(row)
+    kept = {}
+    for split, members in groups.items():
+        most = {
+            domain: min(MOST[split], *(len(rows) for (other, _), rows in members.items() if other == domain))
+            for domain, _ in members
+        }
+        kept[split] = [row for group, rows in sorted(members.items(), key=str) for row in rows[: most[group[0]]]]
+    return kept
+
+
+def build(documents: Iterable[Document]) -> Tables:
+    """All tables; ``libraries`` and ``general`` keep all rows, the others are balanced by label."""
+    documents = list(documents)
+    tables: Tables = {}
+    for table, make in _MAKERS.items():
+        rows = list(_distinct(row for document in documents for row in make(document)))
+        if table == "general":
+            tables[table] = {"train": rows}
+        elif table == "libraries":
+            tables[table] = {split: [row for row in rows if split_of(row.name) == split] for split in MOST}
+        else:
+            tables[table] = _balanced(rows)
+    return tables

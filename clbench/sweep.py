@@ -1,0 +1,158 @@
+"""Many runs of one experiment, side by side in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from clbench.config import run_config
+from clbench.errors import UserError, unknown
+from clbench.run import RunConfig, execute, is_done, prepare
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment as its file declares it.
+
+    Attributes:
+        name: The file's name.
+        title: One line for lists.
+        methods: What is compared: options of a run that differ from the defaults.
+        profiles: By name, the scenarios, seeds, orders and options of all runs.
+    """
+
+    name: str
+    title: str
+    methods: tuple[Mapping[str, Any], ...]
+    profiles: Mapping[str, Mapping[str, Any]]
+
+    def runs(self, profile: str, results: Path, data_dir: Path | None) -> list[RunConfig]:
+        """The configurations of all runs of a profile, in the order of the file.
+
+        Raises:
+            UserError: The profile is unknown, or an option is wrong.
+        """
+        if profile not in self.profiles:
+            raise unknown(f"profile of experiment {self.name}", profile, self.profiles)
+        axes = self.profiles[profile]
+        return [
+            run_config(
+                {
+                    **axes.get("options", {}),
+                    **method,
+                    "scenario": scenario,
+                    "seed": seed,
+                    "order": str(order),
+                    "results": str(results),
+                    "data_dir": data_dir and str(data_dir),
+                }
+            )
+            for method in self.methods
+            for scenario in axes["scenarios"]
+            for order in axes.get("orders", [0])
+            for seed in axes.get("seeds", [0])
+        ]
+
+
+def experiment_files() -> dict[str, Path]:
+    """The experiments of the source tree that this code runs from, or else of the current folder."""
+    folders = [Path(__file__).parents[1] / "experiments", Path("experiments")]
+    folder = next((each for each in folders if each.is_dir()), None)
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))} if folder else {}
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment of a declared name, or of a YAML file."""
+    known = experiment_files()
+    if name in known:
+        return read_experiment(known[name])
+    if Path(name).suffix in (".yaml", ".yml"):
+        return read_experiment(Path(name))
+    raise unknown("experiment", name, known)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Reads and checks an experiment's file.
+
+    Raises:
+        UserError: It is not there, not YAML, or has other keys than ``title``, ``methods``, ``profiles``.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"experiment {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"experiment {path}: not YAML: {' '.join(str(error).split())}") from error
+    wanted = {"title", "methods", "profiles"}
+    if not isinstance(content, dict) or set(content) != wanted:
+        raise UserError(f"experiment {path}: the keys {', '.join(sorted(wanted))} are wanted, and no others")
+    for name, axes in content["profiles"].items():
+        for key in set(axes) - {"scenarios", "seeds", "orders", "options"}:
+            raise UserError(
+                f"experiment {path}, profile {name}: "
+                f"{unknown('key', key, ('scenarios', 'seeds', 'orders', 'options'))}"
+            )
+        if "scenarios" not in axes:
+            raise UserError(f"experiment {path}, profile {name}: no scenarios")
+    return Experiment(path.stem, content["title"], tuple(content["methods"]), content["profiles"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run of a sweep ended: ``error`` is one line, or None; ``skipped`` if it was done before."""
+
+    config: RunConfig
+    path: Path | None
+    error: str | None = None
+    skipped: bool = False
+
+
+def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> list[Outcome]:
+    """Runs what is not done yet and returns how each run ended, in the given order.
+
+    Each run is the same whatever the number of workers: it has its own seed and its own threads.
+    """
+    outcomes: dict[int, Outcome] = {}
+    # New processes, not forks: threads of torch and tokenizers do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    bar = tqdm(total=len(configs), unit="run", disable=not progress)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
+        pending = {pool.submit(_work, config): at for at, config in enumerate(configs)}
+        for future in as_completed(pending):
+            at = pending[future]
+            try:
+                outcomes[at] = future.result()
+            except Exception as error:  # a worker that died (out of memory) takes its run with it
+                outcomes[at] = Outcome(configs[at], None, f"{type(error).__name__}: {error}")
+            bar.set_postfix_str(f"{configs[at].scenario} {configs[at].baseline.rpartition('.')[2]}")
+            bar.update()
+    bar.close()
+    return [outcomes[at] for at in range(len(configs))]
+
+
+def _quiet() -> None:
+    """What a worker prints would break the progress bar of the main process; failures are in outcomes."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    warnings.filterwarnings("ignore")
+
+
+def _work(config: RunConfig) -> Outcome:
+    path = None
+    try:
+        run = prepare(config)
+        path = run.path
+        if is_done(run):
+            return Outcome(config, path, skipped=True)
+        execute(run, replace=True)
+    except Exception as error:  # one failed run must not end the others: it is reported with its line
+        return Outcome(config, path, f"{type(error).__name__}: {error}".splitlines()[0])
+    return Outcome(config, path)
