@@ -27,6 +27,8 @@ def nearest_keys(queries: Tensor, keys: Tensor) -> Tensor:
     if queries.is_cuda:
         return _nearest_in_chunks(queries, keys)
     faiss.omp_set_num_threads(torch.get_num_threads())
+    # From this many numbers in the queries on, faiss multiplies matrices; by default, far too late for d = 12.
+    faiss.cvar.distance_compute_blas_threshold = 1
     found = torch.empty(queries.shape[:2], dtype=torch.int64)
     for head in range(len(keys)):
         search = faiss.knn(queries[:, head].contiguous().numpy(), keys[head].contiguous().numpy(), 1)

@@ -19,19 +19,38 @@ _SECTIONS = {
     "parameters": "arguments",
     "other parameters": "arguments",
     "params": "arguments",
-    "attributes": "attributes",
     "return": "returns",
     "returns": "returns",
     "yields": "returns",
-    "raises": "raises",
-    "note": "notes",
-    "notes": "notes",
 }
 # Headings of what is never kept; any other line with a colon is part of the description.
-_DROPPED = (
-    "example examples example usage usage see also references reference warning warnings warns todo tip tips "
-    "authors author methods shape inputs outputs input output tensor shapes sample usage side effects"
-)
+_DROPPED = {
+    *(
+        "example",
+        "examples",
+        "example usage",
+        "usage",
+        "see also",
+        "reference",
+        "references",
+        "todo",
+        "tip",
+        "tips",
+    ),
+    *(
+        "warning",
+        "warnings",
+        "warns",
+        "note",
+        "notes",
+        "author",
+        "authors",
+        "attributes",
+        "methods",
+        "raises",
+    ),
+    *("shape", "shapes", "input", "inputs", "output", "outputs", "side effects"),
+}
 _UNDERLINE = re.compile(r"^\s*[-=~^]{3,}\s*$")
 _GOOGLE = re.compile(r"^(\s*)\**([A-Z][A-Za-z ]{2,25}):{1,2}\**\s*$")
 _FIELD = re.compile(r"^\s*[:@](\w+)\s*([^:]*):\s?(.*)$")
@@ -42,8 +61,6 @@ _FIELDS = {
     "keyword": "arguments",
     "return": "returns",
     "returns": "returns",
-    "raise": "raises",
-    "raises": "raises",
 }
 _HEAD = re.compile(r"^[-*+]?\s*[`*]*([A-Za-z_]\w*)[`*]*\s*(\(.*\))?\s*(?:--|:)\s*(.*)$")
 _NUMPY_HEAD = re.compile(r"^[`*]*([A-Za-z_]\w*(?:, ?[*\w]+)*)[`*]*\s*(?::\s*(.*))?$")
@@ -54,7 +71,7 @@ _TABLE = re.compile(r"^\s*([|+]|[-=+|: ]{3,}$)")
 
 @dataclass
 class Entry:
-    """One documented argument, result or error.
+    """One documented argument, or the result.
 
     Attributes:
         name: What is documented; empty where the entry has no name.
@@ -75,13 +92,11 @@ class Docstring:
         description: The paragraphs before the first section.
         arguments: The documented arguments, in order.
         returns: What is said about the result, or empty.
-        raises: The documented errors, in order.
     """
 
     description: list[str] = field(default_factory=list)
     arguments: list[Entry] = field(default_factory=list)
     returns: str = ""
-    raises: list[Entry] = field(default_factory=list)
 
 
 def _indent(line: str) -> int:
@@ -192,8 +207,6 @@ def _take_fields(lines: list[str], parsed: Docstring) -> list[str]:
             kind = _FIELDS.get(match[1])
             if kind == "arguments":
                 parsed.arguments.append(target)
-            elif kind == "raises":
-                parsed.raises.append(target)
             elif kind == "returns" and not parsed.returns:
                 parsed.returns = match[3]
         elif target is not None and line.startswith(" ") and line.strip():
@@ -213,8 +226,6 @@ def parse(text: str) -> Docstring:
             parsed.description = list(_paragraphs(body))
         elif name == "arguments":
             parsed.arguments += _entries(body)
-        elif name == "raises":
-            parsed.raises += _entries(body)
         elif name == "returns" and not parsed.returns:
             entries = list(_entries(body))
             parsed.returns = " ".join(entry.text for entry in entries).strip()

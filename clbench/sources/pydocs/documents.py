@@ -11,8 +11,8 @@ from clbench.sources.pydocs import docstring, extract, prose
 from clbench.sources.pydocs.duplicates import Seen
 from clbench.sources.pydocs.libraries import ALIASES, ALL, Library, source_files
 
-#: The least words of a description and of what is said about one argument or the result.
-LEAST_PART_WORDS = 6
+#: The least words of a description and of what is said about one argument.
+LEAST_PART_WORDS = 8
 _NAMES = prose.Masker([*(library.name for library in ALL), *ALIASES])
 _ARGUMENTS = 4
 
@@ -27,10 +27,9 @@ class Document:
         domain: The library's domain.
         kind: What it is in the code.
         text: What the docstring says, up to 60 words: the description, then arguments and result.
-        description: The description alone, up to 60 words.
+        description: The description alone, up to 60 words; empty if it is too short.
         returns: Whether its code returns a value; None where that is not known.
         arguments: The type and the text of its first arguments that are described well enough.
-        result: What is said about its result, or empty.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Document:
     description: str
     returns: bool | None
     arguments: tuple[tuple[str, str], ...]
-    result: str
 
 
 def _cleaned(texts: Iterable[str]) -> Iterator[str]:
@@ -54,8 +52,6 @@ def _document(source: extract.Source, library: Library, seen: Seen) -> Document 
     """The document of ``source``, or None if it is no prose or nearly repeats an earlier one."""
     parsed = docstring.parse(source.docstring)
     description = prose.shorten(_cleaned(parsed.description))
-    if not prose.is_prose(description, LEAST_PART_WORDS):
-        return None
     described = (entry.text for entry in parsed.arguments)
     text = prose.shorten([description, *_cleaned([*described, parsed.returns])])
     if not prose.is_prose(text, library.least) or not seen.add(text):
@@ -64,17 +60,15 @@ def _document(source: extract.Source, library: Library, seen: Seen) -> Document 
         (source.types.get(entry.name) or entry.type, prose.shorten(_cleaned([entry.text]), most=30))
         for entry in parsed.arguments[:_ARGUMENTS]
     )
-    result = prose.shorten(_cleaned([parsed.returns]), most=30)
     return Document(
         name=source.name,
         library=library.name,
         domain=library.domain,
         kind=source.kind,
         text=text,
-        description=description,
+        description=description if prose.is_prose(description, LEAST_PART_WORDS) else "",
         returns=source.returns,
         arguments=tuple(item for item in arguments if prose.is_prose(item[1], LEAST_PART_WORDS)),
-        result=result if prose.is_prose(result, LEAST_PART_WORDS) else "",
     )
 
 

@@ -38,30 +38,29 @@ CLASSES = (
     Library("torchmetrics", "torchmetrics", domain="learning", least=10),
     Library("pandas", "pandas", domain="data"),
     Library("matplotlib", "matplotlib", domain="graphics"),
-    Library("pydantic", "pydantic", domain="services", least=12),
+    Library("pydantic", "pydantic", domain="data", least=12),
     Library("sympy", "sympy", part="physics", domain="science"),
     Library("wandb", "wandb", domain="services"),
     Library("torch", "torch", part="distributed", domain="learning"),
     Library("huggingface_hub", "huggingface_hub", domain="services"),
     Library("datasets", "datasets", domain="data", least=12),
-    Library("scipy", "scipy", part="stats", domain="science", least=12),
+    Library("scipy", "scipy", part="stats", domain="science", least=10, limit=450),
     Library("faiss", "faiss-cpu", domain="learning", least=12),
 )
 #: Further libraries of the tables ``kinds`` and ``task_*``.
 FURTHER = (
     Library("sklearn", "scikit-learn", domain="learning"),
     Library("numpy", "numpy", domain="data"),
-    Library("fontTools", "fonttools", domain="graphics", limit=450, least=12),
+    Library("fontTools", "fonttools", domain="graphics", least=12),
 )
 #: The libraries of the table ``general``, used by no other table.
 GENERAL = (
-    Library("transformers", "transformers", least=10, limit=550),
+    Library("transformers", "transformers", least=10),
     Library("pytorch_lightning", "pytorch-lightning", least=10),
     Library("mpmath", "mpmath", least=10),
     Library("rich", "rich", least=10),
     Library("PIL", "pillow", least=10),
     Library("pygments", "Pygments", least=10),
-    Library("fsspec", "fsspec", least=10),
 )
 ALL = CLASSES + FURTHER + GENERAL
 
@@ -71,7 +70,7 @@ ALIASES = (
     *("hugging face", "huggingface", "weights & biases", "weights and biases", "w&b"),
 )
 
-_SKIPPED = {"test", "tests", "testing", "_vendor", "externals", "_vendored_packages"}
+_SKIPPED = {"distutils", "test", "tests", "testing", "_vendor", "externals", "_vendored_packages"}
 
 
 def versions() -> dict[str, str]:
@@ -92,7 +91,9 @@ def versions() -> dict[str, str]:
 
 def missing(library: Library) -> UserError:
     """The error for a library that the corpus needs and that is not there."""
-    return UserError(f"library '{library.name}', which the pydocs corpus reads, is not installed; run: make install")
+    return UserError(
+        f"library '{library.name}', which the pydocs corpus reads, is not installed; run: make install"
+    )
 
 
 def folder(library: Library) -> Path:
@@ -117,5 +118,5 @@ def source_files(library: Library) -> list[tuple[str, Path]]:
     for path in (root / library.part).rglob("*.py"):
         parts = (library.name, *path.relative_to(root).with_suffix("").parts)
         if _SKIPPED.isdisjoint(parts) and not parts[-1].startswith(("test_", "conftest", "_version")):
-            found.append((".".join(parts), path))
+            found.append((".".join(parts).removesuffix(".__init__"), path))
     return sorted(found, key=lambda item: hashlib.blake2b(item[0].encode()).digest())

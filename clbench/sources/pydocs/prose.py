@@ -8,7 +8,7 @@ from collections.abc import Iterable
 #: What stands for an identifier, chosen so that sentences still read.
 MASK = "object"
 
-_URL = re.compile(r"<?\b(?:https?://|www\.)\S+")
+_URL = re.compile(r"<?\b(?:https?://|www\.)\S*")
 _MARKDOWN_LINK = re.compile(r"\[([^\]\[`]+)\]\([^)]*\)")
 _REST_LINK = re.compile(r"`([^`<]+?)\s*<[^>]*>`__?")
 _ROLE = re.compile(r"(?::[\w+.-]+)+:`[^`]*`")
@@ -63,8 +63,8 @@ class Masker:
 
 def clean(text: str, mask: Masker) -> str:
     """``text`` without markup, addresses and code, with identifiers and libraries' names as ``MASK``."""
-    text = _URL.sub(" ", text)
     text = _REST_LINK.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text))
+    text = _URL.sub(" ", text)
     text = _ROLE.sub(f" {MASK} ", text)
     text = _LITERAL.sub(_quoted, text)
     text = _SINGLE.sub(_quoted, text)
@@ -94,8 +94,15 @@ def is_prose(text: str, least: int = 8) -> bool:
     return len(found) - masked >= least and masked * 3 <= len(found) and letters >= 0.9 * len(text)
 
 
+def first_sentence(text: str) -> str:
+    """``text`` up to the first full stop, question mark or exclamation mark that a space follows."""
+    return _SENTENCE_END.split(text, maxsplit=1)[0]
+
+
 def shorten(paragraphs: Iterable[str], most: int = 60) -> str:
-    """The paragraphs joined, as far as whole sentences go within ``most`` words (at least one sentence).
+    """The paragraphs joined, as far as whole sentences go within ``most`` words.
+
+    The first sentence is kept whatever its length, up to twice ``most``.
 
     No more paragraphs are taken from the iterable than are needed.
     """

@@ -1,20 +1,21 @@
-"""From documents to tables: texts with honest labels, which come from the code and from where a text stood."""
+"""From documents to tables: texts with labels that come from the code and from where a text stood."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
+from clbench.sources.pydocs import prose
 from clbench.sources.pydocs.documents import Document
 from clbench.sources.pydocs.duplicates import Seen
 from clbench.sources.pydocs.libraries import CLASSES, FURTHER, GENERAL
 
 #: Labels of the tables.
 LIBRARIES = tuple(library.name for library in CLASSES)
-KINDS = ("class", "function", "argument")
+KINDS = ("class", "function")
 RETURNS = ("value", "nothing")
 ARGUMENTS = ("flag", "number", "string")
 OBJECTS = ("class", "function")
@@ -26,9 +27,16 @@ GENERAL_LIBRARIES = tuple(library.name for library in GENERAL)
 #: At most so many texts of one label of one domain, for training and for testing.
 MOST = {"train": 320, "test": 120}
 _TRAIN_SHARE = 0.75
+_LEAST_SUMMARY = 4
 _TOPIC_OF = dict(zip((library.name for library in FURTHER), TOPICS, strict=True))
 _TYPES = {"bool": "flag", "boolean": "flag", "int": "number", "integer": "number", "float": "number"}
 _TYPES |= {"str": "string", "string": "string"}
+#: Documented types that contain other values too: an argument that may be one of these gets no label.
+_COMPOUND = re.compile(
+    r"list|dict|tuple|set\b|sequence|iter|mapping|callable|array|like|tensor|path|bytes|type|object|any|literal"
+    r"|series|frame",
+    re.IGNORECASE,
+)
 
 
 class Row(NamedTuple):
@@ -56,15 +64,10 @@ def split_of(name: str) -> str:
 
 def argument_type(documented: str) -> str | None:
     """The label of an argument by its annotation or documented type; None if it is none or several."""
-    found = {_TYPES.get(word, "" if word.lower() in _MORE_TYPES else None) for word in re.findall(r"\w+", documented)}
-    labels = found - {None}
-    return labels.pop() if len(labels) == 1 and "" not in labels else None
-
-
-_MORE_TYPES = {
-    *("list", "dict", "tuple", "set", "sequence", "iterable", "mapping", "callable", "array", "ndarray", "like"),
-    *("tensor", "path", "pathlike", "bytes", "type", "object", "any", "literal", "dtype", "series", "dataframe"),
-}
+    if _COMPOUND.search(documented):
+        return None
+    found = {_TYPES[word] for word in re.findall(r"\w+", documented) if word in _TYPES}
+    return found.pop() if len(found) == 1 else None
 
 
 def _libraries(document: Document) -> Iterator[Row]:
@@ -73,29 +76,28 @@ def _libraries(document: Document) -> Iterator[Row]:
 
 
 def _kinds(document: Document) -> Iterator[Row]:
-    if document.domain is None:
-        return
-    label = "class" if document.kind == "class" else "function"
-    if document.kind != "module":
+    """Methods count as functions here: their texts do not tell them apart."""
+    if document.domain and document.description and document.kind != "module":
+        label = "class" if document.kind == "class" else "function"
         yield Row(document.name, document.description, None, label, document.domain)
-    for _, text in document.arguments[:1]:
-        yield Row(document.name, text, None, "argument", document.domain)
 
 
 def _returns(document: Document) -> Iterator[Row]:
-    if document.domain is not None and document.returns is not None:
+    if document.domain and document.description and document.returns is not None:
         yield Row(document.name, document.description, None, RETURNS[not document.returns], None)
 
 
 def _arguments(document: Document) -> Iterator[Row]:
-    if document.domain is not None:
+    if document.domain and document.description:
+        summary = prose.first_sentence(document.description)
         for documented, text in document.arguments:
-            if label := argument_type(documented):
-                yield Row(document.name, document.description, text, label, None)
+            label = argument_type(documented)
+            if label and len(summary.split()) >= _LEAST_SUMMARY:
+                yield Row(document.name, summary, text, label, None)
 
 
 def _objects(document: Document) -> Iterator[Row]:
-    if document.domain is not None and document.kind in OBJECTS:
+    if document.domain and document.description and document.kind in OBJECTS:
         yield Row(document.name, document.description, None, document.kind, None)
 
 
@@ -132,23 +134,27 @@ def _distinct(rows: Iterable[Row]) -> Iterator[Row]:
             yield row
 
 
-def _balanced(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each split, in a hashed order, with as many of each label of a domain as of the rarest."""
-    groups: dict[str, dict[tuple[str | None, str], list[Row]]] = {"train": defaultdict(list), "test": defaultdict(list)}
-    for row in sorted(rows, key=lambda row: (_key("".join(map(str, row))), row.name)):
-        groups[split_of(row.name)][row.domain, row.label].append(row)
-    kept = {}
-    for split, members in groups.items():
-        most = {
-            domain: min(MOST[split], *(len(rows) for (other, _), rows in members.items() if other == domain))
-            for domain, _ in members
-        }
-        kept[split] = [row for group, rows in sorted(members.items(), key=str) for row in rows[: most[group[0]]]]
+def _by_split(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each split in a hashed order, so that the first of them are spread over all objects."""
+    ordered = sorted(rows, key=lambda row: (_key("".join(map(str, row))), row.name))
+    return {split: [row for row in ordered if split_of(row.name) == split] for split in MOST}
+
+
+def _balanced(rows: list[Row], most: int) -> list[Row]:
+    """The first rows of each label of a domain: as many as its rarest label has, at most ``most``."""
+    counts = Counter((row.domain, row.label) for row in rows)
+    taken: Counter[tuple[str | None, str]] = Counter()
+    kept = []
+    for row in rows:
+        limit = min(most, *(count for (domain, _), count in counts.items() if domain == row.domain))
+        taken[row.domain, row.label] += 1
+        if taken[row.domain, row.label] <= limit:
+            kept.append(row)
     return kept
 
 
 def build(documents: Iterable[Document]) -> Tables:
-    """All tables; ``libraries`` and ``general`` keep all rows, the others are balanced by label."""
+    """All tables. ``libraries`` and ``general`` keep all rows; the others are balanced by label."""
     documents = list(documents)
     tables: Tables = {}
     for table, make in _MAKERS.items():
@@ -156,7 +162,7 @@ def build(documents: Iterable[Document]) -> Tables:
         if table == "general":
             tables[table] = {"train": rows}
         elif table == "libraries":
-            tables[table] = {split: [row for row in rows if split_of(row.name) == split] for split in MOST}
+            tables[table] = _by_split(rows)
         else:
-            tables[table] = _balanced(rows)
+            tables[table] = {split: _balanced(part, MOST[split]) for split, part in _by_split(rows).items()}
     return tables
