@@ -55,6 +55,13 @@ class KeyValueBottleneck(Network):
         """Token states (N, D) as queries (N, H, D / H)."""
         return split_heads(states, len(self.keys))
 
+    def start_keys(self, states: Tensor, generator: torch.Generator) -> None:
+        """Puts the keys of each head at the queries of random token states (N, D), each used about equally."""
+        repeats = -(-self.keys.shape[1] // len(states))
+        chosen = torch.cat([torch.randperm(len(states), generator=generator) for _ in range(repeats)])
+        queries = self.queries(states[chosen[: self.keys.shape[1]]])  # (K, H, D / H)
+        self.keys.copy_(queries.transpose(0, 1))
+
     def select(self, states: Tensor) -> Tensor:
         """Token states (N, D) to the indices (N, H) of their nearest keys, as int32."""
         return nearest_keys(self.queries(states), self.keys).int()
