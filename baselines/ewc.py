@@ -12,15 +12,14 @@ gradient of the encoder per text, and is no faster on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from clbench.batch import Batch
-from clbench.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.learner import ContinualLearner, TextReader
 from clbench.network import Context
 from clbench.scenario import Experience
 
@@ -39,7 +38,7 @@ class EWC(ContinualLearner):
             Fisher).
     """
 
-    memory: ClassVar[Mapping[str, MemoryKind]] = {"fisher_": "statistics", "anchor_": "statistics"}
+    fisher_experiences: Tensor
 
     def __init__(
         self,
@@ -72,7 +71,7 @@ class EWC(ContinualLearner):
         return loss + self.penalty() if self.strength and self.fisher_experiences else loss
 
     def penalty(self) -> Tensor:
-        """strength / 2 * sum_j F_j (w_j - a_j)^2, a scalar."""
+        """Strength / 2 * sum_j F_j (w_j - a_j)^2, a scalar."""
         terms = [
             (self.get_buffer(self._name("fisher", name)) * (weight - self._anchor(name)).square()).sum()
             for name, weight in self.weights.items()

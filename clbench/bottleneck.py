@@ -56,7 +56,7 @@ class KeyValueBottleneck(Network):
         return split_heads(states, len(self.keys))
 
     def start_keys(self, states: Tensor, generator: torch.Generator) -> None:
-        """Puts the keys of each head at the queries of random token states (N, D), each used about equally."""
+        """Puts the keys of each head at the queries of random token states (N, D), about equally often."""
         repeats = -(-self.keys.shape[1] // len(states))
         chosen = torch.cat([torch.randperm(len(states), generator=generator) for _ in range(repeats)])
         queries = self.queries(states[chosen[: self.keys.shape[1]]])  # (K, H, D / H)

@@ -28,7 +28,9 @@ R8_CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "
 
 _DECLARED = (
     _pydocs("pydocs-cil", "Which library is documented, 6 x 2 classes, single-head", "class", _PAIRED, False),
-    _pydocs("pydocs-cil-aware", "Which library is documented, 6 x 2 classes, task-aware", "class", _PAIRED, True),
+    _pydocs(
+        "pydocs-cil-aware", "Which library is documented, 6 x 2 classes, task-aware", "class", _PAIRED, True
+    ),
     _pydocs(
         "pydocs-dil",
         "Kind of the documented object, 5 domains of libraries",

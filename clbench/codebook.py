@@ -9,7 +9,7 @@ from torch import Tensor
 
 def split_heads(states: Tensor, heads: int) -> Tensor:
     """Cuts hidden vectors into heads: (N, D) to (N, H, D / H)."""
-    return states.unflatten(-1, (heads, -1))
+    return states.view(len(states), heads, -1)
 
 
 def nearest_keys(queries: Tensor, keys: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def nearest_keys(queries: Tensor, keys: Tensor) -> Tensor:
     if queries.is_cuda:
         return _nearest_in_chunks(queries, keys)
     faiss.omp_set_num_threads(torch.get_num_threads())
-    # From this many numbers in the queries on, faiss multiplies matrices; by default, far too late for d = 12.
+    # From so many numbers in the queries on, faiss multiplies matrices; its default is too late for d = 12.
     faiss.cvar.distance_compute_blas_threshold = 1
     found = torch.empty(queries.shape[:2], dtype=torch.int64)
     for head in range(len(keys)):
@@ -37,7 +37,7 @@ def nearest_keys(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def _nearest_in_chunks(queries: Tensor, keys: Tensor, chunk: int = 4096) -> Tensor:
-    """argmin |q - k|^2 = argmax q.k - |k|^2 / 2, for as many queries at a time as memory likes."""
+    """Argmin |q - k|^2 = argmax q.k - |k|^2 / 2, for as many queries at a time as memory likes."""
     half_norms = keys.square().sum(-1) / 2  # (H, K)
     found = [
         torch.baddbmm(-half_norms.unsqueeze(1), part.transpose(0, 1), keys.transpose(1, 2)).argmax(-1)

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
+from jsonargparse import (  # type: ignore[attr-defined]  # re-exported without __all__
+    ActionConfigFile,
+    ArgumentError,
+    ArgumentParser,
+    Namespace,
+)
 
 from clbench.errors import UserError, unknown
 from clbench.learner import ContinualLearner
@@ -127,7 +132,7 @@ def _resolved(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explained(message: str) -> UserError:
-    """jsonargparse's explanation, which goes over many lines, as one that says what would be right."""
+    """Jsonargparse's explanation, which goes over many lines, as one that says what would be right."""
     text = " ".join(message.split())
     options = [each.name for each in dataclasses.fields(RunConfig) if each.name != "arguments"]
     if found := re.search(r"class_path '([\w.]+)': Option '([\w.]+)' is not accepted", text):

@@ -39,7 +39,7 @@ SHARD_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
-class Rows(Sequence[np.ndarray]):  # type: ignore[type-arg]
+class Rows(Sequence[np.ndarray]):
     """Ragged rows of n texts: text i is ``values[array[i]][start[i]:stop[i]]``.
 
     Attributes:
@@ -160,9 +160,7 @@ class FeatureCache:
             flush()
 
 
-def encode(
-    encoder: TextEncoder, tokens: Sequence[np.ndarray]
-) -> Iterator[tuple[int, np.ndarray, float]]:
+def encode(encoder: TextEncoder, tokens: Sequence[np.ndarray]) -> Iterator[tuple[int, np.ndarray, float]]:
     """Encodes tokenized texts, shortest first, in batches of a fixed shape per length.
 
     Args:

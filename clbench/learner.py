@@ -112,7 +112,8 @@ class ContinualLearner(lightning.LightningModule):
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits (B, C), minus infinity in the columns that a text may not be given."""
-        return self(batch).masked_fill(~batch.allowed, -torch.inf)
+        logits: Tensor = self(batch)
+        return logits.masked_fill(~batch.allowed, -torch.inf)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Applies the stem where the loader did not: without a cache the result is the same."""
@@ -135,7 +136,9 @@ class ContinualLearner(lightning.LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Counts (true, predicted) columns of experience number ``dataloader_idx``."""
-        self.confusion[dataloader_idx].update(self.scores(batch).argmax(1), batch.targets)
+        metric = self.confusion[dataloader_idx]
+        assert isinstance(metric, MulticlassConfusionMatrix)  # ModuleList forgets the type
+        metric.update(self.scores(batch).argmax(1), batch.targets)
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """The same on validation texts."""

@@ -77,7 +77,8 @@ class Stem:
     def __call__(self, encoder: TextEncoder, batch: Batch) -> Batch:
         """Applies the prefix to a batch of token rows, without any cache."""
         with torch.no_grad():
-            model = encoder.frozen().to(batch.rows.device)
+            model = encoder.frozen()
+            model.to(device=batch.rows.device)  # type: ignore[call-arg]  # transformers wraps it untyped
             rows, mask = token_states(model, batch.rows, batch.mask), batch.mask
             if self.pooling == "mean":
                 rows, mask = masked_mean(rows, mask).unsqueeze(1), mask[:, :1]

@@ -54,7 +54,16 @@ class RunResult:
         """The content of the file, metrics computed from the counts."""
         accuracy = [[metrics.accuracy_from_counts(each) for each in row] for row in self.counts]
         macro_f1 = [[metrics.macro_f1_from_counts(each) for each in row] for row in self.counts]
-        untrained = self.untrained
+        start = (
+            None
+            if self.untrained is None
+            else [metrics.accuracy_from_counts(each) for each in self.untrained]
+        )
+        measured = (
+            metrics.summary(accuracy, macro_f1, start, joint=bool(self.config["joint"]))
+            if accuracy and start
+            else {}
+        )
         return {
             "schema": SCHEMA,
             "status": self.status,
@@ -63,20 +72,11 @@ class RunResult:
             "provenance": self.provenance,
             "accuracy": accuracy,
             "macro_f1": macro_f1,
-            "stream_accuracy": [metrics.stream_accuracy(row) for row in self.counts],
-            "untrained_accuracy": None
-            if untrained is None
-            else [metrics.accuracy_from_counts(each) for each in untrained],
-            "metrics": metrics.summary(
-                np.array(accuracy),
-                np.array(macro_f1),
-                None if untrained is None else np.array([metrics.accuracy_from_counts(c) for c in untrained]),
-                joint=bool(self.config["joint"]),
-            )
-            if accuracy
-            else {},
+            "stream_accuracy": [metrics.stream_accuracy(list(row)) for row in self.counts],
+            "untrained_accuracy": start,
+            "metrics": measured,
             "confusion": [_sparse(row) for row in self.counts],
-            "untrained_confusion": None if untrained is None else _sparse(untrained),
+            "untrained_confusion": None if before is None else _sparse(before),
             "costs": self.costs,
             "experiences": self.experiences,
             "diagnostics": self.diagnostics,

@@ -119,9 +119,7 @@ def prepare(config: RunConfig, *, progress: bool = False) -> Run:
     scenario = find_scenario(config.scenario)
     encoder = load_encoder(config.encoder)
     protocol = config.protocol(scenario.protocol)
-    stream = load_stream(
-        scenario, protocol, data_dir=config.data_dir, order=config.order, joint=config.joint
-    )
+    stream = load_stream(scenario, protocol, data_dir=config.data_dir, order=config.order, joint=config.joint)
     context = Context(
         encoder=encoder,
         columns=len(scenario.columns),
@@ -264,9 +262,7 @@ def _begin_stream(run: Run) -> None:
         learner.begin_stream(reader)
 
 
-def _train_stage(
-    run: Run, stage: int, watch: Stopwatch, logger: Any, progress: bool
-) -> None:
+def _train_stage(run: Run, stage: int, watch: Stopwatch, logger: Any, progress: bool) -> None:
     learner, data, seed = run.learner, run.data, run.config.seed
     experience, reader = run.stream.stages[stage], data.reader(stage)
     before = dict(watch.seconds)
@@ -316,7 +312,9 @@ def _evaluate(run: Run, progress: bool) -> np.ndarray:
 
 def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
     learner = run.learner
-    seconds: dict[str, float] = {**watch.seconds, "encode": run.data.encode_seconds}
+    seconds = {str(phase): spent for phase, spent in watch.seconds.items()} | {
+        "encode": run.data.encode_seconds
+    }
     trainable = sum(parameter.numel() for _, parameter in learner.named_trainable())
     encoder = learner.context.encoder.parameters if learner.network.stem is not None else 0
     return {

@@ -86,7 +86,9 @@ class Scenario:
         if self.kind == "class" and len(self.columns) != sum(len(part.labels) for part in self.parts):
             raise ValueError(f"{self.name}: a class-incremental scenario has each class in one experience")
         if self.kind == "domain" and any(set(part.labels) != set(self.columns) for part in self.parts):
-            raise ValueError(f"{self.name}: the experiences of a domain-incremental scenario share all classes")
+            raise ValueError(
+                f"{self.name}: the experiences of a domain-incremental scenario share all classes"
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -140,4 +142,3 @@ class Stream:
             return [True] * count
         own = set(self.experiences[index].columns)
         return [column in own for column in range(count)]
-

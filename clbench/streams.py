@@ -62,8 +62,10 @@ def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> Datas
 
 
 def general_texts(data_dir: Path | None) -> list[str]:
-    """Unlabelled English of no scenario: ``wiki`` under the data folder, else documentation of libraries
-    that no scenario asks about."""
+    """Unlabelled English of no scenario.
+
+    It is ``wiki`` under the data folder, else documentation of libraries that no scenario asks about.
+    """
     if data_dir is not None and (data_dir / "wiki").is_dir():
         return list(folder.load(data_dir, "wiki", labelled=False)["train"]["text"])
     return list(pydocs.load("general")["train"]["text"])

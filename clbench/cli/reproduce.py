@@ -44,5 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         if len(failed) < len(runs):
             show([str(results)], results / "report")
     for outcome in failures:
-        print(f"failed: {outcome.config.scenario} {outcome.config.baseline}: {outcome.error}", file=sys.stderr)
+        print(
+            f"failed: {outcome.config.scenario} {outcome.config.baseline}: {outcome.error}", file=sys.stderr
+        )
     return 1 if failures else 0
