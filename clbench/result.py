@@ -54,11 +54,8 @@ class RunResult:
         """The content of the file, metrics computed from the counts."""
         accuracy = [[metrics.accuracy_from_counts(each) for each in row] for row in self.counts]
         macro_f1 = [[metrics.macro_f1_from_counts(each) for each in row] for row in self.counts]
-        start = (
-            None
-            if self.untrained is None
-            else [metrics.accuracy_from_counts(each) for each in self.untrained]
-        )
+        before = self.untrained
+        start = None if before is None else [metrics.accuracy_from_counts(each) for each in before]
         measured = (
             metrics.summary(accuracy, macro_f1, start, joint=bool(self.config["joint"]))
             if accuracy and start

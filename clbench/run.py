@@ -312,9 +312,8 @@ def _evaluate(run: Run, progress: bool) -> np.ndarray:
 
 def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
     learner = run.learner
-    seconds = {str(phase): spent for phase, spent in watch.seconds.items()} | {
-        "encode": run.data.encode_seconds
-    }
+    seconds = {str(phase): spent for phase, spent in watch.seconds.items()}
+    seconds["encode"] = run.data.encode_seconds
     trainable = sum(parameter.numel() for _, parameter in learner.named_trainable())
     encoder = learner.context.encoder.parameters if learner.network.stem is not None else 0
     return {
