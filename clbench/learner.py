@@ -106,7 +106,7 @@ class ContinualLearner(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """A fresh AdamW for each experience, over whatever trains."""
         trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return torch.optim.AdamW(trainable, lr=self.lr, weight_decay=self.context.weight_decay)
+        return torch.optim.AdamW(trainable, lr=self.lr, weight_decay=self.context.weight_decay, fused=True)
 
     # -- what the base class owns ------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ def wandb_logger(mode: WandbMode, config: dict[str, Any], folder: Path) -> Wandb
     """
     if mode == "disabled":
         return None
+    import wandb
     from lightning.pytorch.loggers import WandbLogger
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,6 +42,7 @@ def wandb_logger(mode: WandbMode, config: dict[str, Any], folder: Path) -> Wandb
         tags=[config["scenario"], config["encoder"], config["tuning"]],
         config=config,
         log_model=False,
+        settings=wandb.Settings(silent=True),
     )
     # Curves over experiences have an axis of their own: the optimizer's step starts again at each.
     logger.experiment.define_metric("experience")
@@ -70,4 +72,4 @@ def log_end(logger: WandbLogger | None, result: dict[str, Any]) -> None:
     summary.update({"status": result["status"], **result["metrics"]})
     for group in ("seconds", "parameters", "carried_bytes", "peak_bytes"):
         summary.update({f"{group}/{name}": value for name, value in result["costs"][group].items()})
-    logger.experiment.finish(exit_code=0 if result["status"] == "done" else 1, quiet=True)
+    logger.experiment.finish(exit_code=0 if result["status"] == "done" else 1)
