@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -26,7 +27,14 @@ _COSTS = {
     "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
     "peak_bytes": ("rss", "cuda"),
 }
-_KINDS = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+_KINDS: dict[type | UnionType, str] = {
+    str: "a text",
+    int: "a whole number",
+    int | str: "a whole number or a text",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -36,11 +44,11 @@ def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
         paths: Result files, globs, or folders, in which every ``order*-seed*.json`` at any depth is one.
 
     Returns:
-        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order``, ``seed``, ``joint``,
+        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``, ``joint``,
         ``notes`` (tuple of str), ``status``, ``error`` and ``path``; ``metrics.<name>`` and
         ``costs.<group>.<name>`` as float, NaN where the file has null or nothing; and as they stand in
-        the file ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``
-        and ``provenance``.
+        the file ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``,
+        ``config`` and ``provenance``.
 
     Raises:
         UserError: A path that does not exist, a file that is not a result, the same run twice, or no
@@ -104,7 +112,7 @@ def _row(path: Path) -> dict[str, Any]:
         "title": result.get("config", "title", kind=str, default=scenario),
         "encoder": result.get("config", "encoder", kind=str),
         "method": result.get("config", "method", kind=str),
-        "order": result.get("config", "order", kind=int),
+        "order": str(result.get("config", "order", kind=int | str)),
         "seed": result.get("config", "seed", kind=int),
         "joint": result.get("config", "joint", kind=bool, default=False),
         "notes": tuple(str(note) for note in result.get("config", "notes", kind=list, default=[])),
@@ -128,6 +136,7 @@ def _row(path: Path) -> dict[str, Any]:
     if not all(isinstance(one, dict) for one in experiences):
         result.refuse("experiences is not a list of objects")
     row["experience_names"] = [str(one.get("name", "")) for one in experiences]
+    row["config"] = result.get("config", kind=dict)
     row["provenance"] = result.get("provenance", kind=dict, default={})
     if status == "done" and math.isnan(row["metrics.average_accuracy"]):
         result.refuse("status is 'done', but metrics.average_accuracy is missing")
@@ -149,7 +158,7 @@ class _File:
     def refuse(self, reason: str) -> NoReturn:
         raise UserError(f"{self.path} is not a result file: {reason}")
 
-    def get(self, *keys: str, kind: type, default: Any = None) -> Any:
+    def get(self, *keys: str, kind: type | UnionType, default: Any = None) -> Any:
         """The value under nested ``keys``; null and absent give ``default``, or an error without one."""
         value: Any = self.content
         for depth, key in enumerate(keys):
@@ -160,8 +169,8 @@ class _File:
                 if default is None:
                     self.refuse(f"{'.'.join(keys[: depth + 1])} is missing")
                 return default
-        # bool is a subclass of int, but no count
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        # bool is a subclass of int, but no number
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
             self.refuse(f"{'.'.join(keys)} is not {_KINDS[kind]}")
         return value
 

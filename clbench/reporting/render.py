@@ -18,6 +18,7 @@ FOOTNOTES = {
     FUTURE: "uses data that a stream has not shown yet.",
     JOINT: "upper bound: trained on all experiences at once, so nothing compares its stages.",
 }
+_VARIES = {"order", "seed", "columns"}  # of the configuration, within one mean; columns go with the order
 _MARKS = {"future": FUTURE, "upper-bound": JOINT}
 
 
@@ -37,7 +38,7 @@ def markdown(frame: pd.DataFrame) -> str:
         parts.append(f"Scenario {scenario}, encoder {encoder}.\n")
         parts.append(_markdown_table(rows) + "\n")
         panel = frame[(frame[PANEL] == list(keys)).all(axis=1)]
-        lines = [*_footnotes(rows), *_absent(rows, panel)]
+        lines = [*_footnotes(rows), *map(escaped, [*_unfinished(panel), *_mixed(panel), *_missing(rows)])]
         if lines:
             parts.append("".join(f"- {line}\n" for line in lines))
     parts.append("## How to read the tables\n")
@@ -63,7 +64,8 @@ def text_table(frame: pd.DataFrame) -> str:
             for row in rows[rows["runs"] > 0].to_dict("records")
         ]
         heading = " / ".join(plain(str(key)) for key in keys)
-        parts.append(f"{heading}\n{_tabulate(body, ['Method', 'n', *(m.heading for m in shown)], 'simple')}")
+        table = _tabulate(body, ["Method", "n", *(measure.heading for measure in shown)], "simple")
+        parts.append("\n".join([heading, table, *_footnotes(rows), *map(plain, _missing(rows))]))
     return "\n\n".join(parts)
 
 
@@ -155,18 +157,31 @@ def _footnotes(rows: pd.DataFrame) -> list[str]:
     return [f"{mark} {meaning}" for mark, meaning in FOOTNOTES.items() if mark in text]
 
 
-def _absent(rows: pd.DataFrame, panel: pd.DataFrame) -> list[str]:
-    """One line for each run that is not in the means, and one for the methods without any run."""
+def _unfinished(panel: pd.DataFrame) -> list[str]:
+    """One line for each run that is not in the means."""
+    return [
+        f"{run['method']}, order {run['order']}, seed {run['seed']}: {run['status']}"
+        + (f": {run['error']}" if run["error"] else "")
+        for run in panel[panel["status"] != "done"].to_dict("records")
+    ]
+
+
+def _mixed(panel: pd.DataFrame) -> list[str]:
+    """One line for each setting in which the finished runs behind one mean differ."""
     lines = []
-    for run in panel[panel["status"] != "done"].to_dict("records"):
-        why = f": {run['error']}" if run["error"] else ""
-        lines.append(
-            escaped(f"{run['method']}, order {run['order']}, seed {run['seed']}: {run['status']}{why}")
-        )
-    missing = [escaped(method) for method in rows.loc[rows["runs"] == 0, "method"]]
-    if missing:
-        lines.append(f"No run of: {', '.join(missing)}.")
+    for method, runs in panel[panel["status"] == "done"].groupby("method", sort=True):
+        keys = sorted({key for config in runs["config"] for key in config} - _VARIES)
+        for key in keys:
+            values = sorted({_flat(config.get(key)) for config in runs["config"]})
+            if len(values) > 1:
+                lines.append(f"{method}: the mean is over runs that differ in {key} ({'; '.join(values)})")
     return lines
+
+
+def _missing(rows: pd.DataFrame) -> list[str]:
+    """One line that names the methods without any run here, if there are such."""
+    missing = list(rows.loc[rows["runs"] == 0, "method"])
+    return [f"No run of: {', '.join(missing)}."] if missing else []
 
 
 def _provenance(frame: pd.DataFrame) -> str:
@@ -174,7 +189,7 @@ def _provenance(frame: pd.DataFrame) -> str:
     found = []
     for key in ("commit", "machine", "versions", "date"):
         values = sorted({_flat(one[key]) for one in frame["provenance"] if one.get(key)})
-        if key == "date" and len(values) > 2:
+        if key == "date" and len(values) > 1:
             values = [f"{values[0]} to {values[-1]}"]
         found.append(f"{key} {'; '.join(map(escaped, values)) or 'not recorded'}")
     return f"Made from {len(frame)} result files: {' · '.join(found)}."
