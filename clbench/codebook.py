@@ -32,8 +32,21 @@ def nearest_keys(queries: Tensor, keys: Tensor) -> Tensor:
     found = torch.empty(queries.shape[:2], dtype=torch.int64)
     for head in range(len(keys)):
         search = faiss.knn(queries[:, head].contiguous().numpy(), keys[head].contiguous().numpy(), 1)
-        found[:, head] = torch.from_numpy(search[1][:, 0])
+        found[:, head] = _first_of_equals(keys[head])[torch.from_numpy(search[1][:, 0])]
     return found
+
+
+def _first_of_equals(keys: Tensor) -> Tensor:
+    """For each of K keys (K, d), the lowest index of a key equal to it: the search returns any of them."""
+    places = torch.arange(len(keys))
+    # Equal keys have equal projections; sorting those is much cheaper than sorting the keys.
+    probe = torch.linspace(1.0, 2.0, keys.shape[1], dtype=torch.float64)
+    projections = (keys.double() * probe).sum(1).sort().values
+    if not (projections[1:] == projections[:-1]).any():
+        return places
+    unique, group = torch.unique(keys, dim=0, return_inverse=True)
+    first = places.new_full((len(unique),), len(keys)).scatter_reduce_(0, group, places, "amin")
+    return first[group]
 
 
 def _nearest_in_chunks(queries: Tensor, keys: Tensor, chunk: int = 4096) -> Tensor:

@@ -33,6 +33,7 @@ def run_parser() -> ArgumentParser:
         prog="clbench run",
         description="Trains one method on one stream and writes its result file.",
         exit_on_error=False,
+        allow_abbrev=False,
     )
     parser.add_argument("--config", action=ActionConfigFile, help="YAML file of these same options")
     parser.add_class_arguments(RunConfig, skip={"baseline", "arguments"}, as_group=False)
