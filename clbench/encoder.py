@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from clbench import tiny
+from clbench.device import Dtype, resolve_dtype
 from clbench.encoder_files import WEIGHTS, EncoderSource, PackagedFiles, file_hashes, find_files, missing_file
 from clbench.errors import UserError, unknown
 
@@ -62,6 +63,7 @@ class TextEncoder:
         name: The declared name, or the base name of a local directory.
         hidden_size: D, the size of a token state.
         fingerprint: A hash of the weights, the configuration and the tokenizer: equal for equal files.
+        dtype: The precision in which the frozen copy computes; what is trained is always in float32.
         provenance: ``source`` (where the files were found), ``revision`` (the hub commit, the package
             version, or empty) and ``weights_sha256`` (empty for a built-in encoder).
     """
@@ -74,8 +76,10 @@ class TextEncoder:
         provenance: dict[str, str],
         make_tokenizer: Callable[[], PreTrainedTokenizerBase],
         make_model: Callable[[], PreTrainedModel],
+        dtype: Dtype = "float32",
     ) -> None:
         self.name = name
+        self.dtype = resolve_dtype(dtype)
         self.hidden_size: int = config.hidden_size
         self.fingerprint = fingerprint
         self.provenance = provenance
@@ -142,16 +146,27 @@ class TextEncoder:
         Do not make it a submodule of something that is trained: ``train()`` there would turn its dropout on.
         """
         if self._frozen is None:
-            self._frozen = self._make_model().requires_grad_(False)
+            self._frozen = cast("PreTrainedModel", self._make_model().to(self.dtype)).requires_grad_(False)  # type: ignore[arg-type]
         return self._frozen
 
+    def frozen_states(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """The frozen copy's last hidden states (B, T, D) in float32, computed where ``rows`` are."""
+        import torch
 
-def load_encoder(name: str) -> TextEncoder:
+        model = self.frozen()
+        if model.device != rows.device:
+            model.to(device=rows.device)  # type: ignore[call-arg]  # transformers wraps it untyped
+        with torch.no_grad():
+            return token_states(model, rows, mask).float()
+
+
+def load_encoder(name: str, dtype: Dtype = "float32") -> TextEncoder:
     """The encoder called ``name``, its files found and checked; weights are read when they are needed.
 
     Args:
         name: One of ``ENCODERS``, or the path of a directory with ``config.json``, ``model.safetensors``
             and the tokenizer's files. The directory may hold any encoder of the BERT family.
+        dtype: The precision of the frozen copy; ``auto`` is bfloat16 where that is fast.
 
     Raises:
         UserError: The name is unknown, files are missing, or the weights are not the declared ones.
@@ -162,12 +177,15 @@ def load_encoder(name: str) -> TextEncoder:
         if not (directory.is_dir() or os.sep in name or (os.altsep and os.altsep in name)):
             raise unknown("encoder", name, ENCODERS)
         found = f"directory {directory.resolve().name}"
-        return _from_directory(directory.resolve().name, directory, {"source": found, "revision": ""}, None)
+        provenance = {"source": found, "revision": ""}
+        return _from_directory(directory.resolve().name, directory, provenance, None, dtype)
     if source.hub_id is None:
         provenance = {"source": "built in", "revision": "", "weights_sha256": ""}
-        return TextEncoder(name, tiny.config(), tiny.fingerprint(), provenance, tiny.tokenizer, tiny.model)
+        return TextEncoder(
+            name, tiny.config(), tiny.fingerprint(), provenance, tiny.tokenizer, tiny.model, dtype
+        )
     directory, provenance = find_files(name, source)
-    return _from_directory(name, directory, provenance, source.sha256)
+    return _from_directory(name, directory, provenance, source.sha256, dtype)
 
 
 def token_states(model: PreTrainedModel, rows: Tensor, mask: Tensor) -> Tensor:
@@ -193,7 +211,7 @@ def _has_segments(config: PretrainedConfig) -> bool:
 
 
 def _from_directory(
-    name: str, directory: Path, provenance: dict[str, str], sha256: str | None
+    name: str, directory: Path, provenance: dict[str, str], sha256: str | None, dtype: Dtype
 ) -> TextEncoder:
     from transformers import AutoConfig
 
@@ -217,6 +235,7 @@ def _from_directory(
         provenance={**provenance, "weights_sha256": hashes[WEIGHTS]},
         make_tokenizer=partial(_read_tokenizer, directory),
         make_model=partial(_read_model, directory, config),
+        dtype=dtype,
     )
 
 

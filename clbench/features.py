@@ -1,7 +1,7 @@
-"""Features of a frozen encoder, computed once per text and kept on disk.
+"""What a frozen prefix makes of a text, computed once per text and kept on disk.
 
-What a frozen encoder makes of a text is a pure function of the text, the weights and the length limit.
-Each text is therefore encoded once and its rows are read from then on, by any run of any process.
+It is a pure function of the text, the weights and the options. Each text is therefore encoded once and its
+rows are read from then on, by any run of any process.
 
 Texts are encoded in batches of a *fixed* shape for each length, so a text's features do not depend, bit
 for bit, on the texts that share its batch, on what was cached before, or on who filled the cache: floating
@@ -11,78 +11,66 @@ point kernels choose their order of summation by the shape of their inputs.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 from tqdm import tqdm
 
-from clbench.batch import masked_mean, pad
-from clbench.encoder import TextEncoder, token_states
-
-Pooling = Literal["states", "mean"]
+from clbench.batch import pad
+from clbench.device import compute_device
+from clbench.encoder import TextEncoder
+from clbench.rows import Rows
+from clbench.stem import Pooling, Stem, pooled
+from clbench.store import Budget, Store
 
 LENGTH_STEP = 16
 """Texts are padded to a multiple of this many tokens."""
-TOKENS_PER_BATCH = 1024
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65536}
 """Tokens in one encoder batch, padding included."""
 SHARD_BYTES = 256 << 20
-"""Features are written to disk whenever this much has been computed."""
-
-
-@dataclass(frozen=True)
-class Rows(Sequence[np.ndarray]):
-    """Ragged rows of n texts: text i is ``values[array[i]][start[i]:stop[i]]``.
-
-    Attributes:
-        values: Arrays (N, ...), memory-mapped where they come from disk.
-        array: (n,) which of ``values`` a text is in.
-        start: (n,) its first row.
-        stop: (n,) one past its last row.
-    """
-
-    values: tuple[np.ndarray, ...]
-    array: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-
-    @classmethod
-    def from_list(cls, rows: Sequence[np.ndarray]) -> Rows:
-        """The given arrays, in memory."""
-        stop = np.cumsum([len(row) for row in rows])
-        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
-        return cls((np.concatenate(rows),), np.zeros(len(rows), np.int64), start, stop)
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
-        return np.asarray(self.values[self.array[index]][self.start[index] : self.stop[index]])
+"""Rows are written to disk whenever this much has been computed."""
+ROWS_AT_ONCE = 65536
+"""Encoder rows in one call of what comes after the encoder."""
+_TENSORS = "made.safetensors"
+BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
+    "states": ("states", "mean", "cls"),
+    "mean": ("mean", "cls"),
+    "cls": ("mean", "cls"),
+    "padded": ("padded",),
+}
+"""What is kept of an encoded text beside what was asked for: one vector costs next to nothing."""
 
 
 class FeatureCache:
     """Frozen features on disk, addressed by content.
 
     Args:
-        folder: Where to keep them. Each encoder, length limit and pooling has a folder of its own, with
-            shards that appear under their final name only when they are complete.
+        folder: Where to keep them: a folder per encoder, precision, length limit and prefix.
+        budget: Bytes that may stay there; the least recently used go first. None is without limit. A request
+            that is larger is still served in full, and is encoded anew by the next process that needs it.
         progress: Whether to show progress bars.
+
+    Attributes:
+        texts_encoded: How many texts this object has put through an encoder.
     """
 
-    def __init__(self, folder: Path, *, progress: bool = True) -> None:
+    def __init__(self, folder: Path, *, budget: int | None = None, progress: bool = True) -> None:
         self.folder = folder
         self.progress = progress
         self.texts_encoded = 0
-        self._used: dict[tuple[Path, bytes], float] = {}
-        self._stores: dict[Path, _Store] = {}
+        self._budget = Budget(folder, budget)
+        self._seconds: dict[tuple[str, str], float] = {}
+        self._stores: dict[Path, Store] = {}
 
     def features(
         self,
@@ -90,38 +78,86 @@ class FeatureCache:
         texts: Sequence[str],
         pairs: Sequence[str | None],
         max_tokens: int,
-        pooling: Pooling,
+        stem: Stem,
     ) -> Rows:
-        """The features of ``texts``: token states (T, D) or their mean (1, D) per text, float32.
+        """The rows of ``texts`` past ``stem``.
 
-        Texts that were never encoded are encoded now; two processes that need the same ones wait for
-        each other instead of doing the work twice.
+        Texts that were never put through it are put through it now; two processes that need the same ones
+        wait for each other instead of doing the work twice.
         """
         keys = [_key(text, pair) for text, pair in zip(texts, pairs, strict=True)]
-        store = self._store(encoder, max_tokens, pooling)
-        if not store.holds(keys):
-            with FileLock(str(store.folder) + ".lock"):
-                store.refresh()
-                missing = {key: at for at, key in enumerate(keys) if key not in store.places}
-                if missing:
-                    at = list(missing.values())
-                    self._fill(encoder, [texts[i] for i in at], [pairs[i] for i in at], max_tokens, pooling)
-                    store.refresh()
-        self._used.update({(store.folder, key): store.places[key][3] for key in keys})
-        return store.rows(keys)
+        store = self._store(encoder, max_tokens, stem)
+        if store.missing(keys):
+            with store.lock:
+                if at := store.missing(keys):
+                    some = [texts[i] for i in at], [pairs[i] for i in at]
+                    if stem.then is None:
+                        self._encode(encoder, *some, max_tokens, stem.pooling)
+                    else:
+                        self._continue(encoder, *some, max_tokens, stem)
+        rows = store.rows(keys)
+        self._budget.enforce()
+        family = _family(encoder, max_tokens)
+        for key in keys:
+            encode, other = store.seconds[key]
+            self._seconds[family, key.hex()] = encode
+            if other:
+                self._seconds[store.folder.name, key.hex()] = other
+        return rows
+
+    def tensors(
+        self, address: str, make: Callable[[], tuple[dict[str, Tensor], float]]
+    ) -> tuple[dict[str, Tensor], float]:
+        """What ``make`` computes, from disk if it was computed before.
+
+        Args:
+            address: Names everything that the outcome depends on.
+            make: A pure function of what ``address`` names; gives tensors and the seconds that they took.
+
+        Returns:
+            The tensors, and the seconds that they took when they were made.
+        """
+        shard = self.folder / "tensors" / f"shard-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
+        shard.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(shard.with_name(f"lock-{shard.name}")):
+            tensors, metadata = _read_tensors(shard)
+            if not metadata:
+                known, self._seconds = self._seconds, {}
+                try:
+                    tensors, seconds = make()
+                    metadata = {"address": address, "seconds": str(seconds), "asked_for": self.asked_for}
+                finally:
+                    self._seconds = known | self._seconds
+                _write_tensors(shard, tensors, metadata)
+        self._budget.enforce()
+        # The rows that went into them count as asked for, also when there was no need to look at them.
+        self.was_asked_for(metadata["asked_for"])
+        return tensors, float(metadata["seconds"])
+
+    @property
+    def asked_for(self) -> str:
+        """What this object was asked for and what it took, as text for ``was_asked_for``."""
+        return json.dumps([[*place, spent] for place, spent in self._seconds.items()])
+
+    def was_asked_for(self, text: str) -> None:
+        """Counts what another object was asked for: a run that goes on has used what it used before."""
+        self._seconds |= {(where, key): spent for where, key, spent in json.loads(text)}
 
     @property
     def seconds(self) -> float:
-        """What encoding took, when it was done, for every text that this cache was asked for, once each."""
-        return sum(self._used.values())
+        """What the rows that this object was asked for took when they were made, each counted once."""
+        return sum(self._seconds.values())
 
-    def _store(self, encoder: TextEncoder, max_tokens: int, pooling: Pooling) -> _Store:
-        folder = self.folder / f"{encoder.name}-{encoder.fingerprint[:16]}-{max_tokens}-{pooling}"
+    def _store(self, encoder: TextEncoder, max_tokens: int, stem: Stem) -> Store:
+        family = _family(encoder, max_tokens)
+        folder = self.folder / "-".join([family, *(part for part in stem.key if part)])
         if folder not in self._stores:
-            self._stores[folder] = _Store(folder)
+            # An encoder writes several poolings at once, under one lock.
+            lock = family if stem.then is None else folder.name
+            self._stores[folder] = Store(folder, self.folder / f"{lock}.lock")
         return self._stores[folder]
 
-    def _fill(
+    def _encode(
         self,
         encoder: TextEncoder,
         texts: Sequence[str],
@@ -129,51 +165,74 @@ class FeatureCache:
         max_tokens: int,
         pooling: Pooling,
     ) -> None:
-        """Encodes texts and writes them shard by shard, token states with their means beside them."""
-        poolings: tuple[Pooling, ...] = ("states", "mean") if pooling == "states" else ("mean",)
-        stores = [self._store(encoder, max_tokens, each) for each in poolings]
-        pending: list[tuple[bytes, np.ndarray, float]] = []
-        size = 0
-
-        def flush() -> None:
-            for store in stores:
-                store.write(
-                    [key for key, _, _ in pending],
-                    [states if "states" in store.folder.name else _mean(states) for _, states, _ in pending],
-                    [seconds for _, _, seconds in pending],
-                )
-            pending.clear()
-
+        """Puts texts through the encoder and writes what ``BESIDE`` lists."""
+        writers = {
+            each: _Writer(self._store(encoder, max_tokens, Stem(each)), self._budget)
+            for each in BESIDE[pooling]
+        }
         tokens = encoder.tokenize(texts, pairs, max_tokens)
         bar = tqdm(total=len(texts), desc=f"encoding with {encoder.name}", unit="text", leave=False,
                    disable=not self.progress)  # fmt: skip
-        for at, states, seconds in encode(encoder, tokens):
-            pending.append((_key(texts[at], pairs[at]), states, seconds))
-            size += states.nbytes
+        for at, states, seconds in encode(encoder, tokens, max_tokens if pooling == "padded" else None):
+            key, mask = _key(texts[at], pairs[at]), torch.ones(1, len(states), dtype=torch.bool)
+            for each, writer in writers.items():
+                kept = pooled(torch.from_numpy(states).unsqueeze(0), mask, each)[0][0].numpy()
+                writer.add(key, kept, (seconds, 0.0))
             self.texts_encoded += 1
             bar.update()
-            if size >= SHARD_BYTES:
-                flush()
-                size = 0
         bar.close()
-        if pending:
-            flush()
+        for writer in writers.values():
+            writer.flush()
+
+    def _continue(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        pairs: Sequence[str | None],
+        max_tokens: int,
+        stem: Stem,
+    ) -> None:
+        """Applies what comes after the encoder to its rows, and writes the outcome."""
+        assert stem.then is not None
+        source = Stem(stem.pooling)
+        rows = self.features(encoder, texts, pairs, max_tokens, source)
+        before = self._store(encoder, max_tokens, source).seconds
+        writer = _Writer(self._store(encoder, max_tokens, stem), self._budget)
+        bar = tqdm(total=len(texts), desc="selecting keys", unit="text", leave=False,
+                   disable=not self.progress)  # fmt: skip
+        for places in rows.chunks(ROWS_AT_ONCE):
+            started = time.perf_counter()
+            values, lengths = rows.packed(places)
+            with torch.no_grad():
+                out, counts = stem.then(torch.from_numpy(values), torch.from_numpy(lengths))
+            share = (time.perf_counter() - started) / lengths.sum()
+            parts = np.split(out.cpu().numpy(), np.cumsum(counts.cpu().numpy())[:-1])
+            for at, part, length in zip(places, parts, lengths, strict=True):
+                key = _key(texts[at], pairs[at])
+                writer.add(key, part, (before[key][0], float(share * length)))
+            bar.update(len(places))
+        bar.close()
+        writer.flush()
 
 
-def encode(encoder: TextEncoder, tokens: Sequence[np.ndarray]) -> Iterator[tuple[int, np.ndarray, float]]:
+def encode(
+    encoder: TextEncoder, tokens: Sequence[np.ndarray], pad_to: int | None = None
+) -> Iterator[tuple[int, np.ndarray, float]]:
     """Encodes tokenized texts, shortest first, in batches of a fixed shape per length.
 
     Args:
         encoder: The frozen encoder.
         tokens: n arrays (T, 2) of token and segment ids.
+        pad_to: Pad every text to this many tokens and keep the states of its padding.
 
     Yields:
         The position of a text, its token states (T, D) in float32, and its share of the seconds.
     """
-    padded = [-(-len(rows) // LENGTH_STEP) * LENGTH_STEP for rows in tokens]
-    for length in sorted(set(padded)):
-        places = [at for at, size in enumerate(padded) if size == length]
-        batch = max(1, TOKENS_PER_BATCH // length)
+    device = compute_device()
+    shapes = [pad_to or -(-len(rows) // LENGTH_STEP) * LENGTH_STEP for rows in tokens]
+    for length in sorted(set(shapes)):
+        places = [at for at, size in enumerate(shapes) if size == length]
+        batch = max(1, TOKENS_PER_BATCH[device.type] // length)
         for begin in range(0, len(places), batch):
             chosen = places[begin : begin + batch]
             started = time.perf_counter()
@@ -182,67 +241,68 @@ def encode(encoder: TextEncoder, tokens: Sequence[np.ndarray]) -> Iterator[tuple
             rows, mask = pad([tokens[at] for at in filled])
             rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
             mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
-            with torch.inference_mode():
-                states = token_states(encoder.frozen(), rows, mask).numpy()
+            states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()
             seconds = (time.perf_counter() - started) / len(chosen)
             for at, state in zip(chosen, states, strict=False):
-                yield at, state[: len(tokens[at])].copy(), seconds
+                yield at, state[: pad_to or len(tokens[at])].copy(), seconds
 
 
-class _Store:
-    """The shards of one encoder, length limit and pooling: ``values``, ``stop``, ``keys``, ``seconds``."""
+class _Writer:
+    """Collects rows and writes a shard whenever enough have come together."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.places: dict[bytes, tuple[int, int, int, float]] = {}  # key: array, start, stop, seconds
-        self._values: list[np.ndarray] = []
-        self._read: set[str] = set()
-        self.refresh()
+    def __init__(self, store: Store, budget: Budget) -> None:
+        self._store = store
+        self._budget = budget
+        self._pending: list[tuple[bytes, np.ndarray, tuple[float, float]]] = []
+        self._bytes = 0
+        self._written: set[Path] = set()
 
-    def holds(self, keys: Sequence[bytes]) -> bool:
-        return all(key in self.places for key in keys)
+    def add(self, key: bytes, rows: np.ndarray, seconds: tuple[float, float]) -> None:
+        if key in self._store.places:  # beside what was asked for
+            return
+        self._pending.append((key, rows, seconds))
+        self._bytes += rows.nbytes
+        if self._bytes >= SHARD_BYTES:
+            self.flush()
 
-    def refresh(self) -> None:
-        """Reads the shards that have appeared since the last time."""
-        for shard in sorted(self.folder.glob("shard-*")):
-            if shard.name in self._read:
-                continue
-            stop = np.load(shard / "stop.npy")
-            keys = np.load(shard / "keys.npy")
-            seconds = np.load(shard / "seconds.npy")
-            start = np.concatenate([[0], stop[:-1]])
-            for key, first, last, cost in zip(keys, start, stop, seconds, strict=True):
-                self.places[key.tobytes()] = (len(self._values), int(first), int(last), float(cost))
-            self._values.append(np.load(shard / "values.npy", mmap_mode="r"))
-            self._read.add(shard.name)
+    def flush(self) -> None:
+        if self._pending:
+            keys, rows, seconds = zip(*self._pending, strict=True)
+            self._written.add(self._store.write(keys, rows, seconds))
+            self._budget.enforce(keep=self._written)
+            self._pending.clear()
+            self._bytes = 0
 
-    def rows(self, keys: Sequence[bytes]) -> Rows:
-        places = [self.places[key] for key in keys]
-        array, start, stop = (np.array([place[part] for place in places], np.int64) for part in range(3))
-        return Rows(tuple(self._values), array, start, stop)
 
-    def write(self, keys: Sequence[bytes], rows: Sequence[np.ndarray], seconds: Sequence[float]) -> None:
-        name = "shard-" + hashlib.blake2b(b"".join(sorted(keys)), digest_size=12).hexdigest()
-        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.folder))
-        try:
-            np.save(temporary / "values.npy", np.concatenate(rows))
-            np.save(temporary / "stop.npy", np.cumsum([len(row) for row in rows]))
-            np.save(temporary / "keys.npy", np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1))
-            np.save(temporary / "seconds.npy", np.array(seconds))
-            if not (self.folder / name).exists():
-                os.rename(temporary, self.folder / name)  # noqa: PTH104 - a folder onto a free name
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+def _read_tensors(shard: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata; nothing of a shard that is not there, was evicted or was cut short."""
+    try:
+        os.utime(shard)
+        with safe_open(shard / _TENSORS, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    except (FileNotFoundError, SafetensorError):
+        return {}, {}
+
+
+def _write_tensors(shard: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Puts a shard in the place of whatever is left of it; whoever calls holds its lock."""
+    temporary = shard.with_name(f".partial-{shard.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    temporary.mkdir()
+    try:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / _TENSORS, metadata)
+        shutil.rmtree(shard, ignore_errors=True)
+        os.rename(temporary, shard)  # noqa: PTH104 - a folder onto a free name
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _family(encoder: TextEncoder, max_tokens: int) -> str:
+    dtype = str(encoder.dtype).removeprefix("torch.")
+    return f"{encoder.name}-{encoder.fingerprint[:16]}-{dtype}-{compute_device().type}-{max_tokens}"
 
 
 def _key(text: str, pair: str | None) -> bytes:
     """The address of a text or pair of texts; the separator cannot occur in either."""
     content = text.encode() if pair is None else text.encode() + b"\xff" + pair.encode()
     return hashlib.blake2b(content, digest_size=16).digest()
-
-
-def _mean(states: np.ndarray) -> np.ndarray:
-    """Mean over the tokens of one text: (T, D) to (1, D)."""
-    tensor = torch.from_numpy(states).unsqueeze(0)
-    return masked_mean(tensor, torch.ones(tensor.shape[:2], dtype=torch.bool)).numpy()

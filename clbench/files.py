@@ -10,10 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clbench.errors import UserError
+
 
 def cache_dir() -> Path:
     """The folder of everything that can be made again: ``CLBENCH_CACHE``, or ``~/.cache/clbench``."""
     return Path(os.environ.get("CLBENCH_CACHE") or Path.home() / ".cache" / "clbench")
+
+
+def cache_budget() -> int:
+    """Bytes that frozen features may take on disk: ``CLBENCH_CACHE_GB`` times 10^9, or 20 of them.
+
+    Raises:
+        UserError: It is not a number.
+    """
+    text = os.environ.get("CLBENCH_CACHE_GB") or "20"
+    try:
+        return int(float(text) * 1e9)
+    except (ValueError, OverflowError):
+        raise UserError(f"CLBENCH_CACHE_GB is '{text}'; a number of gigabytes is wanted") from None
 
 
 @contextmanager

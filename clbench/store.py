@@ -1,0 +1,149 @@
+"""Ragged rows on disk, addressed by content: shards that are whole or absent, under a byte budget."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from clbench.rows import Rows
+
+_PARTS = ("values", "stop", "keys", "seconds")
+
+
+class Store:
+    """The rows of many texts in one folder, as shards of memory-mapped arrays.
+
+    A shard is a folder with ``values``, ``stop``, ``keys`` and ``seconds``. It is written under a temporary
+    name and renamed, so that an interrupted writer leaves nothing that is read. Shards may be removed at
+    any time (see ``Budget``): those that were opened before stay readable.
+
+    Attributes:
+        folder: Where the shards are; made if it is not there.
+        lock: Held by whoever adds rows, so that no two processes do the same work.
+        places: For each text's key, its array, first row and last row.
+        seconds: For each text's key, what its rows took: in the encoder, and after it.
+    """
+
+    def __init__(self, folder: Path, lock: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.lock = FileLock(lock)
+        self.places: dict[bytes, tuple[int, int, int]] = {}
+        self.seconds: dict[bytes, tuple[float, float]] = {}
+        self._values: list[np.ndarray] = []
+        self._shards: list[Path] = []
+        self.refresh()
+
+    def missing(self, keys: Sequence[bytes]) -> list[int]:
+        """Positions of the keys that have no rows, the first of equals only; looks for new shards first."""
+        if any(key not in self.places for key in keys):
+            self.refresh()
+        absent = {key: at for at, key in reversed(list(enumerate(keys))) if key not in self.places}
+        return sorted(absent.values())
+
+    def refresh(self) -> None:
+        """Opens the shards that have appeared since the last time, and removes those that are broken."""
+        for shard in sorted(self.folder.glob("shard-*")):
+            if shard in self._shards:
+                continue
+            try:
+                self._open(shard, shard)
+            except FileNotFoundError:
+                continue  # another process removed it between the listing and the reading
+            except (ValueError, EOFError):
+                shutil.rmtree(shard, ignore_errors=True)  # cut short when the machine went down
+
+    def _open(self, found: Path, shard: Path) -> None:
+        """Maps the files in ``found``, which are or will be those of ``shard``."""
+        values, stop, keys, seconds = (np.load(found / f"{part}.npy", mmap_mode="r") for part in _PARTS)
+        start = np.concatenate([[0], stop[:-1]])
+        for row, first, last, cost in list(zip(keys, start, stop, seconds, strict=True)):
+            key = row.tobytes()
+            self.places[key] = (len(self._values), int(first), int(last))
+            self.seconds[key] = (float(cost[0]), float(cost[1]))
+        self._values.append(values)
+        self._shards.append(shard)
+
+    def rows(self, keys: Sequence[bytes]) -> Rows:
+        """The rows of texts that are all there; marks their shards as used now."""
+        places = [self.places[key] for key in keys]
+        array, start, stop = (np.array([place[part] for place in places], np.int64) for part in range(3))
+        for used in np.unique(array):
+            with suppress(FileNotFoundError):  # evicted; what was opened stays readable
+                os.utime(self._shards[used])
+        return Rows(tuple(self._values), array, start, stop)
+
+    def write(
+        self, keys: Sequence[bytes], rows: Sequence[np.ndarray], seconds: Sequence[tuple[float, float]]
+    ) -> Path:
+        """Adds one shard and opens it; whoever calls holds the lock. Returns its place."""
+        for leftover in self.folder.glob(".partial-*"):
+            shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
+        shard = self.folder / f"shard-{hashlib.blake2b(b''.join(keys), digest_size=12).hexdigest()}"
+        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.folder))
+        try:
+            np.save(temporary / "values.npy", np.concatenate(rows))
+            np.save(temporary / "stop.npy", np.cumsum([len(row) for row in rows]))
+            np.save(temporary / "keys.npy", np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1))
+            np.save(temporary / "seconds.npy", np.array(seconds))
+            if not shard.exists():
+                self._open(temporary, shard)  # before another process can see it, and evict it
+                os.rename(temporary, shard)  # noqa: PTH104 - a folder onto a free name
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return shard
+
+
+class Budget:
+    """Keeps the shards of all stores under ``folder`` within a number of bytes.
+
+    The least recently used go first. What was evicted is computed again when it is next needed.
+
+    Args:
+        folder: Of the stores.
+        limit: Bytes; None is without limit.
+    """
+
+    def __init__(self, folder: Path, limit: int | None) -> None:
+        self.folder = folder
+        self.limit = limit
+
+    def enforce(self, keep: Collection[Path] = ()) -> None:
+        """Evicts the least recently used shards until the rest fits, ``keep`` excepted."""
+        if self.limit is None:
+            return
+        with FileLock(self.folder / "budget.lock"):
+            for leftover in self.folder.glob("*/.evicted-*"):
+                shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
+            shards = []
+            for shard in self.folder.glob("*/shard-*"):
+                try:
+                    size = sum(file.stat().st_size for file in shard.iterdir())
+                    shards.append((shard.stat().st_mtime, shard, size))
+                except FileNotFoundError:
+                    continue
+            total = sum(size for _, _, size in shards)
+            for _, shard, size in sorted(shards):
+                if total <= self.limit:
+                    break
+                if shard not in keep:
+                    _remove(shard)
+                    total -= size
+
+
+def _remove(shard: Path) -> None:
+    """Takes a shard out of sight at once, then deletes it: nobody reads half of it."""
+    gone = shard.with_name(f".evicted-{shard.name}-{os.getpid()}")
+    try:
+        shard.rename(gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone, ignore_errors=True)
