@@ -1,109 +1,149 @@
 """The discrete key-value bottleneck for text (DKVB, arXiv 2412.08528; Traeuble et al., arXiv 2207.11240).
 
-The token states of a frozen encoder are cut into H heads; in each, a token picks the nearest of K keys.
-Keys are moving averages of token states and then frozen; only the values behind the selected keys learn.
-Non-parametric decoder: a value has one entry per output column, and the logits are the mean of all
-selected values over tokens and heads. Values that a text does not select do not change at all.
+The token states of a frozen encoder are cut into H heads; in each, a token picks the nearest of K keys. Keys
+are moving averages of token states and then frozen; only the values behind the selected keys learn. With the
+non-parametric decoder a value has one entry per output column, and the logits are the mean of all selected
+values over tokens and heads. Values that a text does not select do not change at all.
 
-Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text, training then looks rows up.
-Deviations from the public code: padding has no weight; keys start at token states and move to the mean of
-their queries, not their sum; values train by a sparse optimizer, so that unselected ones do not change.
+Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text, then rows are looked up.
+Deviations from the public code, each of which has its option ``reference``: padding has no weight; keys move
+to the mean of their queries, not their sum, and start at token states; values train by plain SGD on the
+selected rows, which has no state, so that one optimizer per experience and one for the stream are the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
 
 from clbench.bottleneck import KeyValueBottleneck
-from clbench.codebook import move_keys
+from clbench.codebook import Update
+from clbench.key_diagnostics import KeyDiagnostics
+from clbench.key_initialisation import KeyInitialisation, Start
 from clbench.learner import ContinualLearner, MemoryKind, TextReader
-from clbench.network import Context, Stem, Tuning
+from clbench.moments import KeptMoments
+from clbench.network import Context, Tuning
+from clbench.scenario import Experience
+from clbench.segmentation import Decoder, Layout, Segmentation
+
+LR = {"sparse": 0.1, "reference": 0.01}
+DECODER_LR = {"sparse": 0.1, "reference": 1e-3}
+EPOCHS = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
+READS = {"oracle": "stream", "incremental": None, "generic": "general", "random": "general"}
 
 
 class DKVB(ContinualLearner):
-    """Discrete key-value bottleneck: hidden segmentation, mean pooling after it, non-parametric decoder.
+    """Discrete key-value bottleneck. ``clbench.segmentation.Layout`` says more of the first nine arguments.
 
     Args:
-        context: What the run provides.
-        heads: H; the encoder's hidden size must be a multiple of it.
-        keys: K, keys per head.
-        initialisation: Which texts the keys are averages of: the training texts of all experiences
-            (``oracle``: sees the future), or text of no experience (``generic``).
-        decay: Step of the moving average of keys.
-        epochs: Passes over those texts; None is the paper's: 3 for oracle, 1 for generic.
+        context: What the run provides. Its learning rate is that of values. For ``sparse`` it is the most
+            that a selection in one text of full length moves a value: the gradient of a mean over n
+            selections is multiplied by the largest n. None takes 0.1, and 0.01 for ``reference``.
+        heads: H.
+        keys: K, per head.
+        segmentation: Cut hidden vectors into heads, or token positions into segments.
+        pooling: Mean or CLS.
+        place: Pool before or after the bottleneck.
+        decoder: Mean of values, or a linear layer on values.
+        top_k: Keys per query.
+        projection: Dimensions of a random projection per head; 0: heads are slices.
+        padding: Masked, or counted as in the public code (``reference``).
+        initialisation: Keys are averages of the training texts of all experiences (``oracle``: sees the
+            future), of each experience before it is learned (``incremental``), of text of no experience
+            (``generic``), or are states of random tokens of such text (``random``).
+        init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
         init_batch_size: Texts per step of the moving average.
-        optimizer: One for the whole ``stream``, as in the paper's code, or a fresh one per ``experience``.
-            With a fresh one, Adam scales the small gradients of the columns that are not being learned up
-            to full steps, and values of earlier classes are forgotten faster. The moments count among
-            the bytes carried.
+        decay: Its step.
+        update: To the mean of the queries of a key, or their sum (``reference``).
+        start: Keys start at random token states, or standard normal (``reference``).
+        optimizer: SGD on the selected values, or dense AdamW (``reference``), which moves all of them.
+        lifetime: A fresh optimizer per experience, or one for the stream (``reference``).
+        decoder_lr: Learning rate of the linear layer; None takes 0.1, and 0.001 for ``reference``.
     """
 
     tunings: ClassVar[tuple[Tuning, ...]] = ("frozen",)
-    default_lr: ClassVar[Mapping[Tuning, float]] = {"frozen": 1e-2}
-    memory: ClassVar[Mapping[str, MemoryKind]] = {"network.keys": "keys", "network.values": "values"}
+    default_lr: ClassVar[Mapping[Tuning, float]] = {"frozen": LR["sparse"]}
+    memory: ClassVar[Mapping[str, MemoryKind]] = {
+        "network.keys": "keys", "network.projections": "keys", "network.values": "values",
+    }  # fmt: skip
+    in_variant: ClassVar[frozenset[str]] = frozenset({"decoder", "initialisation"})
+    not_carried: ClassVar[tuple[str, ...]] = ("diagnostics.",)
     network: KeyValueBottleneck
-    moment_first: Tensor
-    moment_second: Tensor
-    moment_steps: Tensor
 
     def __init__(
         self,
         context: Context,
         heads: int = 32,
         keys: int = 4096,
-        initialisation: Literal["oracle", "generic"] = "oracle",
-        decay: float = 0.2,
-        epochs: int | None = None,
+        segmentation: Segmentation = "hidden",
+        pooling: Literal["mean", "cls"] = "mean",
+        place: Literal["before", "after"] = "after",
+        decoder: Decoder = "non-parametric",
+        top_k: int = 1,
+        projection: int = 0,
+        padding: Literal["masked", "reference"] = "masked",
+        initialisation: Literal["oracle", "incremental", "generic", "random"] = "oracle",
+        init_epochs: int | None = None,
         init_batch_size: int = 256,
-        optimizer: Literal["stream", "experience"] = "stream",
+        decay: float = 0.2,
+        update: Update = "mean",
+        start: Start = "states",
+        optimizer: Literal["sparse", "reference"] = "sparse",
+        lifetime: Literal["experience", "reference"] = "experience",
+        decoder_lr: float | None = None,
     ) -> None:
-        super().__init__(context, KeyValueBottleneck(context, heads, keys))
-        self.initialisation = initialisation
-        self.decay = decay
-        self.init_epochs = epochs or {"oracle": 3, "generic": 1}[initialisation]
-        self.init_batch_size = init_batch_size
+        sizes = context.encoder.hidden_size, context.max_tokens
+        counts = heads, keys, top_k, projection
+        layout = Layout(segmentation, pooling, place, decoder, *counts, padding, *sizes)
+        super().__init__(context, KeyValueBottleneck(context, layout, sparse=optimizer == "sparse"))
+        self.variant_words = ("np" if decoder == "non-parametric" else "p", initialisation)
+        epochs = EPOCHS[initialisation] if init_epochs is None else init_epochs
+        self.initialisation = KeyInitialisation(epochs, init_batch_size, decay, update, start)
+        self.reads_at_start = READS[initialisation]
+        self.lr = LR[optimizer] if context.lr is None else context.lr
         self.optimizer = optimizer
-        if optimizer == "stream":
-            values = self.network.values.weight
-            self.register_buffer("moment_first", torch.zeros_like(values))
-            self.register_buffer("moment_second", torch.zeros_like(values))
-            self.register_buffer("moment_steps", torch.zeros((), dtype=torch.int64))
-        self.reads_at_start = {"oracle": "stream", "generic": "general"}[initialisation]
+        self.decoder_lr = DECODER_LR[optimizer] if decoder_lr is None else decoder_lr
+        self.diagnostics = KeyDiagnostics(self.network, context.experiences)
+        kept = lifetime == "reference" and optimizer == "reference"
+        self.moments = KeptMoments(dict(self.named_trainable())) if kept else None
 
     @property
     def variant(self) -> str:
         """``dkvb-np-oracle``: decoder and key initialisation are part of the name."""
-        return f"dkvb-np-{self.initialisation}"
+        return "-".join(("dkvb", *self.variant_words))
 
     def begin_stream(self, reader: TextReader) -> None:
-        """Makes keys moving averages of token states, then leaves them frozen.
+        """Makes keys once and for all; not called where they are made incrementally."""
+        self.initialisation.apply(self.network, reader, self.generator)
 
-        They start at random token states: from the standard normal, most would never be anyone's nearest.
-        """
-        with torch.no_grad():
-            first = next(reader.batches(4 * self.init_batch_size, stem=Stem("states")))
-            self.network.start_keys(first.rows[first.mask], self.generator)
-            for _ in range(self.init_epochs):
-                for batch in reader.batches(self.init_batch_size, stem=Stem("states")):
-                    queries = self.network.queries(batch.rows[batch.mask])
-                    move_keys(self.network.keys, queries.to(self.network.keys.device), self.decay)
-        self.network.version += 1
+    def begin_experience(self, experience: Experience, reader: TextReader) -> None:
+        """With incremental keys, moves them to the texts of the experience: values lose their meaning."""
+        if self.reads_at_start is None:
+            first = experience.index == 0
+            self.initialisation.apply(self.network, reader, self.generator, first=first)
+        self.diagnostics.begin(self.network)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam on the selected values only: a dense optimizer's momentum and decay would move others."""
-        values = self.network.values.weight
-        optimizer = torch.optim.SparseAdam([values], lr=self.lr)
-        if self.optimizer == "stream":
-            moments = {"exp_avg": self.moment_first, "exp_avg_sq": self.moment_second}
-            optimizer.state[values] = {"step": int(self.moment_steps), **moments}
+        """One optimizer over values, and the linear layer if there is one, each with its learning rate."""
+        scale = self.network.layout.selections if self.optimizer == "sparse" else 1
+        groups: list[dict[str, Any]] = [{"params": [self.network.values.weight], "lr": self.lr * scale}]
+        if self.network.decoder is not None:
+            groups.append({"params": list(self.network.decoder.parameters()), "lr": self.decoder_lr})
+        if self.optimizer == "sparse":
+            return torch.optim.SGD(groups)
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay)
+        if self.moments is not None:
+            self.moments.give(optimizer)
         return optimizer
 
     def on_train_end(self) -> None:
-        """Keeps the optimizer's count of steps with its moments, which are updated in place."""
-        if self.optimizer == "stream":
-            self.moment_steps += self.trainer.global_step
+        """Keeps the optimizer's count of steps with its moments."""
+        if self.moments is not None:
+            self.moments.count(self.trainer.global_step)
+
+    def diagnose(self, experience: Experience, reader: TextReader) -> dict[str, Any]:
+        """Use of keys and locality of the change; see ``KeyDiagnostics.end``."""
+        return self.diagnostics.end(self.network, experience.index, reader)

@@ -2,73 +2,122 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+
 import torch
 from torch import Tensor, nn
 
 from clbench.batch import Batch
-from clbench.codebook import nearest_keys, split_heads
+from clbench.codebook import nearest_keys
 from clbench.errors import UserError
-from clbench.network import Context, Network, Stem
+from clbench.network import Context, Network
+from clbench.segmentation import Layout
+from clbench.stem import Stem
+
+DROPOUT = 0.1
 
 
 class KeyValueBottleneck(Network):
     """Frozen keys that token states select, and learnable values behind them.
 
-    Hidden segmentation: a token state of D dimensions is cut into H heads, each of which selects the
-    nearest of its K keys. Non-parametric decoder with mean pooling after the bottleneck: a value has C
-    entries, and a text's logits are the mean of the values that its tokens and heads select.
-
-    Values have sparse gradients: entries for the selected rows only.
+    Values and logits depend on a text only through how often it selects each key, so the stem gives that
+    list: for each value row that a text selects, the row and the count. Training and evaluation never see
+    a token state.
 
     Args:
         context: What the run provides.
-        heads: H, a divisor of D.
-        keys: K, per head.
+        layout: Segmentation, pooling, decoder and sizes.
+        sparse: Whether the gradient of the values has entries for selected rows only.
     """
 
-    keys: Tensor  # (H, K, D / H)
-    version: Tensor
-    first: Tensor
+    keys: Tensor  # (H, K, d)
+    projections: Tensor | None  # (H, D, d)
 
-    def __init__(self, context: Context, heads: int, keys: int) -> None:
+    def __init__(self, context: Context, layout: Layout, *, sparse: bool = True) -> None:
         super().__init__()
-        size = context.encoder.hidden_size
-        if size % heads:
-            raise UserError(
-                f"heads {heads}: not a divisor of {size}, the hidden size of encoder '{context.encoder.name}'"
-            )
         generator = context.generator("network")
-        self.row_shape = (context.max_tokens, (heads,), torch.int32)
-        self.register_buffer("keys", torch.randn(heads, keys, size // heads, generator=generator))
-        self.register_buffer("version", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("first", torch.arange(heads) * keys, persistent=False)  # row of a head's key 0
-        self.values = nn.EmbeddingBag(heads * keys, context.columns, mode="mean", sparse=True)
+        heads, keys, size = layout.heads, layout.keys, layout.key_size
+        self.layout = layout
+        self.rows = heads * keys
+        if layout.groups * self.rows > torch.iinfo(torch.int32).max:
+            raise UserError(f"heads {heads} x keys {keys}: too many for the parametric decoder")
+        self.row_shape = (layout.selections * layout.groups, (2,), torch.int32)
+        self.register_buffer("keys", torch.randn(heads, keys, size, generator=generator))
+        projections = None
+        if layout.projection:
+            projections = torch.randn(heads, layout.hidden_size, size, generator=generator) / size**0.5
+        self.register_buffer("projections", projections)
+        parametric = layout.decoder == "parametric"
+        columns = size if parametric else context.columns
+        self.values = nn.EmbeddingBag(self.rows, columns, mode="sum", sparse=sparse)
+        self.decoder = None
         with torch.no_grad():
             self.values.weight.normal_(generator=generator)
+            if parametric:
+                inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
+                self.decoder = nn.Linear(inputs, context.columns)
+                self.decoder.weight.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
+                self.decoder.bias.zero_()
+        self.dropout = nn.Dropout(DROPOUT)
 
     @property
     def stem(self) -> Stem:
-        """From token states to the indices of the selected keys."""
-        return Stem("states", self.select, int(self.version))
+        """From the encoder's states to how often a text selects each key."""
+        layout = sorted(dataclasses.asdict(self.layout).items())
+        return Stem(self.layout.stem_pooling, self.select, f"selections-{self.address(layout)}")
 
-    def queries(self, states: Tensor) -> Tensor:
-        """Token states (N, D) as queries (N, H, D / H)."""
-        return split_heads(states, len(self.keys))
+    def address(self, *more: object) -> str:
+        """A hash of the keys as they are now, and of ``more``."""
+        digest = hashlib.blake2b(repr(more).encode())
+        for tensor in (self.keys, self.projections):
+            if tensor is not None:
+                digest.update(repr(tuple(tensor.shape)).encode() + tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()[:24]
 
-    def start_keys(self, states: Tensor, generator: torch.Generator) -> None:
-        """Puts the keys of each head at the queries of random token states (N, D), about equally often."""
-        repeats = -(-self.keys.shape[1] // len(states))
-        chosen = torch.cat([torch.randperm(len(states), generator=generator) for _ in range(repeats)])
-        queries = self.queries(states[chosen[: self.keys.shape[1]]])  # (K, H, D / H)
-        self.keys.copy_(queries.transpose(0, 1))
+    def select(self, states: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Which value rows texts select, and how often.
 
-    def select(self, states: Tensor) -> Tensor:
-        """Token states (N, D) to the indices (N, H) of their nearest keys, as int32."""
-        return nearest_keys(self.queries(states), self.keys).int()
+        Args:
+            states: (N, D), the kept states of B texts one after the other.
+            lengths: (B,) how many each has.
+
+        Returns:
+            (E, 2) int32, ``group * H * K + row`` and its count, the entries of each text in ascending order,
+            one text after the other; and how many entries each text has, (B,).
+        """
+        layout = self.layout
+        keys = self.keys.to(states.device)
+        found = []
+        for head, asked in enumerate(layout.queries(states, lengths, self.projections)):
+            if layout.segmentation == "token" and layout.pooling == "cls" and head:
+                break  # the first token is in the first segment
+            rows = nearest_keys(asked.vectors, keys[head], layout.top_k) + head * layout.keys  # (n, k)
+            group = asked.slot if layout.segmentation == "token" else torch.full_like(asked.slot, head)
+            group = asked.text * layout.groups + (group if layout.groups > 1 else 0)
+            found.append((group.unsqueeze(1) * self.rows + rows).flatten())
+        entries, counts = torch.unique(torch.cat(found), return_counts=True)
+        text = entries // (layout.groups * self.rows)
+        pairs = torch.stack([entries % (layout.groups * self.rows), counts], dim=1).int()
+        return pairs, text.bincount(minlength=len(lengths))
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits (B, C) from selected keys, ``batch.rows`` (B, T, H)."""
-        rows = (batch.rows + self.first)[batch.mask]  # (tokens, H)
-        lengths = batch.mask.sum(1) * rows.shape[1]
-        logits: Tensor = self.values(rows.flatten(), lengths.cumsum(0) - lengths)
+        """Logits (B, C) from ``batch.rows`` (B, E, 2), the output of the stem."""
+        groups = self.layout.groups
+        row, count = batch.rows[batch.mask].unbind(1)  # (E,), (E,)
+        bag = torch.arange(len(batch), device=row.device).repeat_interleave(batch.mask.sum(1))
+        if groups > 1:
+            bag = bag * groups + row // self.rows  # ascending
+            row = row % self.rows
+        sizes = bag.bincount(minlength=len(batch) * groups)
+        weight = count.to(self.values.weight.dtype)
+        sums = self.values(row, sizes.cumsum(0) - sizes, per_sample_weights=weight)
+        total = bag.bincount(weight, minlength=len(sizes))
+        means: Tensor = sums / total.unsqueeze(1).clamp(min=1)  # (B * G, V)
+        if self.decoder is None:
+            return means
+        means = means.view(len(batch), groups, -1)
+        if self.layout.segmentation == "token":  # (B, D, T / H): positions within segments
+            means = means.mean(2) if self.layout.pooling == "mean" else means[..., 0]
+        logits: Tensor = self.decoder(self.dropout(means.flatten(1)))
         return logits

@@ -26,6 +26,13 @@ _PAIRED = tuple(Part(f"{first}+{second}", "libraries", (first, second)) for firs
 
 R8_CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
 
+
+def _r8(name: str, title: str, parts: tuple[Part, ...], protocol: Protocol) -> Scenario:
+    citation = "Reuters-21578 (Lewis 1997), R8 of Cachopo 2007; protocol of arXiv 2412.08528"
+    licence = "Reuters-21578 Distribution 1.0: research use"
+    return Scenario(name, title, "class", parts, False, "folder", protocol, citation, licence)
+
+
 _DECLARED = (
     _pydocs("pydocs-cil", "Which library is documented, 6 x 2 classes, single-head", "class", _PAIRED, False),
     _pydocs(
@@ -45,17 +52,18 @@ _DECLARED = (
         tuple(Part(name, f"task_{name}", labels) for name, labels in TASKS.items()),
         True,
     ),
-    Scenario(
-        name="r8-cil",
-        title="Reuters R8, class-incremental, 8 x 1 class, single-head",
-        kind="class",
-        parts=tuple(Part(label, "r8", (label,)) for label in R8_CLASSES),
-        task_aware=False,
-        source="folder",
+    _r8(
+        "r8-cil",
+        "Reuters R8, class-incremental, 8 x 1 class, single-head",
+        tuple(Part(label, "r8", (label,)) for label in R8_CLASSES),
         # The paper's protocol: 5 epochs of 100 texts drawn with replacement.
-        protocol=Protocol(epochs=5, batch_size=16, max_tokens=256, draws=100),
-        citation="Reuters-21578 (Lewis 1997), R8 of Cachopo 2007; protocol of arXiv 2412.08528",
-        licence="Reuters-21578 Distribution 1.0: research use",
+        Protocol(epochs=5, batch_size=16, max_tokens=256, draws=100),
+    ),
+    _r8(
+        "r8-iid",
+        "Reuters R8, all 8 classes at once",
+        (Part("all", "r8", R8_CLASSES),),
+        Protocol(epochs=5, batch_size=16, max_tokens=256),
     ),
 )
 

@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import faiss
 import torch
 from torch import Tensor
 
+from clbench.device import compute_device
 
-def split_heads(states: Tensor, heads: int) -> Tensor:
-    """Cuts hidden vectors into heads: (N, D) to (N, H, D / H)."""
-    return states.view(len(states), heads, -1)
+Update = Literal["mean", "reference"]
 
 
-def nearest_keys(queries: Tensor, keys: Tensor) -> Tensor:
-    """The nearest key of each query in Euclidean distance, head by head; ties go to the lowest index.
+def nearest_keys(queries: Tensor, keys: Tensor, count: int = 1) -> Tensor:
+    """The nearest keys of each query in Euclidean distance; among equal keys, the one of lowest index.
 
-    The search is exact and never builds the (N, H, K) distances.
+    The search is exact and never builds the (N, K) distances.
 
     Args:
-        queries: (N, H, d).
-        keys: (H, K, d).
+        queries: (N, d).
+        keys: (K, d).
+        count: How many keys per query, at most K.
 
     Returns:
-        (N, H) int64.
+        (N, count) int64, the nearest first.
     """
-    if queries.is_cuda:
-        return _nearest_in_chunks(queries, keys)
+    if not len(queries):
+        return torch.empty(0, count, dtype=torch.int64)
+    first = _first_of_equals(keys.cpu())
+    distinct = (first == torch.arange(len(keys))).nonzero()[:, 0]
+    if len(distinct) == len(keys):
+        return _search(queries, keys, count)
+    # A search returns any of equal keys: it is made among distinct ones, and their equals follow each.
+    found = distinct[_search(queries, keys[distinct], min(count, len(distinct)))]
+    return found if count == 1 else _with_equals(found, first, count)
+
+
+def _search(queries: Tensor, keys: Tensor, count: int) -> Tensor:
+    if compute_device().type == "cuda":
+        return nearest_in_chunks(queries.cuda(), keys.cuda(), count).cpu()
     faiss.omp_set_num_threads(torch.get_num_threads())
     # From so many numbers in the queries on, faiss multiplies matrices; its default is too late for d = 12.
     faiss.cvar.distance_compute_blas_threshold = 1
-    found = torch.empty(queries.shape[:2], dtype=torch.int64)
-    for head in range(len(keys)):
-        search = faiss.knn(queries[:, head].contiguous().numpy(), keys[head].contiguous().numpy(), 1)
-        found[:, head] = _first_of_equals(keys[head])[torch.from_numpy(search[1][:, 0])]
-    return found
+    return torch.from_numpy(faiss.knn(queries.contiguous().numpy(), keys.contiguous().numpy(), count)[1])
+
+
+def nearest_in_chunks(queries: Tensor, keys: Tensor, count: int = 1, chunk: int = 16384) -> Tensor:
+    """The same among distinct keys, by products of matrices, some queries at a time.
+
+    argmin |q - k|^2 = argmax q.k - |k|^2 / 2.
+    """
+    half_norms = keys.square().sum(1) / 2  # (K,)
+    found = []
+    for part in queries.split(chunk):
+        scores = torch.addmm(-half_norms, part, keys.T)  # (chunk, K)
+        found.append(scores.argmax(1, keepdim=True) if count == 1 else scores.topk(count).indices)
+    return torch.cat(found)
 
 
 def _first_of_equals(keys: Tensor) -> Tensor:
-    """For each of K keys (K, d), the lowest index of a key equal to it: the search returns any of them."""
+    """For each of K keys (K, d), the lowest index of a key equal to it."""
     places = torch.arange(len(keys))
     # Equal keys have equal projections; sorting those is much cheaper than sorting the keys.
     probe = torch.linspace(1.0, 2.0, keys.shape[1], dtype=torch.float64)
@@ -49,30 +72,39 @@ def _first_of_equals(keys: Tensor) -> Tensor:
     return first[group]
 
 
-def _nearest_in_chunks(queries: Tensor, keys: Tensor, chunk: int = 4096) -> Tensor:
-    """Argmin |q - k|^2 = argmax q.k - |k|^2 / 2, for as many queries at a time as memory likes."""
-    half_norms = keys.square().sum(-1) / 2  # (H, K)
-    found = [
-        torch.baddbmm(-half_norms.unsqueeze(1), part.transpose(0, 1), keys.transpose(1, 2)).argmax(-1)
-        for part in queries.split(chunk)
-    ]
-    return torch.cat(found, dim=1).T
+def _with_equals(found: Tensor, first: Tensor, count: int) -> Tensor:
+    """Puts behind each distinct key in ``found`` (N, n) its equals by index, and keeps ``count`` in all."""
+    members = first.sort(stable=True).indices  # equal keys one after the other
+    sizes = first.bincount(minlength=len(first))
+    rank = torch.arange(len(first)) - (sizes.cumsum(0) - sizes)[first[members]]
+    members, rank = members[rank < count], rank[rank < count]
+    equals = torch.full((len(first), count), -1)
+    equals[first[members], rank] = members
+    candidates = equals[found].flatten(1)  # (N, n * count), -1 where there is none
+    order = (candidates < 0).byte().argsort(dim=1, stable=True)
+    return candidates.gather(1, order[:, :count])
 
 
-def move_keys(keys: Tensor, queries: Tensor, decay: float) -> None:
-    """Moves each key towards the mean of the queries that it is nearest to, in place.
+def move_keys(keys: Tensor, queries: Tensor, decay: float, update: Update = "mean") -> None:
+    """Moves the keys of one codebook towards the queries that they are nearest to, in place.
 
-    key <- (1 - decay) key + decay mean(assigned queries); a key without queries stays where it is.
+    mean:      key <- (1 - decay) key + decay mean(assigned queries); a key without queries stays.
+    reference: key <- (1 - decay) key + decay sum(assigned queries), as the public code of arXiv 2412.08528
+               does it; a key without queries shrinks.
 
     Args:
-        keys: (H, K, d).
-        queries: (N, H, d).
+        keys: (K, d).
+        queries: (N, d).
         decay: Share of the way, in (0, 1].
+        update: Which of the two.
     """
-    assigned = nearest_keys(queries, keys)  # (N, H)
-    for head in range(len(keys)):
-        sums = torch.zeros_like(keys[head]).index_add_(0, assigned[:, head], queries[:, head])
-        counts = assigned[:, head].bincount(minlength=keys.shape[1]).to(keys.dtype)  # (K,)
-        used = counts > 0
-        means = sums[used] / counts[used, None]
-        keys[head, used] = keys[head, used].lerp(means, decay)
+    if not len(queries) and update == "mean":
+        return
+    assigned = nearest_keys(queries, keys)[:, 0]  # (N,)
+    sums = torch.zeros_like(keys).index_add_(0, assigned, queries)
+    if update == "reference":
+        keys.lerp_(sums, decay)
+        return
+    counts = assigned.bincount(minlength=len(keys)).to(keys.dtype)  # (K,)
+    used = counts > 0
+    keys[used] = keys[used].lerp(sums[used] / counts[used, None], decay)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,14 +15,15 @@ from torch.utils.data import DataLoader, RandomSampler, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from clbench.batch import Batch, pad
+from clbench.device import compute_device
 from clbench.encoder import TextEncoder
-from clbench.features import FeatureCache, Rows
-from clbench.network import Stem
+from clbench.features import FeatureCache
+from clbench.rows import Rows
 from clbench.scenario import Protocol, Stream
 from clbench.seeding import derive
+from clbench.stem import Stem
 
 EVALUATION_BATCH = 64
-ROWS_AT_ONCE = 65536
 
 
 class EncodedTexts(TorchDataset[int]):
@@ -57,7 +59,7 @@ class EncodedTexts(TorchDataset[int]):
 
     def by_length(self) -> list[int]:
         """Positions from the shortest text to the longest: batches of these hold little padding."""
-        return [int(at) for at in np.argsort(self.rows.stop - self.rows.start, kind="stable")]
+        return [int(at) for at in np.argsort(self.rows.lengths, kind="stable")]
 
 
 class ScenarioDataModule(lightning.LightningDataModule):
@@ -90,7 +92,8 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.stage = 0
         self.stem: Stem | None = None
         self.seconds_waited = 0.0  # spent here on making rows, whoever asked first
-        self.stem_seconds = 0.0  # of tokenizing and of stems beyond the encoder
+        self.seconds_saved = 0.0  # that boundary work would have taken, had its outcome not been on disk
+        self._tokenize_seconds = 0.0
         self._allowed = np.array([stream.allowed(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
 
@@ -137,8 +140,8 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     @property
     def encode_seconds(self) -> float:
-        """What the frozen prefix costs for this run's texts, as if none had been encoded before."""
-        return self.stem_seconds + (self.cache.seconds if self.cache is not None else 0.0)
+        """What the frozen prefix costs for this run's texts, as if none had been put through it before."""
+        return self._tokenize_seconds + (self.cache.seconds if self.cache is not None else 0.0)
 
     def _evaluation(self, split: str) -> list[DataLoader[int]]:
         loaders = []
@@ -154,13 +157,13 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     def texts(self, split: Dataset, stem: Stem | None) -> EncodedTexts:
         """Texts past ``stem``, or as token ids where there is no stem or no cache; made once each."""
-        key = (split._fingerprint, stem.key if stem is not None and self.cache is not None else None)
+        key = self._key(split, stem)
         if key not in self._encoded:
             started = time.perf_counter()
             self._encoded[key] = EncodedTexts(
                 self._rows(split, stem),
-                np.array(split["column"], dtype=np.int64),
-                np.array(split["experience"], dtype=np.int64),
+                np.array(split[:]["column"], dtype=np.int64),
+                np.array(split[:]["experience"], dtype=np.int64),
                 self._allowed,
                 encoded=self.cache is not None or stem is None,
             )
@@ -168,17 +171,21 @@ class ScenarioDataModule(lightning.LightningDataModule):
         return self._encoded[key]
 
     def _rows(self, split: Dataset, stem: Stem | None) -> Rows:
-        texts, pairs, limit = list(split["text"]), list(split["text_pair"]), self.protocol.max_tokens
+        columns = split[:]  # as lists: a column by itself is read row by row
+        texts, pairs, limit = columns["text"], columns["text_pair"], self.protocol.max_tokens
+        if stem is not None and self.cache is not None:
+            return self.cache.features(self.encoder, texts, pairs, limit, stem)
         started = time.perf_counter()
-        if stem is None or self.cache is None:
-            rows = Rows.from_list(self.encoder.tokenize(texts, pairs, limit))
-        else:
-            rows = self.cache.features(self.encoder, texts, pairs, limit, stem.pooling)
-            started = time.perf_counter()  # the cache knows what encoding costs, also when it was done before
-            if stem.then is not None:
-                rows = Rows.from_list(list(_mapped(rows, stem.then)))
-        self.stem_seconds += time.perf_counter() - started
+        rows = Rows.from_list(self.encoder.tokenize(texts, pairs, limit))
+        self._tokenize_seconds += time.perf_counter() - started
         return rows
+
+    def made(self, split: Dataset, stem: Stem | None) -> bool:
+        """Whether ``texts`` has these at hand."""
+        return self._key(split, stem) in self._encoded
+
+    def _key(self, split: Dataset, stem: Stem | None) -> tuple[object, ...]:
+        return split._fingerprint, stem.key if stem is not None and self.cache is not None else None
 
 
 class Reader:
@@ -196,18 +203,40 @@ class Reader:
         self, batch_size: int, *, stem: Stem | None = None, limit: int | None = None
     ) -> Iterator[Batch]:
         """Batches of the texts past ``stem`` (default: the learner's own), each text once."""
-        texts = self._data.texts(self._split, self._data.stem if stem is None else stem)
-        order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(self._seed))[:limit]
+        data, split = self._data, self._split
+        stem = data.stem if stem is None else stem
+        order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self._seed))[:limit]
+        if len(order) < len(split) and not data.made(split, stem):
+            split, order = split.select(order.tolist()), torch.arange(len(order))  # encode no more than these
+        texts = data.texts(split, stem)
         for chosen in order.split(batch_size):
-            yield texts.collate(chosen.tolist())
+            batch = texts.collate(chosen.tolist())
+            if stem is not None and not batch.encoded:
+                batch = stem(data.encoder, batch, data.protocol.max_tokens)
+            yield batch
 
+    def remembered(self, address: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What ``make`` computes from these texts, from disk if any run computed it before."""
+        data = self._data
+        if data.cache is None:
+            return make()
+        digest = hashlib.blake2b(repr((self._seed, data.protocol.max_tokens)).encode(), digest_size=16)
+        columns = self._split[:]
+        for row in zip(columns["text"], columns["text_pair"], strict=True):
+            digest.update(repr(row).encode())
+        encoder = data.encoder
+        where = f"{encoder.name} {encoder.fingerprint} {encoder.dtype} {compute_device().type}"
+        spent = 0.0
 
-def _mapped(rows: Rows, then: Callable[[Tensor], Tensor]) -> Iterator[np.ndarray]:
-    """Applies ``then`` to the rows of many texts at a time."""
-    lengths = rows.stop - rows.start
-    begin = 0
-    while begin < len(rows):
-        end = begin + max(1, int(np.searchsorted(np.cumsum(lengths[begin:]), ROWS_AT_ONCE)))
-        mapped = then(torch.from_numpy(np.concatenate([rows[at] for at in range(begin, end)]))).numpy()
-        yield from np.split(mapped, np.cumsum(lengths[begin:end])[:-1])
-        begin = end
+        def timed() -> tuple[dict[str, Tensor], float]:
+            nonlocal spent
+            started, waited = time.perf_counter(), data.seconds_waited
+            made = make()
+            spent = (
+                time.perf_counter() - started - (data.seconds_waited - waited)
+            )  # encoding counts elsewhere
+            return made, spent
+
+        tensors, seconds = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", timed)
+        data.seconds_saved += seconds - spent
+        return tensors

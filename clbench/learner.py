@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal, Protocol, get_args
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 import lightning
 import torch
@@ -14,8 +14,9 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from clbench.batch import Batch
 from clbench.errors import UserError
-from clbench.network import TUNINGS, Context, Network, Stem, TextClassifier, Tuning
+from clbench.network import TUNINGS, Context, Network, TextClassifier, Tuning
 from clbench.scenario import Experience
+from clbench.stem import Stem
 
 MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
 MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
@@ -33,6 +34,15 @@ class TextReader(Protocol):
             batch_size: Texts per batch.
             stem: The prefix to apply; None is the learner's own.
             limit: Stop after this many texts.
+        """
+        ...
+
+    def remembered(self, address: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What ``make`` computes from these texts, from disk if any run computed it before.
+
+        Args:
+            address: Names whatever else the outcome depends on.
+            make: A pure function of the texts, their order, and what ``address`` names.
         """
         ...
 
@@ -57,6 +67,11 @@ class ContinualLearner(lightning.LightningModule):
     memory: ClassVar[Mapping[str, MemoryKind]] = {}
     """Kinds of memory by prefix of the names in ``state_dict``; else parameters are weights and buffers
     statistics."""
+    in_variant: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that ``variant`` speaks of; others stand behind it in the method's name where they are not
+    the default."""
+    not_carried: ClassVar[tuple[str, ...]] = ()
+    """Prefixes of names in ``state_dict`` of what only diagnostics need: no memory of the method."""
     reads_at_start: str | None = None
     """Texts for ``begin_stream``: ``stream`` (the training texts of all experiences: sees the future),
     ``general`` (unlabelled text of no experience), or None."""
@@ -103,6 +118,14 @@ class ContinualLearner(lightning.LightningModule):
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
         """Called after training on an experience: consolidate, with its training texts at hand."""
 
+    def diagnose(self, experience: Experience, reader: TextReader) -> dict[str, Any]:
+        """What the method says about itself after an experience, as JSON values.
+
+        Called after ``end_experience`` with its training texts; it may not change what the method does, and
+        its time does not count.
+        """
+        return {}
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """A fresh AdamW for each experience, over whatever trains."""
         trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
@@ -117,8 +140,9 @@ class ContinualLearner(lightning.LightningModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Applies the stem where the loader did not: without a cache the result is the same."""
-        stem = self.network.stem
-        return batch if batch.encoded or stem is None else stem(self.context.encoder, batch)
+        if batch.encoded or (stem := self.network.stem) is None:
+            return batch
+        return stem(self.context.encoder, batch, self.context.max_tokens)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on one batch; logs ``train/loss``."""
@@ -167,7 +191,7 @@ class ContinualLearner(lightning.LightningModule):
         parameters = {name for name, _ in self.named_parameters()}
         for name, tensor in self.state_dict().items():
             kind = next((kind for prefix, kind in self.memory.items() if name.startswith(prefix)), None)
-            if kind is None and name in frozen:
+            if (kind is None and name in frozen) or name.startswith(self.not_carried):
                 continue
             carried[kind or ("weights" if name in parameters else "statistics")] += tensor.nbytes
         return {**carried, "total": sum(carried.values())}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,8 +11,8 @@ from torch import Tensor, nn
 from clbench.adapter import add_adapters
 from clbench.batch import Batch, masked_mean
 from clbench.encoder import TextEncoder, token_states
-from clbench.features import Pooling
 from clbench.seeding import derive
+from clbench.stem import Stem
 
 Tuning = Literal["full", "frozen", "adapter"]
 TUNINGS: tuple[Tuning, ...] = get_args(Tuning)
@@ -50,43 +49,6 @@ class Context:
     def generator(self, purpose: str) -> torch.Generator:
         """A generator of its own for one purpose, such as the first weights."""
         return torch.Generator().manual_seed(derive(self.seed, purpose))
-
-
-@dataclass(frozen=True)
-class Stem:
-    """The frozen prefix of a network: all that comes before its first trainable parameter.
-
-    It is a pure function of the text, so it is evaluated once per text and training starts from its
-    output.
-
-    Attributes:
-        pooling: What is kept of the frozen encoder's token states: all of them or their mean.
-        then: What is done with the kept rows, (N, D) to (N, ...); None keeps them as they are.
-        version: Changes whenever ``then`` does.
-    """
-
-    pooling: Pooling
-    then: Callable[[Tensor], Tensor] | None = None
-    version: int = 0
-
-    @property
-    def key(self) -> tuple[Pooling, int | None]:
-        """Equal for stems of one network that give equal rows."""
-        return self.pooling, None if self.then is None else self.version
-
-    def __call__(self, encoder: TextEncoder, batch: Batch) -> Batch:
-        """Applies the prefix to a batch of token rows, without any cache."""
-        with torch.no_grad():
-            model = encoder.frozen()
-            model.to(device=batch.rows.device)  # type: ignore[call-arg]  # transformers wraps it untyped
-            rows, mask = token_states(model, batch.rows, batch.mask), batch.mask
-            if self.pooling == "mean":
-                rows, mask = masked_mean(rows, mask).unsqueeze(1), mask[:, :1]
-            if self.then is not None:
-                flat = self.then(rows[mask])  # (N, ...)
-                rows = flat.new_zeros(*mask.shape, *flat.shape[1:])
-                rows[mask] = flat
-        return Batch(rows, mask, batch.targets, batch.allowed, batch.experience, encoded=True)
 
 
 class Network(nn.Module):

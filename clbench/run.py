@@ -13,17 +13,19 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from tqdm import tqdm
 
 from clbench import logs
 from clbench.catalogue import find_scenario
 from clbench.cost import Stopwatch, peak_bytes, reset_peak
 from clbench.datamodule import ScenarioDataModule
+from clbench.device import Dtype
 from clbench.encoder import TextEncoder, load_encoder
 from clbench.errors import UserError
 from clbench.features import FeatureCache
-from clbench.files import cache_dir, replacing
+from clbench.files import cache_budget, cache_dir, replacing
 from clbench.learner import ContinualLearner, TextReader
 from clbench.network import Context, Tuning
 from clbench.registry import arguments_of, baseline_class, import_path
@@ -56,7 +58,10 @@ class RunConfig:
         weight_decay: Of AdamW.
         adapter_size: Width of the bottleneck adapters.
         threads: Threads for torch; None leaves torch's choice.
+        dtype: Precision of frozen encoders: auto is bfloat16 where that is fast, float32 elsewhere.
         data_dir: The folder of JSON lines, for scenarios that read one.
+        general: A folder of text for methods that read text of no scenario; None is wiki under data_dir,
+            or else documentation that no scenario asks about.
         results: Where the result file goes.
         wandb: Logging to Weights & Biases.
         checkpoint: Keep the learner after each experience until the run is done, to go on after a stop.
@@ -81,7 +86,9 @@ class RunConfig:
     weight_decay: float = 0.01
     adapter_size: int = 64
     threads: int | None = None
+    dtype: Dtype = "auto"
     data_dir: Path | None = None
+    general: Path | None = None
     results: Path = Path("runs")
     wandb: logs.WandbMode = "disabled"
     checkpoint: bool = True
@@ -117,7 +124,7 @@ def prepare(config: RunConfig, *, progress: bool = False) -> Run:
         torch.set_num_threads(config.threads)
     baseline = baseline_class(config.baseline)
     scenario = find_scenario(config.scenario)
-    encoder = load_encoder(config.encoder)
+    encoder = load_encoder(config.encoder, config.dtype)
     protocol = config.protocol(scenario.protocol)
     stream = load_stream(scenario, protocol, data_dir=config.data_dir, order=config.order, joint=config.joint)
     context = Context(
@@ -133,14 +140,20 @@ def prepare(config: RunConfig, *, progress: bool = False) -> Run:
         seed=config.seed,
     )
     learner = baseline(context, **config.arguments)
-    cache = FeatureCache(cache_dir() / "features", progress=progress) if config.cache_features else None
+    cache = None
+    if config.cache_features:
+        cache = FeatureCache(cache_dir() / "features", budget=cache_budget(), progress=progress)
     data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed)
     resolved = _resolved(config, learner, stream, protocol)
     order = str(config.order).replace(":", "-")
     path = config.results / scenario.name / encoder.name / resolved["method"]
     path = path / f"order{order}-seed{config.seed}.json"
     source = provenance(
-        {"data": stream.fingerprint, "encoder": encoder.fingerprint, "dtype": "float32"},
+        {
+            "data": stream.fingerprint,
+            "encoder": encoder.fingerprint,
+            "dtype": str(encoder.dtype).removeprefix("torch."),
+        },
         torch.get_num_threads(),
     )
     return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path)
@@ -155,9 +168,11 @@ def _resolved(
     arguments = {**defaults, **config.arguments}
     method = learner.variant
     for name, value in arguments.items():
-        # An argument away from its default makes another method, unless the name says so already.
-        if value != defaults[name] and str(value) not in method.split("-"):
+        # An argument away from its default makes another method.
+        if value != defaults[name] and name not in baseline.in_variant:
             method += f"-{name}={value}"
+    if config.dtype != "auto":
+        method += f"-{config.dtype}"
     if config.joint:
         method += "-joint"
     marks = (["future"] if learner.reads_at_start == "stream" else []) + ["upper-bound"] * config.joint
@@ -173,12 +188,14 @@ def _resolved(
         "arguments": arguments,
         "tuning": learner.context.tuning,
         "joint": config.joint,
+        "general": config.general and str(config.general),
         "notes": marks,
         "order": config.order,
         "seed": config.seed,
         "lr": learner.lr,
         "weight_decay": config.weight_decay,
         "adapter_size": config.adapter_size,
+        "dtype": str(learner.context.encoder.dtype).removeprefix("torch."),
         **dataclasses.asdict(protocol),
     }
 
@@ -209,7 +226,7 @@ def execute(
     logs.quiet_lightning()
     reset_peak()
     learner, data, config = run.learner, run.data, run.config
-    watch = Stopwatch(outside=lambda: data.seconds_waited)
+    watch = Stopwatch(outside=lambda: data.seconds_waited - data.seconds_saved)
     done = _resume(run, watch) if config.checkpoint else 0
     logger = logs.wandb_logger(config.wandb, run.result.config, config.results)
     names = [experience.name for experience in run.stream.experiences]
@@ -255,7 +272,7 @@ def _begin_stream(run: Run) -> None:
     reader: TextReader = (
         data.reader()
         if learner.reads_at_start == "stream"
-        else data.general_reader(general_texts(run.config.data_dir))
+        else data.general_reader(general_texts(run.config.data_dir, run.config.general))
     )
     learner.generator.manual_seed(derive(run.config.seed, "begin"))
     with seeded(derive(run.config.seed, "begin")):
@@ -277,6 +294,10 @@ def _train_stage(run: Run, stage: int, watch: Stopwatch, logger: Any, progress: 
     # Consolidation has its own random state: a method whose consolidation does nothing is naive training.
     with seeded(derive(seed, "consolidate", stage)), watch.phase("consolidate"):
         learner.end_experience(experience, reader)
+    with seeded(derive(seed, "diagnose", stage)):
+        diagnosis = learner.diagnose(experience, reader)
+    if diagnosis:
+        run.result.diagnostics.setdefault("experiences", []).append({"name": experience.name, **diagnosis})
     seconds = {phase: watch.seconds[phase] - before[phase] for phase in ("keys", "train", "consolidate")}
     run.result.experiences.append(
         {
@@ -339,8 +360,11 @@ def _save(run: Run, stage: int) -> None:
     """Keeps the learner as it is after ``stage``; the result file names the stage to go on from."""
     folder = _checkpoints(run)
     path = folder / f"stage{stage}.safetensors"
+    cache = run.data.cache
+    metadata = {} if cache is None else {"asked_for": cache.asked_for}
     with replacing(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in run.learner.state_dict().items()}, temporary)
+        tensors = {name: tensor.contiguous() for name, tensor in run.learner.state_dict().items()}
+        save_file(tensors, temporary, metadata)
     run.result.write(run.path)
     for other in folder.glob("stage*.safetensors"):
         if other != path:
@@ -380,9 +404,14 @@ def _resume(run: Run, watch: Stopwatch) -> int:
     path = _checkpoints(run) / f"stage{len(earlier.counts) - 1}.safetensors"
     if not _is_same(run, earlier, "running") or not path.exists():
         return 0
-    run.learner.load_state_dict(load_file(path))
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        metadata = file.metadata() or {}
+    run.learner.load_state_dict(tensors)
+    if run.data.cache is not None and "asked_for" in metadata:
+        run.data.cache.was_asked_for(metadata["asked_for"])
     run.result.counts, run.result.untrained = earlier.counts, earlier.untrained
-    run.result.experiences = earlier.experiences
+    run.result.experiences, run.result.diagnostics = earlier.experiences, earlier.diagnostics
     watch.seconds.update({phase: earlier.costs["seconds"][phase] for phase in watch.seconds})
     return len(earlier.counts)
 

@@ -61,14 +61,34 @@ def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> Datas
     return folder.load(data_dir, dataset)
 
 
-def general_texts(data_dir: Path | None) -> list[str]:
+def general_texts(data_dir: Path | None, given: Path | None = None) -> list[str]:
     """Unlabelled English of no scenario.
 
-    It is ``wiki`` under the data folder, else documentation of libraries that no scenario asks about.
+    Args:
+        data_dir: The data folder; its ``wiki``, if there is one, is the default.
+        given: A folder of text to read instead: ``train.jsonl`` or ``train.jsonl.gz`` with a ``text`` in each
+            line, or else ``*.txt`` files, in which blank lines separate texts. Without either folder it is
+            documentation of libraries that no scenario asks about.
     """
+    if given is not None:
+        return _texts_in(given)
     if data_dir is not None and (data_dir / "wiki").is_dir():
-        return list(folder.load(data_dir, "wiki", labelled=False)["train"]["text"])
-    return list(pydocs.load("general")["train"]["text"])
+        return list(folder.load(data_dir, "wiki", labelled=False)["train"][:]["text"])
+    return list(pydocs.load("general")["train"][:]["text"])
+
+
+def _texts_in(given: Path) -> list[str]:
+    if any((given / name).exists() for name in ("train.jsonl", "train.jsonl.gz")):
+        return list(folder.load(given.parent, given.name, labelled=False)["train"][:]["text"])
+    files = sorted(given.glob("*.txt"))
+    try:
+        found = [part for file in files for part in file.read_text(encoding="utf-8").split("\n\n")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"folder of text {given}: {error}") from error
+    texts = [" ".join(part.split()) for part in found if part.strip()]
+    if not texts:
+        raise UserError(f"folder of text {given}: train.jsonl(.gz) or *.txt files with text are wanted there")
+    return texts
 
 
 def arrange(parts: Sequence[Part], order: int | str) -> tuple[Part, ...]:
@@ -91,8 +111,8 @@ def _experience(
     limits = dict(zip(SPLITS, (protocol.train_per_class, *[protocol.test_per_class] * 2), strict=True))
     splits = {}
     for name in SPLITS:
-        split = _limited(own[name], limits[name])
-        if len(split) == 0 and name != "validation":
+        split = _limited(own[name], limits[name])[:]  # as lists: a column by itself is read row by row
+        if not split["text"] and name != "validation":
             raise UserError(
                 f"scenario '{scenario.name}', experience '{part.name}': no {name} texts in "
                 f"'{part.dataset}' with label {' or '.join(part.labels)}"
@@ -103,14 +123,15 @@ def _experience(
                 "text": split["text"],
                 "text_pair": split["text_pair"],
                 "column": [columns[label] for label in split["label"]],
-                "experience": [index] * len(split),
+                "experience": [index] * len(split["text"]),
             }
         )
     return Experience(index, part.name, tuple(columns.values()), splits)
 
 
 def _rows_of(part: Part, split: Dataset) -> Dataset:
-    labels, domains = split["label"], split["domain"]
+    columns = split[:]
+    labels, domains = columns["label"], columns["domain"]
     wanted = set(part.labels)
     return split.select(
         [
@@ -124,8 +145,9 @@ def _rows_of(part: Part, split: Dataset) -> Dataset:
 def _by_hash(split: Dataset, purpose: str) -> dict[str, list[int]]:
     """Positions of each label's texts, in an order that is random but depends on the texts alone."""
     groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
+    columns = split[:]
     for at, (text, pair, label) in enumerate(
-        zip(split["text"], split["text_pair"], split["label"], strict=True)
+        zip(columns["text"], columns["text_pair"], columns["label"], strict=True)
     ):
         digest = hashlib.blake2b(f"{purpose}\0{text}\0{pair}".encode(), digest_size=8).digest()
         groups[label].append((digest, at))
@@ -154,7 +176,7 @@ def _check_labels(
 ) -> None:
     known = {label for part in scenario.parts if part.dataset == dataset for label in part.labels}
     for name, split in table.items():
-        for at, label in enumerate(split["label"]):
+        for at, label in enumerate(split[:]["label"]):
             if label not in known:
                 file = folder.files(data_dir, dataset)[name] if data_dir else f"{dataset} ({name})"
                 error = unknown("label", label, known)
@@ -173,7 +195,7 @@ def _fingerprint(experiences: Sequence[Experience]) -> str:
     for experience in experiences:
         digest = hashlib.blake2b(experience.name.encode(), digest_size=16)
         for name in SPLITS:
-            split = experience.splits[name]
+            split = experience.splits[name][:]
             for row in zip(split["text"], split["text_pair"], split["column"], strict=True):
                 digest.update(repr((name, *row)).encode())
         digests.append(digest.hexdigest())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -125,7 +127,9 @@ def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> li
     # New processes, not forks: threads of torch and tokenizers do not survive a fork.
     context = multiprocessing.get_context("spawn")
     bar = tqdm(total=len(configs), unit="run", disable=not progress)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin_worker, initargs=(os.getpid(),)
+    ) as pool:
         pending = {pool.submit(_work, config): at for at, config in enumerate(configs)}
         for future in as_completed(pending):
             at = pending[future]
@@ -139,10 +143,18 @@ def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> li
     return [outcomes[at] for at in range(len(configs))]
 
 
-def _quiet() -> None:
+def _begin_worker(parent: int) -> None:
     """What a worker prints would break the progress bar of the main process; failures are in outcomes."""
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.filterwarnings("ignore")
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent is gone, however that ended."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _work(config: RunConfig) -> Outcome:

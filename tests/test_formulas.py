@@ -8,11 +8,8 @@ import torch.nn.functional as F
 from baselines.ewc import EWC
 from baselines.replay import Replay
 from clbench.batch import Batch, masked_mean, pad
-from clbench.bottleneck import KeyValueBottleneck
 from clbench.buffer import ReplayBuffer
-from clbench.codebook import _nearest_in_chunks, move_keys, nearest_keys
-from clbench.encoder import load_encoder, token_states
-from clbench.features import FeatureCache
+from clbench.encoder import load_encoder
 from clbench.network import Context
 
 
@@ -49,51 +46,6 @@ class Texts:
     def batches(self, batch_size, *, stem=None, limit=None):
         for begin in range(0, min(limit or len(self.batch), len(self.batch)), batch_size):
             yield part(self.batch, slice(begin, begin + batch_size))
-
-
-def test_nearest_keys_are_those_of_cdist_and_ties_go_to_the_lowest_index():
-    generator = torch.Generator().manual_seed(0)
-    keys = torch.randn(3, 50, 4, generator=generator)
-    keys = torch.cat([keys, keys], dim=1)  # each key twice
-    queries = torch.randn(200, 3, 4, generator=generator)
-    expected = torch.stack([torch.cdist(queries[:, h], keys[h, :50]).argmin(1) for h in range(3)], dim=1)
-    assert torch.equal(nearest_keys(queries, keys), expected)
-    assert torch.equal(_nearest_in_chunks(queries, keys, chunk=32), expected)
-
-
-def test_keys_move_to_the_mean_of_their_queries_and_unused_ones_stay():
-    keys = torch.tensor([[[0.0, 0.0], [10.0, 0.0], [99.0, 99.0]]])
-    queries = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[12.0, 0.0]]])
-    move_keys(keys, queries, decay=0.2)
-    expected = torch.tensor([[[0.1, 0.1], [10.4, 0.0], [99.0, 99.0]]])  # 0.8 key + 0.2 mean
-    torch.testing.assert_close(keys, expected)
-
-
-def test_bottleneck_is_the_mean_of_the_selected_values_and_only_they_have_gradients(encoder):
-    network = KeyValueBottleneck(context(encoder), heads=4, keys=8)
-    generator = torch.Generator().manual_seed(1)
-    states = torch.randn(2, 5, 32, generator=generator)
-    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])
-    selected = torch.zeros(2, 5, 4, dtype=torch.int64)
-    selected[mask] = network.select(states[mask]).long()
-    batch = Batch(selected, mask, torch.tensor([0, 2]), torch.ones(2, 3).bool(), torch.zeros(2).long())
-    logits = network(batch)
-    table = network.values.weight.detach().clone().requires_grad_()
-    naive = []
-    for text in range(2):
-        rows = []
-        for token in range(int(mask[text].sum())):
-            for head in range(4):
-                query = states[text, token, head * 8 : head * 8 + 8]
-                nearest = torch.cdist(query[None], network.keys[head]).argmin()
-                rows.append(table[head * 8 + nearest])
-        naive.append(torch.stack(rows).mean(0))
-    torch.testing.assert_close(logits, torch.stack(naive), atol=1e-5, rtol=0)
-    F.cross_entropy(logits, batch.targets).backward()
-    F.cross_entropy(torch.stack(naive), batch.targets).backward()
-    gradient = network.values.weight.grad
-    assert gradient.is_sparse
-    torch.testing.assert_close(gradient.to_dense(), table.grad, atol=1e-5, rtol=0)
 
 
 def test_fisher_of_a_linear_softmax_model_is_its_closed_form_and_true_labels_are_an_option(encoder):
@@ -164,34 +116,3 @@ def test_mean_does_not_depend_on_padding():
     rows = [np.random.default_rng(0).normal(size=(n, 4)).astype(np.float32) for n in (2, 7)]
     alone = masked_mean(*pad(rows[:1]))
     torch.testing.assert_close(masked_mean(*pad(rows))[:1], alone, atol=0, rtol=0)
-
-
-def test_features_are_encoded_once_equal_the_model_and_do_not_depend_on_company(encoder, tmp_path):
-    texts = ["a short text", "another one that is a good deal longer than the first", "the last"]
-    cache = FeatureCache(tmp_path / "one", progress=False)
-    states = cache.features(encoder, texts, [None] * 3, 16, "states")
-    cache.features(encoder, texts * 2, [None] * 6, 16, "states")
-    means = cache.features(encoder, texts, [None] * 3, 16, "mean")
-    assert cache.texts_encoded == 3
-    for at, tokens in enumerate(encoder.tokenize(texts, [None] * 3, 16)):
-        rows, mask = pad([tokens])
-        with torch.no_grad():
-            expected = token_states(encoder.frozen(), rows, mask)[0].numpy()
-        np.testing.assert_allclose(states[at], expected, atol=1e-5)
-        np.testing.assert_allclose(means[at][0], expected.mean(0), atol=1e-5)
-    other = FeatureCache(tmp_path / "two", progress=False)
-    (tmp_path / "two" / "x").mkdir(parents=True)
-    other.features(encoder, ["something else entirely", texts[2]], [None] * 2, 16, "states")
-    again = other.features(encoder, texts[::-1], [None] * 3, 16, "states")
-    assert all(np.array_equal(again[2 - at], states[at]) for at in range(3))  # bit for bit
-
-
-def test_an_interrupted_fill_leaves_nothing_that_is_read(encoder, tmp_path, monkeypatch):
-    cache = FeatureCache(tmp_path, progress=False)
-    monkeypatch.setattr("clbench.features.np.concatenate", lambda rows: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        cache.features(encoder, ["a text"], [None], 16, "mean")
-    monkeypatch.undo()
-    fresh = FeatureCache(tmp_path, progress=False)
-    assert fresh.features(encoder, ["a text"], [None], 16, "mean")[0].shape == (1, 32)
-    assert fresh.texts_encoded == 1

@@ -1,0 +1,95 @@
+"""How often a whole run puts a text through the encoder, and what it says that took."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from clbench.config import parse_run
+from clbench.encoder import TextEncoder
+from clbench.run import execute, prepare
+
+CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    folder = tmp_path / "data" / "r8"
+    folder.mkdir(parents=True)
+    for split, size in (("train", 4), ("test", 2)):
+        lines = [
+            json.dumps({"text": f"{label} " * (at + 1) + f"report {at} of the {split}", "label": label})
+            for label in CLASSES
+            for at in range(size)
+        ]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "general").mkdir()
+    paragraphs = [f"general text number {at} of these" for at in range(9)]
+    (tmp_path / "general" / "text.txt").write_text("\n\n".join(paragraphs))
+    return folder.parent
+
+
+@pytest.fixture
+def passes(monkeypatch) -> Counter:
+    """How often each text, as its tokens, went through an encoder; copies in one batch count once."""
+    count: Counter = Counter()
+    original = TextEncoder.frozen_states
+
+    def counting(self, rows, mask):
+        count.update({row[real].numpy().tobytes() for row, real in zip(rows, mask, strict=True)})
+        return original(self, rows, mask)
+
+    monkeypatch.setattr(TextEncoder, "frozen_states", counting)
+    return count
+
+
+DKVB = ["--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "8", "--baseline.initialisation"]
+RUNS = {
+    "oracle": [*DKVB, "oracle"],
+    "incremental": [*DKVB, "incremental"],
+    "generic": [*DKVB, "generic"],
+    "frozen": ["--baseline", "finetune", "--tuning", "frozen"],
+}
+
+
+@pytest.mark.parametrize("epochs", ["1", "3"])
+@pytest.mark.parametrize("method", RUNS)
+def test_a_whole_run_encodes_each_text_once_and_the_next_run_none(
+    method, epochs, data, passes, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
+    line = ["--scenario", "r8-cil", "--encoder", "tiny", "--draws", "4", "--batch-size", "4", *RUNS[method]]
+    line += ["--max-tokens", "16", "--data-dir", str(data), "--dtype", "float32", "--epochs", epochs]
+    if method == "generic":
+        line += ["--general", str(tmp_path / "general")]
+    first, second = (prepare(parse_run([*line, "--results", str(tmp_path / name)])) for name in "ab")
+    done = execute(first).to_json()
+    texts = {
+        text
+        for experience in first.stream.experiences
+        for split in ("train", "test")
+        for text in experience.splits[split]["text"]
+    }
+    assert len(texts) == 8 * (4 + 2)
+    needed = len(texts) + (9 if method == "generic" else 0)
+    assert first.data.cache.texts_encoded == needed
+    assert len(passes) == needed
+    assert set(passes.values()) == {1}
+    if epochs == "1":
+        return
+    again = execute(second).to_json()
+    assert second.data.cache.texts_encoded == 0
+    assert set(passes.values()) == {1}
+    assert again["confusion"] == done["confusion"]
+    assert done["costs"]["seconds"]["encode"] > 0
+    assert again["costs"]["seconds"]["encode"] == pytest.approx(done["costs"]["seconds"]["encode"], abs=1e-9)
