@@ -13,6 +13,7 @@ COMMANDS = {
     "list": "scenarios, baselines, experiments and encoders there are",
     "run": "train one method on one stream",
     "reproduce": "run an experiment, then make its tables and plots",
+    "bench": "measure the engine against its naive form",
     "report": "make tables and plots from result files",
 }
 
@@ -23,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 a run failed, 2 bad input (one line on standard error).
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    # No list() here: importing the command of that name puts its module in the place of the built-in.
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
     # Lightning and transformers warn about choices that are made on purpose here.
     warnings.filterwarnings("ignore", module=r"(lightning|torch\.utils\.data|transformers)\..*")
     if not words or words[0] in ("-h", "--help"):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
+from clbench.files import write_text
 from clbench.reporting.load import load_results
+from clbench.reporting.readme import filled
 from clbench.reporting.render import text_table
 from clbench.reporting.report import write_report
 
@@ -17,7 +19,15 @@ def main(arguments: Sequence[str]) -> int:
     parser = ArgumentParser(prog="clbench report", description="Makes tables and plots from result files.")
     parser.add_argument("results", nargs="*", type=str, default=["runs"], help="result files or folders")
     parser.add_argument("--out", type=str, default="runs/report", help="folder for tables and plots")
+    parser.add_argument(
+        "--readme", type=str, default=None, help="fill the table blocks of this Markdown file instead"
+    )
     options = parser.parse_args(list(arguments))
+    if options.readme is not None:
+        path = Path(options.readme)
+        write_text(path, filled(path.read_text(encoding="utf-8"), path.parent))
+        print(path)
+        return 0
     show(options.results, Path(options.out))
     return 0
 

@@ -18,7 +18,12 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what is not done yet, writes a report per experiment, and says what failed."""
     parser = ArgumentParser(prog="clbench reproduce", description="Runs experiments and reports on them.")
     parser.add_argument("experiments", nargs="*", type=str, default=["main"], help="names or YAML files")
-    parser.add_argument("--profile", type=str, default="quick", help="how much of it: quick, ...")
+    parser.add_argument(
+        "--profile",
+        type=str,
+        default=None,
+        help="how much of it: quick, small, ...; default: the first it has",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="runs at a time")
     parser.add_argument("--results", type=str, default="runs", help="folder for result files")
     parser.add_argument(
@@ -29,8 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     failures = []
     for name in options.experiments:
         experiment = find_experiment(name)
-        results = Path(options.results) / f"{experiment.name}-{options.profile}"
-        runs = experiment.runs(options.profile, results, data_dir)
+        profile = options.profile or next(iter(experiment.profiles))
+        results = Path(options.results) / f"{experiment.name}-{profile}"
+        runs = experiment.runs(profile, results, data_dir)
         print(f"{experiment.title}: {len(runs)} runs, {options.workers} at a time", flush=True)
         started = time.perf_counter()
         outcomes = run_all(runs, workers=options.workers, progress=sys.stderr.isatty() or len(runs) > 1)

@@ -1,0 +1,1 @@
+"""Speed: each part of the engine against its naive form, measured in one run."""

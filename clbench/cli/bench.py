@@ -1,0 +1,120 @@
+"""``clbench bench``: the engine's speed, each part against its naive form, in one run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from tabulate import tabulate
+from tqdm import tqdm
+
+from clbench.bench import cases
+from clbench.bench.measure import Comparison, Measured, alone
+from clbench.errors import unknown
+from clbench.files import write_json, write_text
+from clbench.reporting.render import readable_bytes
+from clbench.result import provenance
+
+Case = tuple[str, float, Callable[[cases.Setting], Measured], Callable[[cases.Setting], Measured]]
+CASES: dict[str, Case] = {
+    "encode": (
+        "encoding a text, against batches of 32 padded to the limit, float32",
+        5, cases.encode_naive, cases.encode_engine,
+    ),
+    "assign": (
+        f"nearest of {cases.KEYS} keys in {cases.HEADS} heads, a token, against cdist and argmin in chunks",
+        4, cases.assign_naive, cases.assign_engine,
+    ),
+    "train_step": (
+        f"DKVB training step on {cases.BATCH} texts, against encoding, cdist, expand and gather, dense AdamW",
+        500, cases.train_naive, cases.train_engine,
+    ),
+    "evaluate": (
+        "DKVB evaluation of a text, likewise",
+        1000, cases.evaluate_naive, cases.evaluate_engine,
+    ),
+}  # fmt: skip
+PROTOCOLS = {"protocol_cold": "whole single-head protocol from an empty cache, against measured naive rates",
+             "protocol_warm": "the same from a full cache"}  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measures, prints a table, and writes it as JSON where that is asked for."""
+    parser = ArgumentParser(prog="clbench bench", description="Measures the engine against its naive form.")
+    names = [*CASES, *PROTOCOLS]
+    parser.add_argument("names", nargs="*", type=str, default=names, help=", ".join(names))
+    parser.add_argument("--json", type=str, default=None, help="file to write")
+    parser.add_argument("--encoder", type=str, default="minilm", help="which encoder")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="for torch")
+    parser.add_argument(
+        "--data_dir", "--data-dir", type=str, default=os.environ.get("CLBENCH_DATA"), help="JSON lines"
+    )
+    options = parser.parse_args(list(arguments))
+    for name in options.names:
+        if name not in names:
+            raise unknown("measurement", name, names)
+    data_dir = Path(options.data_dir).resolve() if options.data_dir else None
+    setting = cases.default_setting(data_dir, options.encoder, options.threads)
+    print(f"scenario {setting.scenario}, encoder {setting.encoder}, {setting.threads} threads", flush=True)
+    found = measure(setting, options.names)
+    print(_table(found, "simple"))
+    print(_legend(found))
+    if options.json:
+        path = Path(options.json)
+        source = provenance({}, setting.threads)
+        about = {"scenario": setting.scenario, "encoder": setting.encoder, **source}
+        write_json(path, [{**each.to_json(), "provenance": about} for each in found])
+        heading = f"{setting.scenario}, {setting.encoder}, {source['machine']['processor']}"
+        heading += f", {setting.threads} threads"
+        text = f"# Speed\n\n## {heading}\n\n{_table(found, 'pipe')}\n\n{_legend(found)}\n\n"
+        text += f"Measured {source['date']} at commit {source['commit']}.\n"
+        write_text(path.with_suffix(".md"), text)
+        print(f"{path}\n{path.with_suffix('.md')}")
+    return 0
+
+
+def _table(found: Sequence[Comparison], style: str) -> str:
+    rows = [
+        [each.name, f"{each.naive.seconds:.3g}", f"{each.engine.seconds:.3g}", f"{each.ratio:.1f}",
+         f"{each.target:g}", readable_bytes(each.naive.peak_bytes), readable_bytes(each.engine.peak_bytes)]
+        for each in found
+    ]  # fmt: skip
+    headers = ["name", "naive (s)", "engine (s)", "ratio", "ratio wanted", "naive peak", "engine peak"]
+    alignment = ["left", *["right"] * (len(headers) - 1)]
+    return tabulate(rows, headers, tablefmt=style, colalign=alignment, disable_numparse=True)
+
+
+def _legend(found: Sequence[Comparison]) -> str:
+    return "\n".join(f"- {each.name}: {each.what}." for each in found)
+
+
+def measure(setting: cases.Setting, names: Sequence[str]) -> list[Comparison]:
+    """The comparisons called ``names``, each measurement in a process of its own."""
+    protocols = [name for name in PROTOCOLS if name in names]
+    wanted = [name for name in CASES if name in names or (protocols and name in ("train_step", "evaluate"))]
+    bar = tqdm(total=2 * len(wanted) + len(protocols), unit="measurement", disable=not sys.stderr.isatty())
+    found: dict[str, Comparison] = {}
+    for name in wanted:
+        what, target, naive, engine = CASES[name]
+        bar.set_postfix_str(name)
+        slow = alone(naive, setting)
+        bar.update()
+        found[name] = Comparison(name, what, slow, alone(engine, setting), target)
+        bar.update()
+    if protocols:
+        slow = cases.naive_protocol(setting, found["train_step"].naive, found["evaluate"].naive)
+        cache = cases.scratch()
+        try:
+            for name in PROTOCOLS:  # the first fills the cache for the second
+                bar.set_postfix_str(name)
+                fast = alone(cases.protocol, setting, cache)
+                found[name] = Comparison(name, PROTOCOLS[name], slow, fast, 100)
+                bar.update()
+        finally:
+            shutil.rmtree(cache)
+    bar.close()
+    return [found[name] for name in (*CASES, *PROTOCOLS) if name in names]
