@@ -268,6 +268,7 @@ def test_markdown_cells_are_rounded_and_carry_units(frame):
         "ewc-frozen",
         "2",
         "65.0 ± 7.1",  # 0.6, 0.7
+        "65.0 ± 7.1",  # the same: its experiences weigh the same here
         "55.0 ± 7.1",  # 0.5, 0.6
         "77.5 ± 3.5",  # 0.75, 0.80
         "25.0 ± 7.1",  # 0.3, 0.2
@@ -277,12 +278,12 @@ def test_markdown_cells_are_rounded_and_carry_units(frame):
         "1.5 KiB",
     ]
     assert beta == [
-        "ewc-frozen", "1 of 2", "60.0", "50.0", "75.0", "30.0", "-30.0", "10.0", "6.0", "1.5 KiB",
+        "ewc-frozen", "1 of 2", "60.0", "60.0", "50.0", "75.0", "30.0", "-30.0", "10.0", "6.0", "1.5 KiB",
     ]  # fmt: skip
 
 
 def test_undefined_values_are_dashes(frame):
-    assert cells(markdown(frame), JOINT)[0][4:7] == ["–", "–", "–"]  # noqa: RUF001
+    assert cells(markdown(frame), JOINT)[0][5:8] == ["–", "–", "–"]  # noqa: RUF001
 
 
 def test_marks_have_footnotes_where_they_are_used(frame, tmp_path):
@@ -306,7 +307,7 @@ def test_a_method_without_a_finished_run_stands_last_with_its_status(results, st
         write(results, result("alpha", ORACLE, seed, status=status))
     frame = load_results([results])
     row = cells(markdown(frame), ORACLE)[0]
-    assert row[1:] == ["0 of 2", status, *["–"] * 7]  # noqa: RUF001
+    assert row[1:] == ["0 of 2", status, *["–"] * 8]  # noqa: RUF001
     assert comparison_table(frame)["method"].iloc[3] == ORACLE
     assert status in text_table(frame)
 
@@ -347,7 +348,7 @@ def test_text_from_files_does_nothing_in_markdown(results):
     assert "<img" not in text
     assert "<script" not in text
     assert "## A # heading &lt;script&gt; \\`code\\` \\[link\\](x)\n" in text.replace("\\#", "#")
-    assert [len(row) for row in cells(text, "&lt;img")] == [10, 10]
+    assert [len(row) for row in cells(text, "&lt;img")] == [11, 11]
 
 
 def test_the_tables_say_where_they_come_from_and_what_they_mean(frame):

@@ -27,6 +27,8 @@ _COSTS = {
     "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
     "peak_bytes": ("rss", "cuda"),
 }
+DIAGNOSTICS = ("dead_keys", "quantisation_error", "unselected_changed")
+"""What is taken from a method's diagnostics after its last experience."""
 _KINDS: dict[type | UnionType, str] = {
     str: "a text",
     int: "a whole number",
@@ -46,9 +48,10 @@ def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
     Returns:
         The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``, ``joint``,
         ``notes`` (tuple of str), ``status``, ``error`` and ``path``; ``metrics.<name>`` and
-        ``costs.<group>.<name>`` as float, NaN where the file has null or nothing; and as they stand in
-        the file ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``,
-        ``config`` and ``provenance``.
+        ``costs.<group>.<name>`` as float, NaN where the file has null or nothing; ``stream_accuracy_last``;
+        ``diagnostics.<name>`` after the last experience, likewise; and as they stand in the file
+        ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``, ``config``
+        and ``provenance``.
 
     Raises:
         UserError: A path that does not exist, a file that is not a result, the same run twice, or no
@@ -130,6 +133,11 @@ def _row(path: Path) -> dict[str, Any]:
     row["stream_accuracy"] = result.numbers(
         result.get("stream_accuracy", kind=list, default=[]), "stream_accuracy"
     )
+    row["stream_accuracy_last"] = row["stream_accuracy"][-1] if row["stream_accuracy"] else math.nan
+    diagnoses = result.get("diagnostics", "experiences", kind=list, default=[])
+    last = diagnoses[-1] if diagnoses and isinstance(diagnoses[-1], dict) else {}
+    for name in DIAGNOSTICS:
+        row[f"diagnostics.{name}"] = result.numbers([last.get(name, math.nan)], f"diagnostics.{name}")[0]
     if not len(row["accuracy"]) == len(row["macro_f1"]) == len(row["stream_accuracy"]):
         result.refuse("accuracy, macro_f1 and stream_accuracy differ in their number of stages")
     experiences = result.get("experiences", kind=list, default=[])

@@ -18,6 +18,8 @@ FOOTNOTES = {
     FUTURE: "uses data that a stream has not shown yet.",
     JOINT: "upper bound: trained on all experiences at once, so nothing compares its stages.",
 }
+TERMINAL = ("average_accuracy", "stream_accuracy", "forgetting", "seconds_total")
+"""The columns of the summary that a command prints."""
 _VARIES = {"order", "seed", "columns"}  # of the configuration, within one mean; columns go with the order
 _MARKS = {"future": FUTURE, "upper-bound": JOINT}
 
@@ -31,32 +33,32 @@ def csv(frame: pd.DataFrame) -> str:
 def markdown(frame: pd.DataFrame) -> str:
     """The comparison of ``frame`` (loaded results) for readers: one section per scenario and encoder."""
     table = comparison_table(frame)
-    parts = ["# Comparison\n"]
+    parts, columns = ["# Comparison\n"], []
     for keys, rows in table.groupby(PANEL, sort=True):
         scenario, encoder = (escaped(str(key)) for key in keys)
         parts.append(f"## {escaped(rows['title'].iloc[0])}\n")
         parts.append(f"Scenario {scenario}, encoder {encoder}.\n")
         parts.append(_markdown_table(rows) + "\n")
+        columns.append(_shown(rows))
         panel = frame[(frame[PANEL] == list(keys)).all(axis=1)]
         lines = [*_footnotes(rows), *map(escaped, [*_unfinished(panel), *_mixed(panel), *_missing(rows)])]
         if lines:
             parts.append("".join(f"- {line}\n" for line in lines))
     parts.append("## How to read the tables\n")
+    used = [each for each in MEASURES if any(each in shown for shown in columns)]
     parts.append(
         "R[t, i] is the accuracy on experience i after training stage t, and T the last. "
         "Values are means over the n finished runs (seeds and orders), with ± the standard deviation "
         "between them where n > 1. Joint upper bounds come first, then methods by average accuracy.\n"
     )
-    parts.append(
-        "".join(f"- {measure.heading}: {measure.definition}\n" for measure in MEASURES if measure.definition)
-    )
+    parts.append("".join(f"- {measure.heading}: {measure.definition}\n" for measure in used))
     parts.append(f"{_provenance(frame)}\n")
     return "\n".join(parts)
 
 
 def text_table(frame: pd.DataFrame) -> str:
     """A short summary of ``frame`` (loaded results) for the terminal, without a final line break."""
-    shown = [m for m in MEASURES if m.name in ("average_accuracy", "macro_f1", "forgetting", "seconds_total")]
+    shown = [m for m in MEASURES if m.name in TERMINAL]
     parts = []
     for keys, rows in comparison_table(frame).groupby(PANEL, sort=True):
         body = [
@@ -112,12 +114,21 @@ def readable_bytes(value: float) -> str:
 
 
 def _markdown_table(rows: pd.DataFrame) -> str:
-    shown = [measure for measure in MEASURES if measure.definition]
+    shown = _shown(rows)
     body = [
         [escaped(_marked(row)), _runs(row), *_cells(row, shown)]
         for row in rows[rows["runs"] > 0].to_dict("records")
     ]
     return _tabulate(body, ["Method", "n", *(measure.heading for measure in shown)], "pipe")
+
+
+def _shown(rows: pd.DataFrame) -> list[Measure]:
+    """The columns of a rendered table."""
+    return [
+        each
+        for each in MEASURES
+        if each.definition and not (each.optional and (rows[each.name].fillna(0) == 0).all())
+    ]
 
 
 def _tabulate(body: list[list[str]], headers: list[str], style: str) -> str:
@@ -148,7 +159,9 @@ def _cell(row: Mapping[Any, Any], measure: Measure) -> str:
         return NOTHING
     if measure.unit == "bytes":
         return readable_bytes(mean)
-    number = percent if measure.unit == "share" else "{:.1f}".format
+    number = {"share": percent, "count": "{:.0f}".format, "ratio": "{:.2f}".format}.get(
+        measure.unit, "{:.1f}".format
+    )
     return number(mean) if math.isnan(deviation) else f"{number(mean)} ± {number(deviation)}"
 
 

@@ -21,13 +21,15 @@ class Measure:
         heading: What stands over it in a rendered table.
         unit: How it is rendered: shares as %, and so on.
         definition: One line under the table; without one the column is only in the CSV file.
+        optional: Whether the column is left out of a table where no method has anything in it.
     """
 
     name: str
     source: str
     heading: str
-    unit: Literal["share", "seconds", "bytes"]
+    unit: Literal["share", "seconds", "bytes", "count", "ratio"]
     definition: str = ""
+    optional: bool = False
 
 
 MEASURES = (
@@ -37,6 +39,13 @@ MEASURES = (
         "Average accuracy (%)",
         "share",
         "mean over i of R[T, i].",
+    ),
+    Measure(
+        "stream_accuracy",
+        "stream_accuracy_last",
+        "Stream accuracy (%)",
+        "share",
+        "accuracy on the union of all test texts after the last stage.",
     ),
     Measure(
         "macro_f1",
@@ -79,6 +88,46 @@ MEASURES = (
         "bytes",
         "what passes from one experience to the next beyond the encoder: "
         "weights, keys, values, replay buffer, statistics.",
+    ),
+    Measure(
+        "carried_bytes_keys",
+        "costs.carried_bytes.keys",
+        "Keys",
+        "bytes",
+        "bytes of keys: 4 x heads x keys per head x size of a key.",
+        optional=True,
+    ),
+    Measure(
+        "carried_bytes_values",
+        "costs.carried_bytes.values",
+        "Values",
+        "bytes",
+        "bytes of values: 4 x heads x keys per head x classes (or size of a key, with a parametric decoder).",
+        optional=True,
+    ),
+    Measure(
+        "dead_keys",
+        "diagnostics.dead_keys",
+        "Dead keys",
+        "count",
+        "keys, of all heads, that no training text of the stream selects.",
+        optional=True,
+    ),
+    Measure(
+        "quantisation_error",
+        "diagnostics.quantisation_error",
+        "Quantisation error",
+        "ratio",
+        "mean squared distance of queries from their key over their variance, in the last experience.",
+        optional=True,
+    ),
+    Measure(
+        "unselected_changed",
+        "diagnostics.unselected_changed",
+        "Unselected changed (%)",
+        "share",
+        "value rows that the last experience changed although none of its texts selects them.",
+        optional=True,
     ),
 )
 
