@@ -1,9 +1,11 @@
-"""Experience replay (ER): each step also trains on texts kept from the stream so far.
+"""Experience replay (ER; Chaudhry et al. 2019, arXiv 1902.10486; Rolnick et al. 2019, arXiv 1811.11682).
 
-The loss is the mean over the current batch and an equally large batch from a reservoir of all texts seen
-(Rolnick et al. 2019, arXiv 1811.11682; Chaudhry et al. 2019, arXiv 1902.10486). The buffer keeps what is
-past the frozen prefix: token ids, or mean features of a frozen encoder. A step costs twice a naive one.
-Replayed texts keep the columns of their own experience.
+Each step trains on the current batch and an equally large batch from a memory: the loss is the mean
+cross-entropy over both. Every text that is trained on is then shown to the memory, a reservoir over all of
+them, or one per class. Replayed texts keep the columns of their own experience.
+
+It carries the memory, in the form past the frozen prefix: token ids, or mean features of a frozen encoder.
+A step costs twice a naive one.
 """
 
 from __future__ import annotations
@@ -14,10 +16,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from clbench.batch import Batch, concatenate
-from clbench.buffer import ReplayBuffer
-from clbench.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.buffer import Fill, ReplayBuffer
+from clbench.learner import ContinualLearner, MemoryKind
 from clbench.network import Context
-from clbench.scenario import Experience
 
 
 class Replay(ContinualLearner):
@@ -25,22 +26,21 @@ class Replay(ContinualLearner):
 
     Args:
         context: What the run provides.
-        capacity: Texts in the buffer.
+        capacity: Texts in the memory.
+        fill: One reservoir over all texts, or one per class.
     """
 
     memory: ClassVar[Mapping[str, MemoryKind]] = {"buffer.": "buffer"}
 
-    def __init__(self, context: Context, capacity: int = 128) -> None:
+    def __init__(self, context: Context, capacity: int = 128, fill: Fill = "reservoir") -> None:
         super().__init__(context)
-        self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns)
+        self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy on the current texts and as many replayed ones."""
-        if self.training and len(self.buffer):
-            batch = concatenate(batch, self.buffer.sample(len(batch), self.generator))
-        return super().loss(batch)
-
-    def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Shows the experience's texts to the reservoir, each once, when it has been learned."""
-        for batch in reader.batches(self.context.batch_size):
-            self.buffer.add(batch.to(self.device), self.generator)
+        """Cross-entropy on the current texts and as many replayed ones; in training, remembers the former."""
+        if not self.training:
+            return super().loss(batch)
+        places = self.buffer.draw(len(batch), self.generator)
+        both = concatenate(batch, self.buffer.batch(places)) if len(places) else batch
+        self.buffer.add(batch, self.generator)
+        return super().loss(both)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
@@ -35,3 +37,21 @@ def resolve_dtype(dtype: Dtype) -> torch.dtype:
         capabilities = known() if known is not None else {}
         fast = any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
     return torch.bfloat16 if fast else torch.float32
+
+
+@contextmanager
+def one_thread(wanted: bool = True) -> Iterator[None]:
+    """Runs a block on one thread of torch, if ``wanted``.
+
+    Work past a frozen prefix is many small operations: threads would spend more time on each other than on
+    them, and its outcome would depend on how many there are.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

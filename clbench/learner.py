@@ -20,6 +20,8 @@ from clbench.stem import Stem
 
 MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
 MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
+SearchRange = tuple[float, float] | tuple[str, ...]
+"""The smallest and largest value, searched on a logarithmic scale, or the choices."""
 
 
 class TextReader(Protocol):
@@ -63,7 +65,11 @@ class ContinualLearner(lightning.LightningModule):
 
     tunings: ClassVar[tuple[Tuning, ...]] = TUNINGS
     """The tunings that the method works with; the first is its default."""
-    default_lr: ClassVar[Mapping[Tuning, float]] = {"full": 1e-4, "frozen": 1e-2, "adapter": 1e-3}
+    default_lr: ClassVar[Mapping[Tuning, float]] = {
+        "full": 1e-4, "frozen": 1e-2, "adapter": 1e-3, "lora": 1e-3,
+    }  # fmt: skip
+    gradient_free: ClassVar[bool] = False
+    """Whether there are no training steps: all is learned in ``end_experience``, in one pass over the texts."""
     memory: ClassVar[Mapping[str, MemoryKind]] = {}
     """Kinds of memory by prefix of the names in ``state_dict``; else parameters are weights and buffers
     statistics."""
@@ -72,6 +78,8 @@ class ContinualLearner(lightning.LightningModule):
     the default."""
     not_carried: ClassVar[tuple[str, ...]] = ()
     """Prefixes of names in ``state_dict`` of what only diagnostics need: no memory of the method."""
+    search: ClassVar[Mapping[str, SearchRange]] = {}
+    """What ``clbench tune`` searches beside the learning rate: ranges of arguments."""
     reads_at_start: str | None = None
     """Texts for ``begin_stream``: ``stream`` (the training texts of all experiences: sees the future),
     ``general`` (unlabelled text of no experience), or None."""
@@ -98,7 +106,7 @@ class ContinualLearner(lightning.LightningModule):
     def variant(self) -> str:
         """The method's name in tables and result files, with the options that make it another method."""
         name = type(self).__name__.lower()
-        return f"{name}-{self.context.tuning}" if len(self.tunings) > 1 else name
+        return f"{name}-{self.context.tuning_name}" if len(self.tunings) > 1 else name
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C) of all output columns, before any mask."""

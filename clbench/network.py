@@ -8,13 +8,14 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from clbench.adapter import add_adapters
+from clbench.adapter import Placement, add_adapters
 from clbench.batch import Batch, masked_mean
 from clbench.encoder import TextEncoder, token_states
+from clbench.lora import add_lora
 from clbench.seeding import derive
 from clbench.stem import Stem
 
-Tuning = Literal["full", "frozen", "adapter"]
+Tuning = Literal["full", "frozen", "adapter", "lora"]
 TUNINGS: tuple[Tuning, ...] = get_args(Tuning)
 
 
@@ -26,25 +27,38 @@ class Context:
         encoder: The pretrained encoder.
         columns: C, the number of output columns of the scenario.
         experiences: T, the number of experiences of the stream.
+        task_aware: Whether the experience of a text is known at test time.
         max_tokens: The longest text, in tokens.
         batch_size: Examples per training step.
         tuning: Which parameters of the encoder train.
         lr: Learning rate; None takes the method's own default for the tuning.
         weight_decay: Of AdamW.
         adapter_size: Width of the bottleneck adapters.
+        adapter_placement: Where they are: see ``clbench.adapter.add_adapters``.
+        lora_rank: Rank of the low-rank updates.
         seed: Everything random in the learner follows from it.
     """
 
     encoder: TextEncoder
     columns: int
     experiences: int
+    task_aware: bool = False
     max_tokens: int = 128
     batch_size: int = 16
     tuning: Tuning = "full"
     lr: float | None = None
     weight_decay: float = 0.01
     adapter_size: int = 64
+    adapter_placement: Placement = "houlsby"
+    lora_rank: int = 8
     seed: int = 0
+
+    @property
+    def tuning_name(self) -> str:
+        """The tuning as it stands in a method's name: adapters of another placement are another method."""
+        if self.tuning == "adapter" and self.adapter_placement != "houlsby":
+            return self.adapter_placement
+        return self.tuning
 
     def generator(self, purpose: str) -> torch.Generator:
         """A generator of its own for one purpose, such as the first weights."""
@@ -83,7 +97,11 @@ class TextClassifier(Network):
         else:
             self.row_shape = (context.max_tokens, (2,), torch.int32)
             if context.tuning == "adapter":
-                add_adapters(self.encoder, context.adapter_size, generator=generator)
+                add_adapters(
+                    self.encoder, context.adapter_size, context.adapter_placement, generator=generator
+                )
+            elif context.tuning == "lora":
+                add_lora(self.encoder, context.lora_rank, generator=generator)
         self.head = nn.Linear(size, context.columns)
         with torch.no_grad():
             self.head.weight.uniform_(-(size**-0.5), size**-0.5, generator=generator)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -18,10 +18,11 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from clbench import logs
+from clbench.adapter import Placement
 from clbench.catalogue import find_scenario
 from clbench.cost import Stopwatch, peak_bytes, reset_peak
 from clbench.datamodule import ScenarioDataModule
-from clbench.device import Dtype
+from clbench.device import Dtype, one_thread
 from clbench.encoder import TextEncoder, load_encoder
 from clbench.errors import UserError
 from clbench.features import FeatureCache
@@ -30,7 +31,7 @@ from clbench.learner import ContinualLearner, TextReader
 from clbench.network import Context, Tuning
 from clbench.registry import arguments_of, baseline_class, import_path
 from clbench.result import RunResult, provenance
-from clbench.scenario import Protocol, Stream
+from clbench.scenario import Protocol, Scenario, Stream
 from clbench.seeding import derive, seeded
 from clbench.streams import general_texts, load_stream
 
@@ -46,6 +47,9 @@ class RunConfig:
         encoder: Which pretrained encoder, by name or local directory.
         tuning: Which of its parameters train.
         joint: Train on all experiences at once: the upper bound.
+        single: A fresh learner for each experience, which answers for that experience alone.
+        experiences: Only the first so many experiences of the stream.
+        split: The texts that accuracy is measured on.
         seed: Everything random follows from it.
         order: Order of the experiences: 0 as declared, or random:SEED.
         epochs: Passes over the training texts of each experience.
@@ -57,6 +61,8 @@ class RunConfig:
         lr: Learning rate.
         weight_decay: Of AdamW.
         adapter_size: Width of the bottleneck adapters.
+        adapter_placement: After attention and feed-forward part (houlsby), or the latter alone (pfeiffer).
+        lora_rank: Rank of the low-rank updates.
         threads: Threads for torch; None leaves torch's choice.
         dtype: Precision of frozen encoders: auto is bfloat16 where that is fast, float32 elsewhere.
         data_dir: The folder of JSON lines, for scenarios that read one.
@@ -74,6 +80,9 @@ class RunConfig:
     encoder: str = "minilm"
     tuning: Tuning | None = None
     joint: bool = False
+    single: bool = False
+    experiences: int | None = None
+    split: Literal["test", "validation"] = "test"
     seed: int = 0
     order: str = "0"
     epochs: int | None = None
@@ -85,6 +94,8 @@ class RunConfig:
     lr: float | None = None
     weight_decay: float = 0.01
     adapter_size: int = 64
+    adapter_placement: Placement = "houlsby"
+    lora_rank: int = 8
     threads: int | None = None
     dtype: Dtype = "auto"
     data_dir: Path | None = None
@@ -112,10 +123,16 @@ class Run:
     learner: ContinualLearner
     result: RunResult
     path: Path
+    fresh: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-def prepare(config: RunConfig, *, progress: bool = False) -> Run:
+def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | None = None) -> Run:
     """Finds and loads what a run needs; bad input is found here, before anything is written.
+
+    Args:
+        config: What to run.
+        progress: Whether to show progress bars.
+        scenario: One that is declared nowhere; None is the declared one of that name.
 
     Raises:
         UserError: Whatever is wrong with the configuration or the data, in one line.
@@ -123,20 +140,33 @@ def prepare(config: RunConfig, *, progress: bool = False) -> Run:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     baseline = baseline_class(config.baseline)
-    scenario = find_scenario(config.scenario)
+    if scenario is None:
+        scenario = find_scenario(config.scenario)
     encoder = load_encoder(config.encoder, config.dtype)
     protocol = config.protocol(scenario.protocol)
-    stream = load_stream(scenario, protocol, data_dir=config.data_dir, order=config.order, joint=config.joint)
+    if config.joint and config.single:
+        raise UserError("options joint and single exclude each other")
+    stream = load_stream(
+        scenario,
+        protocol,
+        data_dir=config.data_dir,
+        order=config.order,
+        joint=config.joint,
+        first=config.experiences,
+    )
     context = Context(
         encoder=encoder,
         columns=len(scenario.columns),
         experiences=len(stream),
+        task_aware=scenario.task_aware,
         max_tokens=protocol.max_tokens,
         batch_size=protocol.batch_size,
         tuning=config.tuning or baseline.tunings[0],
         lr=config.lr,
         weight_decay=config.weight_decay,
         adapter_size=config.adapter_size,
+        adapter_placement=config.adapter_placement,
+        lora_rank=config.lora_rank,
         seed=config.seed,
     )
     learner = baseline(context, **config.arguments)
@@ -173,9 +203,11 @@ def _resolved(
             method += f"-{name}={value}"
     if config.dtype != "auto":
         method += f"-{config.dtype}"
-    if config.joint:
-        method += "-joint"
-    marks = (["future"] if learner.reads_at_start == "stream" else []) + ["upper-bound"] * config.joint
+    if config.joint or config.single:
+        method += "-joint" if config.joint else "-single"
+    marks = ["future"] * (learner.reads_at_start == "stream") + ["upper-bound"] * config.joint
+    # A model per experience can only be asked by whoever knows the experience.
+    marks += ["told"] * (config.single and not stream.scenario.task_aware)
     return {
         "scenario": stream.scenario.name,
         "title": stream.scenario.title,
@@ -188,6 +220,9 @@ def _resolved(
         "arguments": arguments,
         "tuning": learner.context.tuning,
         "joint": config.joint,
+        "single": config.single,
+        "experiences": config.experiences,
+        "split": config.split,
         "general": config.general and str(config.general),
         "notes": marks,
         "order": config.order,
@@ -195,6 +230,8 @@ def _resolved(
         "lr": learner.lr,
         "weight_decay": config.weight_decay,
         "adapter_size": config.adapter_size,
+        "adapter_placement": config.adapter_placement,
+        "lora_rank": config.lora_rank,
         "dtype": str(learner.context.encoder.dtype).removeprefix("torch."),
         **dataclasses.asdict(protocol),
     }
@@ -227,26 +264,29 @@ def execute(
     reset_peak()
     learner, data, config = run.learner, run.data, run.config
     watch = Stopwatch(outside=lambda: data.seconds_waited - data.seconds_saved)
-    done = _resume(run, watch) if config.checkpoint else 0
+    checkpoint = config.checkpoint and not config.single  # short, and each experience begins afresh
+    done = _resume(run, watch) if checkpoint else 0
     logger = logs.wandb_logger(config.wandb, run.result.config, config.results)
     names = [experience.name for experience in run.stream.experiences]
     try:
         if not done:
             with watch.phase("keys"):
                 _begin_stream(run)
+            if config.single:
+                run.fresh = {name: each.clone() for name, each in learner.state_dict().items()}
         data.enter(0, learner.network.stem)
         if run.result.untrained is None:
             with watch.phase("evaluate"):
-                run.result.untrained = _evaluate(run, progress)
+                run.result.untrained = _evaluate(run)
         stages = range(done, len(run.stream.stages))
         for stage in tqdm(stages, desc=run.result.config["method"], unit="experience", disable=not progress):
             _train_stage(run, stage, watch, logger, progress)
             with watch.phase("evaluate"):
-                run.result.counts.append(_evaluate(run, progress))
+                run.result.counts.append(_evaluate(run, stage))
             if stage == len(run.stream.stages) - 1:
                 run.result.status = "done"
             run.result.costs = _costs(run, watch)
-            if config.checkpoint and run.result.status != "done":
+            if checkpoint and run.result.status != "done":
                 _save(run, stage)
             run.result.write(run.path)
             logs.log_stage(logger, run.result.to_json(), names)
@@ -283,14 +323,19 @@ def _train_stage(run: Run, stage: int, watch: Stopwatch, logger: Any, progress: 
     learner, data, seed = run.learner, run.data, run.config.seed
     experience, reader = run.stream.stages[stage], data.reader(stage)
     before = dict(watch.seconds)
+    if run.config.single and stage:
+        learner.load_state_dict(run.fresh)
     learner.generator.manual_seed(derive(seed, "learner", stage))
     with seeded(derive(seed, "boundary", stage)), watch.phase("keys"):
         learner.begin_experience(experience, reader)
     data.enter(stage, learner.network.stem)
     trainer = _trainer(data.protocol.epochs, logger, progress)
-    with seeded(derive(seed, "train", stage)), watch.phase("train"):
-        learner.train()
-        trainer.fit(learner, train_dataloaders=data.train_dataloader())
+    if not learner.gradient_free:
+        with seeded(derive(seed, "train", stage)), watch.phase("train"):
+            learner.train()
+            loader = data.train_dataloader()  # encodes what is not encoded yet, with all threads
+            with one_thread(learner.network.stem is not None):
+                trainer.fit(learner, train_dataloaders=loader)
     # Consolidation has its own random state: a method whose consolidation does nothing is naive training.
     with seeded(derive(seed, "consolidate", stage)), watch.phase("consolidate"):
         learner.end_experience(experience, reader)
@@ -324,11 +369,19 @@ def _trainer(epochs: int, logger: Any, progress: bool) -> lightning.Trainer:
     )
 
 
-def _evaluate(run: Run, progress: bool) -> np.ndarray:
-    """Confusion counts (T, C, C) on the test texts of every experience."""
-    trainer = _trainer(1, None, False)
-    trainer.test(run.learner, dataloaders=run.data.test_dataloader(), verbose=False)
-    return run.learner.take_counts().numpy()
+def _evaluate(run: Run, stage: int | None = None) -> np.ndarray:
+    """Confusion counts (T, C, C) on the test texts of every experience, after a stage or before any."""
+    data = run.data
+    loaders = data.test_dataloader() if run.config.split == "test" else data.val_dataloader()
+    with one_thread(run.learner.network.stem is not None):
+        _trainer(1, None, False).test(run.learner, dataloaders=loaders, verbose=False)
+    counts: np.ndarray = run.learner.take_counts().numpy()
+    if run.config.single and stage is not None:
+        # This learner answers for its own experience; those before it for theirs.
+        own = (run.result.counts or [run.result.untrained])[-1].copy()
+        own[stage] = counts[stage]
+        return own
+    return counts
 
 
 def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
@@ -336,6 +389,9 @@ def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
     seconds = {str(phase): spent for phase, spent in watch.seconds.items()}
     seconds["encode"] = run.data.encode_seconds
     trainable = sum(parameter.numel() for _, parameter in learner.named_trainable())
+    kept = learner.carried_bytes()
+    if run.config.single:
+        kept = {kind: size * len(run.result.counts) for kind, size in kept.items()}
     encoder = learner.context.encoder.parameters if learner.network.stem is not None else 0
     return {
         "seconds": {**seconds, "total": sum(seconds.values())},
@@ -344,7 +400,7 @@ def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
             "total": encoder + sum(parameter.numel() for parameter in learner.parameters()),
             "changed_per_step": learner.changed_per_step,
         },
-        "carried_bytes": learner.carried_bytes(),
+        "carried_bytes": kept,
         "peak_bytes": peak_bytes(),
     }
 

@@ -22,6 +22,7 @@ def load_stream(
     data_dir: Path | None = None,
     order: int | str = 0,
     joint: bool = False,
+    first: int | None = None,
 ) -> Stream:
     """Loads the texts of a scenario and lays them out as experiences.
 
@@ -31,10 +32,13 @@ def load_stream(
         data_dir: The folder of JSON lines, for scenarios that read one.
         order: 0 for the declared order, or ``random:SEED``.
         joint: One stage of training on everything at once, the upper bound.
+        first: Only the first so many experiences of that order; the output columns stay the same.
 
     Raises:
         UserError: Where the data does not fit the declaration.
     """
+    if first is not None and not 0 < first <= len(scenario.parts):
+        raise UserError(f"experiences {first}: scenario '{scenario.name}' has 1 to {len(scenario.parts)}")
     tables = {
         dataset: load_table(scenario, dataset, data_dir)
         for dataset in dict.fromkeys(part.dataset for part in scenario.parts)
@@ -43,7 +47,7 @@ def load_stream(
         _check_labels(scenario, dataset, table, data_dir)
     experiences = tuple(
         _experience(scenario, protocol, index, part, tables[part.dataset])
-        for index, part in enumerate(arrange(scenario.parts, order))
+        for index, part in enumerate(arrange(scenario.parts, order)[:first])
     )
     stages = (_merged(experiences),) if joint else experiences
     return Stream(scenario, experiences, stages, _fingerprint(experiences))

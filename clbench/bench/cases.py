@@ -187,6 +187,7 @@ def _batch(rows: list[np.ndarray]) -> Batch:
 def train_engine(setting: Setting) -> Measured:
     """Per step of 16 texts, making the batch included."""
     network, rows = _engine_model(setting, 320)
+    torch.set_num_threads(1)  # as in a run: see ``one_thread``
     optimizer = torch.optim.SGD(network.parameters(), lr=float(network.layout.selections))
     order = np.random.default_rng(0).permutation(len(rows))
     batches = _batches(network, [rows[at] for at in order], BATCH)
@@ -204,6 +205,7 @@ def train_engine(setting: Setting) -> Measured:
 def evaluate_engine(setting: Setting) -> Measured:
     """Per text, making the batch included; texts come by length, as in a run."""
     network, rows = _engine_model(setting, 320)
+    torch.set_num_threads(1)
     batches = _batches(network, sorted(rows, key=len), EVALUATION_BATCH)
 
     def work() -> None:

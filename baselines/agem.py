@@ -1,0 +1,70 @@
+"""Averaged gradient episodic memory (A-GEM; Chaudhry et al. 2019, arXiv 1812.00420).
+
+A step may not raise, to first order, the loss on a batch of the memory: with g the gradient of the current
+batch and r that of the memory, g becomes g - (g . r / r . r) r where g . r < 0 (their eq. 11). The memory
+takes up an experience when it has been learned: a reservoir over all texts that were trained on, or one per
+class. Remembered texts keep the columns of their own experience.
+
+It carries the memory: token ids, or mean features of a frozen encoder. A step costs twice a naive one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clbench.buffer import Fill, ReplayBuffer
+from clbench.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.network import Context
+from clbench.scenario import Experience
+
+
+class AGEM(ContinualLearner):
+    """Averaged gradient episodic memory.
+
+    Args:
+        context: What the run provides.
+        capacity: Texts in the memory.
+        reference: Texts of the memory that a step is held against.
+        fill: One reservoir over all texts, or one per class.
+    """
+
+    memory: ClassVar[Mapping[str, MemoryKind]] = {"buffer.": "buffer"}
+
+    def __init__(
+        self, context: Context, capacity: int = 128, reference: int = 64, fill: Fill = "reservoir"
+    ) -> None:
+        super().__init__(context)
+        self.reference = reference
+        self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill)
+
+    def on_after_backward(self) -> None:
+        """Projects the gradient that was just computed."""
+        if not len(self.buffer):
+            return
+        memory = self.buffer.batch(self.buffer.draw(self.reference, self.generator))
+        weights = [weight for _, weight in self.named_trainable() if weight.grad is not None]
+        loss = F.cross_entropy(self.scores(memory), memory.targets)
+        references = torch.autograd.grad(loss, weights, materialize_grads=True)
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        for gradient, projected in zip(gradients, project(gradients, references), strict=True):
+            gradient.copy_(projected)
+
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Shows the experience's texts to the memory, each once."""
+        for batch in reader.batches(self.context.batch_size):
+            self.buffer.add(batch.to(self.device), self.generator)
+
+
+def project(gradients: list[Tensor], references: tuple[Tensor, ...]) -> list[Tensor]:
+    """``g - (g . r / r . r) r`` where g . r < 0, else g; products over all weights together (eq. 11)."""
+    pairs = list(zip(gradients, references, strict=True))
+    product = torch.stack([(g * r).sum() for g, r in pairs]).sum()
+    if product >= 0:
+        return gradients
+    square = torch.stack([r.square().sum() for _, r in pairs]).sum()
+    return [g - (product / square) * r for g, r in pairs]

@@ -1,0 +1,84 @@
+"""Hard attention to the task (HAT; Serra et al. 2018, arXiv 1801.01423).
+
+Each experience learns a gate per hidden unit, a = sigmoid(s e), with s annealed over an epoch so that gates end
+up open or shut (their eqs. 1 and 3). A weight between units that earlier experiences use hardly moves: its
+gradient is multiplied by 1 - min(used_i, used_j) (eq. 2). The loss is cross-entropy + sparsity * the mean gate
+of units that are still free (eq. 5). The gates of a text are those of its experience, so HAT needs a scenario
+in which that is known.
+
+It carries its weights, and T embeddings per hidden unit. A step costs what a naive one does. With a frozen
+encoder the hidden units are two layers between features and outputs, with adapters those of the bottlenecks
+(as the Adapter-HAT of Ke et al. 2021, arXiv 2112.03271); an encoder that trains in full or through LoRA has
+none that could be gated. Training is plain SGD, as in the paper: scaled-down gradients stay small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from clbench.batch import Batch
+from clbench.errors import UserError
+from clbench.hard_attention import MOST, GatedClassifier
+from clbench.learner import ContinualLearner, MemoryKind, SearchRange, TextReader
+from clbench.network import Context, Tuning
+from clbench.scenario import Experience
+
+LARGEST_NORM = 10_000.0
+"""Gradients are clipped to this, as in the authors' code."""
+
+
+class HAT(ContinualLearner):
+    """Hard attention to the task.
+
+    Args:
+        context: What the run provides.
+        sparsity: C, the weight of the regulariser.
+        largest: S_max: how hard the gates are in evaluation.
+        width: Units of each hidden layer, with a frozen encoder.
+    """
+
+    tunings: ClassVar[tuple[Tuning, ...]] = ("frozen", "adapter")
+    default_lr: ClassVar[Mapping[Tuning, float]] = {"frozen": 0.05, "adapter": 0.05}
+    search: ClassVar[Mapping[str, SearchRange]] = {"sparsity": (1e-2, 1e1)}
+    memory: ClassVar[Mapping[str, MemoryKind]] = {"network.gates.used": "statistics"}
+    network: GatedClassifier
+
+    def __init__(
+        self, context: Context, sparsity: float = 0.75, largest: float = 400.0, width: int = 512
+    ) -> None:
+        if not context.task_aware:
+            raise UserError("HAT needs a scenario in which the experience is known at test time (task-aware)")
+        super().__init__(context, GatedClassifier(context, width, largest))
+        self.sparsity = sparsity
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy and the regulariser."""
+        return super().loss(batch) + self.sparsity * self.network.gates.usage(batch.experience)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Plain SGD, without weight decay."""
+        return torch.optim.SGD([weight for _, weight in self.named_trainable()], lr=self.lr)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Sets s for this step."""
+        self.network.gates.anneal(batch_idx, int(self.trainer.num_training_batches))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Protects what earlier experiences use, and undoes what s does to the gradient of embeddings."""
+        super().on_before_optimizer_step(optimizer)
+        self.network.protect()
+        self.network.gates.compensate()
+        torch.nn.utils.clip_grad_norm_([weight for _, weight in self.named_trainable()], LARGEST_NORM)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Keeps embeddings in range."""
+        self.network.gates.embeddings.data.clamp_(-MOST, MOST)
+
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Marks the units that the experience uses."""
+        self.network.gates.remember(experience.index)

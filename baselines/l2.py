@@ -1,0 +1,52 @@
+"""L2: weights are held near where they were when the last experience ended.
+
+Loss: cross-entropy + strength / 2 * sum_j (w_j - a_j)^2, with a the weights at the last boundary: EWC with
+a Fisher information of one (Kirkpatrick et al. 2017, arXiv 1612.00796, figure 2A). It carries one number per
+trainable weight and costs nothing at a boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from clbench.batch import Batch
+from clbench.learner import ContinualLearner, SearchRange, TextReader
+from clbench.network import Context
+from clbench.scenario import Experience
+from clbench.weights import WeightStore
+
+
+class L2(ContinualLearner):
+    """A quadratic penalty with the same weight for every parameter.
+
+    Args:
+        context: What the run provides.
+        strength: The weight of the penalty; 0 is naive fine-tuning, bit for bit.
+    """
+
+    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-4, 1e2)}
+    boundaries: Tensor
+
+    def __init__(self, context: Context, strength: float = 0.5) -> None:
+        super().__init__(context)
+        self.strength = strength
+        self.weights = dict(self.named_trainable())
+        self.anchor = WeightStore(self.weights)
+        self.register_buffer("boundaries", torch.zeros((), dtype=torch.int64))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy and the penalty."""
+        loss = super().loss(batch)
+        if not self.strength or not self.boundaries:
+            return loss
+        terms = [(weight - self.anchor[name]).square().sum() for name, weight in self.weights.items()]
+        return loss + self.strength / 2 * torch.stack(terms).sum()
+
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Moves the anchor here."""
+        self.anchor.copy(self.weights)
+        self.boundaries += 1

@@ -1,0 +1,55 @@
+"""Memory aware synapses (MAS; Aljundi et al. 2018, arXiv 1711.09601).
+
+A weight is important where a change of it changes the outputs f: its importance grows at each boundary by
+the mean over texts of |d ||f(x)||^2 / d w_j| (their section 4.1; no labels are needed), and the penalty is
+strength / 2 * sum_j importance_j (w_j - a_j)^2 (their eq. 4, where lambda is strength / 2), with a the weights
+at the last boundary. f are the logits of the columns that a text may be given.
+
+It carries two numbers per trainable weight. It costs, at each boundary, one backward pass per text of the
+estimate. Deviation: at most ``examples`` texts are used for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from clbench.batch import Batch
+from clbench.importance import mean_over_examples
+from clbench.learner import ContinualLearner, SearchRange, TextReader
+from clbench.network import Context
+from clbench.scenario import Experience
+from clbench.weights import QuadraticPenalty
+
+
+class MAS(ContinualLearner):
+    """Memory aware synapses.
+
+    Args:
+        context: What the run provides.
+        strength: Lambda, the weight of the penalty; 0 is naive fine-tuning, bit for bit.
+        examples: Texts of an experience that the importance is estimated on, at most.
+    """
+
+    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-3, 1e3)}
+
+    def __init__(self, context: Context, strength: float = 1.0, examples: int = 100) -> None:
+        super().__init__(context)
+        self.examples = examples
+        self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy and the penalty."""
+        return self.penalty.added_to(super().loss(batch))
+
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Adds the importance on this experience, and moves the anchor here."""
+        new = mean_over_examples(self, reader, self._squared_norm, torch.abs, self.examples)
+        self.penalty.consolidate({name: self.penalty.importance[name] + new[name] for name in new})
+
+    def _squared_norm(self, batch: Batch) -> Tensor:
+        logits: Tensor = self(batch)
+        return logits.masked_fill(~batch.allowed, 0).square().sum()

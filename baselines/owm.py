@@ -1,0 +1,104 @@
+"""Orthogonal weights modification (OWM; Zeng et al. 2019, arXiv 1810.01256).
+
+Each linear layer that trains has a projector P, and its gradient G (out x in) becomes G P: weights move only
+in directions that hardly change the layer's outputs on inputs x seen before. P starts as the identity; for
+each input, P <- P - k (P x)^T with k = P x / (alpha + x^T P x) (their eq. 1). Over the inputs X (n x in) of an
+experience these steps together are P <- (I + P X^T X / alpha)^-1 P, which is what is computed here, at the
+boundary. A bias is one more input that is always one. Training is plain SGD: a step scaled per weight, as
+Adam's, would leave the directions that P allows.
+
+It carries one in x in matrix per linear layer. It costs, at each boundary, a forward pass over the texts and
+one linear system per layer; each step, a product per layer. Deviations: every input counts, where the authors
+take the mean of a batch; alpha is constant; what trains and is no linear layer (embeddings, normalisation)
+stays as it is, for nothing would protect it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from clbench.learner import ContinualLearner, SearchRange, TextReader
+from clbench.network import Context, Tuning
+from clbench.scenario import Experience
+from clbench.weights import WeightStore
+
+
+class OWM(ContinualLearner):
+    """Orthogonal weights modification.
+
+    Args:
+        context: What the run provides.
+        alpha: How much of the directions that were seen stays free.
+    """
+
+    default_lr: ClassVar[Mapping[Tuning, float]] = {"full": 1e-2, "frozen": 1e-1, "adapter": 1e-1, "lora": 1e-1}
+    search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1e-3, 1e3)}
+
+    def __init__(self, context: Context, alpha: float = 1.0) -> None:
+        super().__init__(context)
+        self.alpha = alpha
+        self.layers = {
+            name: layer
+            for name, layer in self.network.named_modules()
+            if isinstance(layer, nn.Linear) and layer.weight.requires_grad
+        }
+        protected = {id(weight) for layer in self.layers.values() for weight in layer.parameters()}
+        for weight in self.network.parameters():
+            weight.requires_grad_(weight.requires_grad and id(weight) in protected)
+        identities = {
+            name: torch.eye(layer.in_features + (layer.bias is not None), dtype=torch.float64)
+            for name, layer in self.layers.items()
+        }
+        self.projectors = WeightStore(identities)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Plain SGD, without weight decay."""
+        return torch.optim.SGD([weight for _, weight in self.named_trainable()], lr=self.lr)
+
+    def on_after_backward(self) -> None:
+        """Projects the gradient of each layer."""
+        for name, layer in self.layers.items():
+            if layer.weight.grad is None:
+                continue
+            gradient = layer.weight.grad
+            if layer.bias is not None and layer.bias.grad is not None:
+                gradient = torch.cat([gradient, layer.bias.grad.unsqueeze(1)], 1)
+            projected = gradient @ self.projectors[name].to(gradient.dtype)
+            layer.weight.grad.copy_(projected[:, : layer.in_features])
+            if layer.bias is not None and layer.bias.grad is not None:
+                layer.bias.grad.copy_(projected[:, -1])
+
+    @torch.no_grad()
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Takes the directions of the experience's inputs out of the projectors."""
+        grams = {name: torch.zeros_like(self.projectors[name]) for name in self.layers}
+        real = torch.ones(0)
+
+        def observe(name: str, layer: nn.Linear, inputs: Tensor) -> None:
+            rows = inputs[real] if inputs.shape[:-1] == real.shape else inputs.flatten(0, -2)  # (n, in)
+            if layer.bias is not None:
+                rows = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
+            grams[name] += rows.double().T @ rows.double()
+
+        def hook(name: str) -> Any:
+            return lambda layer, inputs: observe(name, layer, inputs[0])
+
+        hooks = [layer.register_forward_pre_hook(hook(name)) for name, layer in self.layers.items()]
+        was_training = self.training
+        self.eval()
+        for batch in reader.batches(self.context.batch_size):
+            one = batch.to(self.device)
+            real = one.mask  # padding is no input
+            self.network(one)
+        self.train(was_training)
+        for each in hooks:
+            each.remove()
+        for name, gram in grams.items():
+            old = self.projectors[name]
+            system = torch.eye(len(old), dtype=old.dtype, device=old.device) + old @ gram / self.alpha
+            old.copy_(torch.linalg.solve(system, old))

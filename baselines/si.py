@@ -1,0 +1,75 @@
+"""Synaptic intelligence (SI; Zenke et al. 2017, arXiv 1703.04200).
+
+While an experience is learned, each weight adds up what its moves took off the loss: omega_j, the sum over
+steps of -g_j * (change of w_j), with g the gradient of the cross-entropy alone. At the boundary its importance
+grows by omega_j / ((w_j - w_j at the last boundary)^2 + damping) (their eq. 5), and the penalty is
+strength / 2 * sum_j importance_j (w_j - a_j)^2, with a the weights at the last boundary (their eq. 4, where
+c is strength / 2).
+
+It carries two numbers per trainable weight, and costs a few element-wise operations per step. Deviation: a
+negative omega counts as zero, as in the authors' code; a negative importance would push weights away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from clbench.batch import Batch
+from clbench.learner import ContinualLearner, SearchRange, TextReader
+from clbench.network import Context
+from clbench.scenario import Experience
+from clbench.weights import QuadraticPenalty, WeightStore
+
+
+class SI(ContinualLearner):
+    """Synaptic intelligence.
+
+    Args:
+        context: What the run provides.
+        strength: The weight of the penalty; 0 is naive fine-tuning, bit for bit.
+        damping: Xi: keeps the importance of a weight that hardly moved finite.
+    """
+
+    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-3, 1e3)}
+
+    def __init__(self, context: Context, strength: float = 1.0, damping: float = 0.1) -> None:
+        super().__init__(context)
+        self.damping = damping
+        weights = dict(self.named_trainable())
+        self.penalty = QuadraticPenalty(weights, strength)
+        self.path = WeightStore(weights, zero=True, persistent=False)  # omega; zero at each boundary
+        self.before = WeightStore(weights, zero=True, persistent=False)  # the last step
+        self.gradient = WeightStore(weights, zero=True, persistent=False)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy and the penalty."""
+        return self.penalty.added_to(super().loss(batch))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Notes the weights and the gradient of the cross-entropy: the whole gradient less the penalty's."""
+        super().on_before_optimizer_step(optimizer)
+        self.before.copy(self.penalty.weights)
+        for name, weight in self.penalty.weights.items():
+            if weight.grad is not None:
+                self.gradient[name].copy_(weight.grad)
+                if self.penalty.strength and self.penalty.boundaries:
+                    self.gradient[name].sub_(self.penalty.gradient(name))
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Adds what the step took off the loss, to first order, to the path."""
+        for name, weight in self.penalty.weights.items():
+            self.path[name].sub_(self.gradient[name] * (weight.detach() - self.before[name]))
+
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Turns the path into importance, and moves the anchor here."""
+        penalty = self.penalty
+        importance = {}
+        for name, weight in penalty.weights.items():
+            moved = (weight.detach() - penalty.anchor[name]).square()
+            importance[name] = penalty.importance[name] + self.path[name].clamp(min=0) / (moved + self.damping)
+            self.path[name].zero_()
+        penalty.consolidate(importance)
