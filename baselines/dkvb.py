@@ -26,6 +26,7 @@ from clbench.key_initialisation import KeyInitialisation, Start
 from clbench.learner import ContinualLearner, MemoryKind, TextReader
 from clbench.moments import KeptMoments
 from clbench.network import Context, Tuning
+from clbench.row_sgd import RowSGD
 from clbench.scenario import Experience
 from clbench.segmentation import Decoder, Layout, Segmentation
 
@@ -133,7 +134,7 @@ class DKVB(ContinualLearner):
         if self.network.decoder is not None:
             groups.append({"params": list(self.network.decoder.parameters()), "lr": self.decoder_lr})
         if self.optimizer == "sparse":
-            return torch.optim.SGD(groups)
+            return RowSGD(groups)
         optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay)
         if self.moments is not None:
             self.moments.give(optimizer)

@@ -24,6 +24,7 @@ from clbench.device import compute_device
 from clbench.encoder import TextEncoder, load_encoder
 from clbench.files import cache_dir
 from clbench.network import Context
+from clbench.row_sgd import RowSGD
 from clbench.run import RunConfig, execute, prepare
 from clbench.segmentation import Layout
 from clbench.streams import load_stream
@@ -188,7 +189,7 @@ def train_engine(setting: Setting) -> Measured:
     """Per step of 16 texts, making the batch included."""
     network, rows = _engine_model(setting, 320)
     torch.set_num_threads(1)  # as in a run: see ``one_thread``
-    optimizer = torch.optim.SGD(network.parameters(), lr=float(network.layout.selections))
+    optimizer = RowSGD(network.parameters(), lr=float(network.layout.selections))
     order = np.random.default_rng(0).permutation(len(rows))
     batches = _batches(network, [rows[at] for at in order], BATCH)
 
