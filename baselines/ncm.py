@@ -8,12 +8,14 @@ It carries one sum of features and a count per class. It costs one pass over the
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clbench.learner import SearchRange
 from clbench.network import Context
 from clbench.prototype import PrototypeLearner, sums_by_class
 
@@ -26,6 +28,7 @@ class NCM(PrototypeLearner):
         metric: What nearest means.
     """
 
+    search: ClassVar[Mapping[str, SearchRange]] = {"metric": ("cosine", "euclidean")}
     sums: Tensor  # (C, D)
 
     def __init__(self, context: Context, metric: Literal["cosine", "euclidean"] = "cosine") -> None:

@@ -104,8 +104,11 @@ class KeyValueBottleneck(Network):
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C) from ``batch.rows`` (B, E, 2), the output of the stem."""
         groups = self.layout.groups
-        row, count = batch.rows[batch.mask].unbind(1)  # (E,), (E,)
-        bag = torch.arange(len(batch), device=row.device).repeat_interleave(batch.mask.sum(1))
+        lengths = batch.mask.sum(1)
+        # Real entries come first in each text: slices of them are several times faster than the mask.
+        entries = torch.cat([each[:n] for each, n in zip(batch.rows, lengths.tolist(), strict=True)])
+        row, count = entries.unbind(1)  # (E,), (E,)
+        bag = torch.arange(len(batch), device=row.device).repeat_interleave(lengths)
         if groups > 1:
             bag = bag * groups + row // self.rows  # ascending
             row = row % self.rows

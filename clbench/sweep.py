@@ -18,7 +18,15 @@ from tqdm import tqdm
 
 from clbench.config import run_config
 from clbench.errors import UserError, unknown
+from clbench.registry import baseline_class, import_path
 from clbench.run import RunConfig, execute, is_done, prepare
+from clbench.settings import read_settings, tuned
+
+AXES = frozenset({"scenarios", "seeds", "orders", "options", "settings"})
+"""The keys of a profile."""
+
+SETTINGS = "settings.yaml"
+"""Among the experiments, the file of tuned values."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,16 @@ class Experiment:
         name: The file's name.
         title: One line for lists.
         methods: What is compared: options of a run that differ from the defaults.
-        profiles: By name, the scenarios, seeds, orders and options of all runs.
+        profiles: By name, the scenarios, seeds, orders and options of all runs, and, under ``settings``,
+            a file of tuned values for them beside the experiment's.
+        folder: Where its file is.
     """
 
     name: str
     title: str
     methods: tuple[Mapping[str, Any], ...]
     profiles: Mapping[str, Mapping[str, Any]]
+    folder: Path = Path()
 
     def runs(self, profile: str, results: Path, data_dir: Path | None) -> list[RunConfig]:
         """The configurations of all runs of a profile, in the order of the file.
@@ -46,12 +57,18 @@ class Experiment:
         if profile not in self.profiles:
             raise unknown(f"profile of experiment {self.name}", profile, self.profiles)
         axes = self.profiles[profile]
+        settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
+
+        def options(method: Mapping[str, Any], scenario: str) -> dict[str, Any]:
+            chosen = {"encoder": RunConfig.encoder, **axes.get("options", {}), **method, "scenario": scenario}
+            baseline = baseline_class(chosen["baseline"])
+            chosen.setdefault("tuning", baseline.tunings[0])
+            return tuned(settings, chosen | {"baseline": import_path(baseline)})
+
         return [
             run_config(
                 {
-                    **axes.get("options", {}),
-                    **method,
-                    "scenario": scenario,
+                    **options(method, scenario),
                     "seed": seed,
                     "order": str(order),
                     "results": str(results),
@@ -69,7 +86,8 @@ def experiment_files() -> dict[str, Path]:
     """The experiments of the source tree that this code runs from, or else of the current folder."""
     folders = [Path(__file__).parents[1] / "experiments", Path("experiments")]
     folder = next((each for each in folders if each.is_dir()), None)
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))} if folder else {}
+    found = sorted(folder.glob("*.yaml")) if folder else []
+    return {path.stem: path for path in found if path.name != SETTINGS}
 
 
 def find_experiment(name: str) -> Experiment:
@@ -98,14 +116,11 @@ def read_experiment(path: Path) -> Experiment:
     if not isinstance(content, dict) or set(content) != wanted:
         raise UserError(f"experiment {path}: the keys {', '.join(sorted(wanted))} are wanted, and no others")
     for name, axes in content["profiles"].items():
-        for key in set(axes) - {"scenarios", "seeds", "orders", "options"}:
-            raise UserError(
-                f"experiment {path}, profile {name}: "
-                f"{unknown('key', key, ('scenarios', 'seeds', 'orders', 'options'))}"
-            )
+        for key in set(axes) - AXES:
+            raise UserError(f"experiment {path}, profile {name}: {unknown('key', key, AXES)}")
         if "scenarios" not in axes:
             raise UserError(f"experiment {path}, profile {name}: no scenarios")
-    return Experiment(path.stem, content["title"], tuple(content["methods"]), content["profiles"])
+    return Experiment(path.stem, content["title"], tuple(content["methods"]), content["profiles"], path.parent)
 
 
 @dataclass(frozen=True)

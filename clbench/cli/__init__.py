@@ -14,6 +14,8 @@ COMMANDS = {
     "run": "train one method on one stream",
     "reproduce": "run an experiment, then make its tables and plots",
     "bench": "measure the engine against its naive form",
+    "tune": "search a method's settings on validation texts",
+    "new-baseline": "write a baseline, its test and an experiment to start from",
     "report": "make tables and plots from result files",
 }
 
@@ -30,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", module=r"(lightning|torch\.utils\.data|transformers)\..*")
     if not words or words[0] in ("-h", "--help"):
         print("usage: clbench COMMAND [options]\n")
-        print("\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items()))
+        print("\n".join(f"  {name:<14}{summary}" for name, summary in COMMANDS.items()))
         print("\nclbench COMMAND --help lists the options of a command.")
         return 0
     try:
         if words[0] not in COMMANDS:
             raise unknown("command", words[0], COMMANDS)
-        command = importlib.import_module(f"clbench.cli.{words[0]}")
+        command = importlib.import_module(f"clbench.cli.{words[0].replace('-', '_')}")
         status: int = command.main(words[1:])
         return status
     except UserError as error:

@@ -13,15 +13,16 @@ from tabulate import tabulate
 from clbench.reporting.tables import MEASURES, PANEL, Measure, comparison_table
 
 NOTHING = "\N{EN DASH}"
-FUTURE, JOINT = "†", "‡"
+FUTURE, JOINT, TOLD = "†", "‡", "§"
 FOOTNOTES = {
     FUTURE: "uses data that a stream has not shown yet.",
     JOINT: "upper bound: trained on all experiences at once, so nothing compares its stages.",
+    TOLD: "is told which experience a test text belongs to.",
 }
 TERMINAL = ("average_accuracy", "stream_accuracy", "forgetting", "seconds_total")
 """The columns of the summary that a command prints."""
 _VARIES = {"order", "seed", "columns"}  # of the configuration, within one mean; columns go with the order
-_MARKS = {"future": FUTURE, "upper-bound": JOINT}
+_MARKS = {"future": FUTURE, "upper-bound": JOINT, "told": TOLD}
 
 
 def csv(frame: pd.DataFrame) -> str:

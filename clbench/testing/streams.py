@@ -30,15 +30,15 @@ SCENARIOS = {
 def write_texts(folder: Path) -> None:
     """Writes the texts of ``SCENARIOS`` and a folder ``general`` of other text; the same every time.
 
-    A text has 3 to 20 words, most of them words that only its class uses.
+    A text has 5 to 20 words, most of them words that only its class uses.
     """
     draw = random.Random(0)
     words = [word for word in tiny.vocabulary() if word.isalpha() and len(word) > 2]
     labels = {"six": _SIX, "kinds": ("no", "yes"), "pairs": ("no", "yes")}
 
     def text(label: str) -> str:
-        liked = words[(ord(label[0]) + len(label)) % 26 :: 26]
-        return " ".join(draw.choice(draw.choice([words, *[liked] * 7])) for _ in range(draw.randint(3, 20)))
+        liked = words[(ord(label[0]) + len(label)) % 26 :: 26][:6]
+        return " ".join(draw.choice(draw.choice([words, *[liked] * 15])) for _ in range(draw.randint(5, 20)))
 
     for name, known in labels.items():
         (folder / name).mkdir(parents=True)

@@ -1,0 +1,46 @@
+"""``clbench new-baseline``: a method, its test and an experiment, each as a file that runs as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from jsonargparse import ArgumentParser
+
+from clbench.errors import UserError
+from clbench.files import write_text
+from clbench.registry import baseline_names
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the three files and says how to run them."""
+    parser = ArgumentParser(prog="clbench new-baseline", description="Writes a baseline to start from.")
+    parser.add_argument("name", type=str, help="its name, such as my_method")
+    parser.add_argument("--into", type=str, default=".", help="the source tree, or any folder of your own")
+    options = parser.parse_args(list(arguments))
+    name, into = options.name, Path(options.into)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"name '{name}': small letters, digits and _ are wanted, a letter first")
+    if name in baseline_names():
+        raise UserError(f"name '{name}': there is a baseline of that name already")
+    tree = (into / "baselines").is_dir() and (into / "experiments").is_dir()
+    module = f"baselines.{name}" if tree else name
+    places = {
+        "baseline.py": into / "baselines" / f"{name}.py" if tree else into / f"{name}.py",
+        "test.py": into / "tests" / f"test_{name}.py" if tree else into / f"test_{name}.py",
+        "experiment.yaml": into / "experiments" / f"{name}.yaml" if tree else into / f"{name}.yaml",
+    }
+    for path in places.values():
+        if path.exists():
+            raise UserError(f"{path} exists already; choose another name")
+    words = {"module": module, "name": name, "title": "".join(part.capitalize() for part in name.split("_"))}
+    for template, path in places.items():
+        text = (TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
+        write_text(path, Template(text).substitute(words))
+        print(path)
+    print(f"\npytest {places['test.py']}\nclbench reproduce {places['experiment.yaml']}")
+    return 0
