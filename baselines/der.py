@@ -1,8 +1,8 @@
 """Dark experience replay (DER and DER++; Buzzega et al. 2020, arXiv 2004.07211).
 
 The memory keeps, with each text, the logits h that the model gave it when it was trained on. DER's loss is
-cross-entropy on the current batch + alpha * mean (h - f(x))^2 on a batch of the memory (their eq. 6). DER++
-adds beta * cross-entropy on the labels of another batch of it (their eq. 7). The memory is a reservoir over
+cross-entropy on the current batch + alpha * mean (h - f(x))^2 on a batch of the memory. DER++ adds
+beta * cross-entropy on the labels of another batch of it (their section 3). The memory is a reservoir over
 all texts that were trained on, or one per class. Remembered texts keep the columns of their own experience:
 squares are averaged over these.
 
@@ -60,7 +60,7 @@ class DER(ContinualLearner):
             return loss
         places = self.buffer.draw(size, self.generator)
         memory = self.buffer.batch(places)
-        change = self(memory) - self.buffer.logits[places]
+        change: Tensor = self(memory) - self.buffer.logits[places]
         return loss + self.alpha * change[memory.allowed].square().mean()
 
 

@@ -1,10 +1,10 @@
 """Hard attention to the task (HAT; Serra et al. 2018, arXiv 1801.01423).
 
-Each experience learns a gate per hidden unit, a = sigmoid(s e), with s annealed over an epoch so that gates end
-up open or shut (their eqs. 1 and 3). A weight between units that earlier experiences use hardly moves: its
-gradient is multiplied by 1 - min(used_i, used_j) (eq. 2). The loss is cross-entropy + sparsity * the mean gate
-of units that are still free (eq. 5). The gates of a text are those of its experience, so HAT needs a scenario
-in which that is known.
+Each experience learns a gate per hidden unit, a = sigmoid(s e), with s annealed over an epoch so that gates
+end up open or shut (their eqs. 1 and 3). A weight between units that earlier experiences use hardly moves:
+its gradient is multiplied by 1 - min(used_i, used_j) (eq. 2). The loss is cross-entropy + sparsity * the mean
+gate of units that are still free (eq. 5). The gates of a text are those of its experience, so HAT needs a
+scenario in which that is known.
 
 It carries its weights, and T embeddings per hidden unit. A step costs what a naive one does. With a frozen
 encoder the hidden units are two layers between features and outputs, with adapters those of the bottlenecks

@@ -44,7 +44,9 @@ class LwF(ContinualLearner):
         super().__init__(context)
         self.strength = strength
         self.temperature = temperature
-        self.weights = {name: weight for name, weight in self.network.named_parameters() if weight.requires_grad}
+        self.weights = {
+            name: weight for name, weight in self.network.named_parameters() if weight.requires_grad
+        }
         self.teacher = WeightStore(self.weights)
         self.register_buffer("seen", torch.zeros(context.experiences, context.columns, dtype=torch.bool))
 
@@ -73,7 +75,9 @@ class LwF(ContinualLearner):
         """Logits (B, C) of the model at the last boundary, without dropout."""
         was_training = self.network.training
         self.network.eval()
-        logits: Tensor = functional_call(self.network, {name: self.teacher[name] for name in self.weights}, batch)
+        logits: Tensor = functional_call(
+            self.network, {name: self.teacher[name] for name in self.weights}, batch
+        )
         self.network.train(was_training)
         return logits
 

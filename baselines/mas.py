@@ -2,8 +2,8 @@
 
 A weight is important where a change of it changes the outputs f: its importance grows at each boundary by
 the mean over texts of |d ||f(x)||^2 / d w_j| (their section 4.1; no labels are needed), and the penalty is
-strength / 2 * sum_j importance_j (w_j - a_j)^2 (their eq. 4, where lambda is strength / 2), with a the weights
-at the last boundary. f are the logits of the columns that a text may be given.
+strength / 2 * sum_j importance_j (w_j - a_j)^2 (their eq. 4, where lambda is strength / 2), with a the
+weights at the last boundary. f are the logits of the columns that a text may be given.
 
 It carries two numbers per trainable weight. It costs, at each boundary, one backward pass per text of the
 estimate. Deviation: at most ``examples`` texts are used for it.

@@ -2,9 +2,9 @@
 
 Each linear layer that trains has a projector P, and its gradient G (out x in) becomes G P: weights move only
 in directions that hardly change the layer's outputs on inputs x seen before. P starts as the identity; for
-each input, P <- P - k (P x)^T with k = P x / (alpha + x^T P x) (their eq. 1). Over the inputs X (n x in) of an
-experience these steps together are P <- (I + P X^T X / alpha)^-1 P, which is what is computed here, at the
-boundary. A bias is one more input that is always one. Training is plain SGD: a step scaled per weight, as
+each input, P <- P - k (P x)^T with k = P x / (alpha + x^T P x) (their recursion). Over the inputs X (n x in)
+of an experience these steps together are P <- (I + P X^T X / alpha)^-1 P, which is what is computed here, at
+the boundary. A bias is one more input that is always one. Training is plain SGD: a step scaled per weight, as
 Adam's, would leave the directions that P allows.
 
 It carries one in x in matrix per linear layer. It costs, at each boundary, a forward pass over the texts and
@@ -16,12 +16,13 @@ stays as it is, for nothing would protect it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import nn
 
+from clbench.inputs import input_moments
 from clbench.learner import ContinualLearner, SearchRange, TextReader
 from clbench.network import Context, Tuning
 from clbench.scenario import Experience
@@ -36,10 +37,15 @@ class OWM(ContinualLearner):
         alpha: How much of the directions that were seen stays free.
     """
 
-    default_lr: ClassVar[Mapping[Tuning, float]] = {"full": 1e-2, "frozen": 1e-1, "adapter": 1e-1, "lora": 1e-1}
-    search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1e-3, 1e3)}
+    default_lr: ClassVar[Mapping[Tuning, float]] = {
+        "full": 1e-2,
+        "frozen": 1e-1,
+        "adapter": 1e-1,
+        "lora": 1e-1,
+    }
+    search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1.0, 1e5)}
 
-    def __init__(self, context: Context, alpha: float = 1.0) -> None:
+    def __init__(self, context: Context, alpha: float = 100.0) -> None:
         super().__init__(context)
         self.alpha = alpha
         self.layers = {
@@ -76,29 +82,7 @@ class OWM(ContinualLearner):
     @torch.no_grad()
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
         """Takes the directions of the experience's inputs out of the projectors."""
-        grams = {name: torch.zeros_like(self.projectors[name]) for name in self.layers}
-        real = torch.ones(0)
-
-        def observe(name: str, layer: nn.Linear, inputs: Tensor) -> None:
-            rows = inputs[real] if inputs.shape[:-1] == real.shape else inputs.flatten(0, -2)  # (n, in)
-            if layer.bias is not None:
-                rows = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
-            grams[name] += rows.double().T @ rows.double()
-
-        def hook(name: str) -> Any:
-            return lambda layer, inputs: observe(name, layer, inputs[0])
-
-        hooks = [layer.register_forward_pre_hook(hook(name)) for name, layer in self.layers.items()]
-        was_training = self.training
-        self.eval()
-        for batch in reader.batches(self.context.batch_size):
-            one = batch.to(self.device)
-            real = one.mask  # padding is no input
-            self.network(one)
-        self.train(was_training)
-        for each in hooks:
-            each.remove()
-        for name, gram in grams.items():
+        for name, moments in input_moments(self, reader, self.layers).items():
             old = self.projectors[name]
-            system = torch.eye(len(old), dtype=old.dtype, device=old.device) + old @ gram / self.alpha
+            system = torch.eye(len(old), dtype=old.dtype, device=old.device) + old @ moments / self.alpha
             old.copy_(torch.linalg.solve(system, old))

@@ -2,7 +2,7 @@
 
 Frozen mean features f go through a fixed random projection and a ReLU, h = relu(f W), W normal, D x M. The
 logits are h (G + ridge I)^-1 Q with G = sum h h^T and Q = sum h y^T over all texts seen, y one-hot: ridge
-regression on all data at once, whatever the order (their eqs. 3 to 5).
+regression on all data at once, whatever the order (their section 4).
 
 It carries W, G, Q and the solution. It costs one pass over the texts, no gradient, and one linear system per
 experience. Deviations: M is 2,000 where the paper takes 10,000, for the time of that system; ``ridge`` is an

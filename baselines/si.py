@@ -1,8 +1,8 @@
 """Synaptic intelligence (SI; Zenke et al. 2017, arXiv 1703.04200).
 
 While an experience is learned, each weight adds up what its moves took off the loss: omega_j, the sum over
-steps of -g_j * (change of w_j), with g the gradient of the cross-entropy alone. At the boundary its importance
-grows by omega_j / ((w_j - w_j at the last boundary)^2 + damping) (their eq. 5), and the penalty is
+steps of -g_j * (change of w_j), with g the gradient of the cross-entropy alone. At the boundary its
+importance grows by omega_j / ((w_j - w_j at the last boundary)^2 + damping) (their eq. 5), and the penalty is
 strength / 2 * sum_j importance_j (w_j - a_j)^2, with a the weights at the last boundary (their eq. 4, where
 c is strength / 2).
 
@@ -70,6 +70,8 @@ class SI(ContinualLearner):
         importance = {}
         for name, weight in penalty.weights.items():
             moved = (weight.detach() - penalty.anchor[name]).square()
-            importance[name] = penalty.importance[name] + self.path[name].clamp(min=0) / (moved + self.damping)
+            importance[name] = penalty.importance[name] + self.path[name].clamp(min=0) / (
+                moved + self.damping
+            )
             self.path[name].zero_()
         penalty.consolidate(importance)

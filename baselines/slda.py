@@ -1,7 +1,7 @@
 """Streaming linear discriminant analysis (SLDA; Hayes and Kanan 2020, arXiv 1909.01520).
 
 Classes are Gaussians with means mu_k and one covariance S. The logit of class k is x . w_k - mu_k . w_k / 2
-with w_k = ((1 - e) S + e v I)^-1 mu_k (their eqs. 4 to 6), e the shrinkage and v the mean variance.
+with w_k = ((1 - e) S + e v I)^-1 mu_k (their section 3), e the shrinkage and v the mean variance.
 
 It carries sums of features per class and of their outer products. It costs one pass over the texts, no
 gradient, and one linear system per experience. Deviations: S is the exact pooled within-class covariance of
@@ -40,7 +40,12 @@ class SLDA(PrototypeLearner):
         super().__init__(context)
         self.shrinkage = shrinkage
         columns, size = context.columns, context.encoder.hidden_size
-        shapes = {"sums": (columns, size), "products": (size, size), "weight": (columns, size), "bias": (columns,)}
+        shapes = {
+            "sums": (columns, size),
+            "products": (size, size),
+            "weight": (columns, size),
+            "bias": (columns,),
+        }
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
 

@@ -36,7 +36,7 @@ def run_parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--config", action=ActionConfigFile, help="YAML file of these same options")
-    parser.add_class_arguments(RunConfig, skip={"baseline", "arguments"}, as_group=False)
+    parser.add_class_arguments(RunConfig, skip={"baseline", "arguments", "tuned"}, as_group=False)
     parser.add_subclass_arguments(
         ContinualLearner,
         "baseline",
@@ -46,7 +46,6 @@ def run_parser() -> ArgumentParser:
         help="Which method: a name from 'clbench list baselines' or an import path; "
         "its own arguments are --baseline.<argument>",
     )
-    parser.set_defaults(data_dir=os.environ.get("CLBENCH_DATA"))
     return parser
 
 
@@ -57,7 +56,7 @@ def parse_run(arguments: Sequence[str]) -> RunConfig:
         UserError: It describes none; the message names the argument and what would be right.
     """
     words = _with_import_paths(arguments)
-    return _run_config(lambda parser: parser.parse_args(words))
+    return _run_config(lambda parser: parser.parse_args(words, defaults=False))
 
 
 def run_config(options: Mapping[str, Any]) -> RunConfig:
@@ -66,7 +65,7 @@ def run_config(options: Mapping[str, Any]) -> RunConfig:
     Raises:
         UserError: A key or value is wrong.
     """
-    return _run_config(lambda parser: parser.parse_object(_resolved(options)))
+    return _run_config(lambda parser: parser.parse_object(_resolved(options), defaults=False))
 
 
 def _run_config(parse: Any) -> RunConfig:
@@ -74,10 +73,11 @@ def _run_config(parse: Any) -> RunConfig:
         parsed: Namespace = parse(run_parser())
     except ArgumentError as error:
         raise _explained(str(error)) from error
-    values = parsed.as_dict()
+    values = parsed.as_dict()  # what was given, no defaults: those are where they are declared
     baseline = values.pop("baseline")
     values.pop("config", None)
-    values["data_dir"] = values["data_dir"] and Path(values["data_dir"])
+    data_dir = values.get("data_dir") or os.environ.get("CLBENCH_DATA")
+    values["data_dir"] = Path(data_dir) if data_dir else None
     names = {each.name for each in dataclasses.fields(RunConfig)}
     return RunConfig(
         baseline=baseline["class_path"],
@@ -135,7 +135,7 @@ def _resolved(options: Mapping[str, Any]) -> dict[str, Any]:
 def _explained(message: str) -> UserError:
     """Jsonargparse's explanation, which goes over many lines, as one that says what would be right."""
     text = " ".join(message.split())
-    options = [each.name for each in dataclasses.fields(RunConfig) if each.name != "arguments"]
+    options = [each.name for each in dataclasses.fields(RunConfig) if each.name not in ("arguments", "tuned")]
     if found := re.search(r"class_path '([\w.]+)': Option '([\w.]+)' is not accepted", text):
         known = arguments_of(baseline_class(found[1]))
         return unknown(f"argument of baseline {found[1].rpartition('.')[2]}", found[2], known)

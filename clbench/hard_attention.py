@@ -32,7 +32,9 @@ class Gates(nn.Module):
 
     used: Tensor
 
-    def __init__(self, sizes: list[int], experiences: int, largest: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, sizes: list[int], experiences: int, largest: float, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.sizes = sizes
         self.largest = largest
@@ -43,7 +45,8 @@ class Gates(nn.Module):
     def forward(self, experience: Tensor) -> tuple[Tensor, ...]:
         """The gates of texts of these experiences, (B,): per layer, (B, units)."""
         scale = self.scale if self.training else self.largest
-        return torch.sigmoid(scale * self.embeddings[experience]).split(self.sizes, 1)
+        gates = torch.sigmoid(scale * self.embeddings[experience])
+        return torch.split(gates, self.sizes, 1)
 
     def anneal(self, step: int, steps: int) -> None:
         """S rises from 1 / s_max to s_max over the steps of an epoch (eq. 3)."""
@@ -53,7 +56,7 @@ class Gates(nn.Module):
     def usage(self, experience: Tensor) -> Tensor:
         """The mean gate of units that no earlier experience uses, each weighted by its freedom (eq. 5)."""
         free = 1 - self.used
-        gates = torch.cat(self(experience), 1).mean(0)  # one experience at a time: all rows are equal
+        gates: Tensor = torch.cat(self(experience), 1).mean(0)  # one experience at a time: all rows are equal
         return (gates * free).sum() / free.sum().clamp(min=1e-6)
 
     def compensate(self) -> None:
@@ -72,7 +75,7 @@ class Gates(nn.Module):
 
     def used_by_layer(self) -> tuple[Tensor, ...]:
         """``used``, per layer."""
-        return self.used.split(self.sizes)
+        return torch.split(self.used, self.sizes)
 
 
 class GatedClassifier(TextClassifier):
@@ -137,7 +140,7 @@ class GatedClassifier(TextClassifier):
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
         layer.weight.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
         layer.bias.zero_()

@@ -69,7 +69,7 @@ class ContinualLearner(lightning.LightningModule):
         "full": 1e-4, "frozen": 1e-2, "adapter": 1e-3, "lora": 1e-3,
     }  # fmt: skip
     gradient_free: ClassVar[bool] = False
-    """Whether there are no training steps: all is learned in ``end_experience``, in one pass over the texts."""
+    """Whether there are no training steps: all is learned in ``end_experience``, in one pass."""
     memory: ClassVar[Mapping[str, MemoryKind]] = {}
     """Kinds of memory by prefix of the names in ``state_dict``; else parameters are weights and buffers
     statistics."""

@@ -44,6 +44,7 @@ class RunConfig:
         scenario: Which stream of texts.
         baseline: Which method, by name or import path.
         arguments: The method's own arguments.
+        tuned: Which of them a search chose: they do not make another method of it.
         encoder: Which pretrained encoder, by name or local directory.
         tuning: Which of its parameters train.
         joint: Train on all experiences at once: the upper bound.
@@ -77,6 +78,7 @@ class RunConfig:
     scenario: str
     baseline: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    tuned: tuple[str, ...] = ()
     encoder: str = "minilm"
     tuning: Tuning | None = None
     joint: bool = False
@@ -199,7 +201,7 @@ def _resolved(
     method = learner.variant
     for name, value in arguments.items():
         # An argument away from its default makes another method.
-        if value != defaults[name] and name not in baseline.in_variant:
+        if value != defaults[name] and name not in baseline.in_variant and name not in config.tuned:
             method += f"-{name}={value}"
     if config.dtype != "auto":
         method += f"-{config.dtype}"
@@ -218,6 +220,7 @@ def _resolved(
         "method": method,
         "baseline": import_path(baseline),
         "arguments": arguments,
+        "tuned": config.tuned,
         "tuning": learner.context.tuning,
         "joint": config.joint,
         "single": config.single,
@@ -378,7 +381,9 @@ def _evaluate(run: Run, stage: int | None = None) -> np.ndarray:
     counts: np.ndarray = run.learner.take_counts().numpy()
     if run.config.single and stage is not None:
         # This learner answers for its own experience; those before it for theirs.
-        own = (run.result.counts or [run.result.untrained])[-1].copy()
+        before = run.result.counts[-1] if run.result.counts else run.result.untrained
+        assert before is not None
+        own = before.copy()
         own[stage] = counts[stage]
         return own
     return counts

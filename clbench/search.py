@@ -57,7 +57,9 @@ def space(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, Sear
     return found
 
 
-def search(config: RunConfig, *, trials: int, on_trial: Callable[[int, float], None] = lambda *_: None) -> Found:
+def search(
+    config: RunConfig, *, trials: int, on_trial: Callable[[int, float], None] = lambda *_: None
+) -> Found:
     """Runs ``trials`` short streams and keeps the settings that did best.
 
     A trial trains on the first experiences of the stream and is judged by the average accuracy after the
@@ -78,7 +80,9 @@ def search(config: RunConfig, *, trials: int, on_trial: Callable[[int, float], N
     ranges = space(baseline, config)
     length = len(find_scenario(config.scenario).parts)
     first = min(FIRST, length) if config.experiences is None else config.experiences
-    short = dataclasses.replace(config, experiences=first, split="validation", checkpoint=False, wandb="disabled")
+    short = dataclasses.replace(
+        config, experiences=first, split="validation", checkpoint=False, wandb="disabled"
+    )
 
     def objective(trial: optuna.Trial) -> float:
         chosen = {} if trial.number == 0 else suggest(trial, ranges)

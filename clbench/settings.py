@@ -14,8 +14,8 @@ from clbench.files import write_text
 MATCH = ("encoder", "scenario", "baseline", "tuning", "joint", "given")
 """The keys of an entry that say what it is for; ``given`` are the arguments that were not searched."""
 HEADER = """\
-# Values that 'clbench tune' found, on validation texts of the first experiences, with the same number of trials
-# for each method. 'given' are arguments that were not searched, 'found' says how the others were.
+# Values that 'clbench tune' found, on validation texts of the first experiences, with the same number of
+# trials for each method. 'given' are arguments that were not searched, 'found' says how the others were.
 """
 
 
@@ -48,21 +48,26 @@ def write_settings(path: Path, entry: Mapping[str, Any]) -> None:
     write_text(path, HEADER + yaml.safe_dump(ordered, sort_keys=False, width=110))
 
 
-def tuned(entries: Sequence[Mapping[str, Any]], method: Mapping[str, Any]) -> dict[str, Any]:
-    """``method``, a run's options, with the tuned values of its entry; what it sets itself stays.
+def tuned(
+    entries: Sequence[Mapping[str, Any]], method: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A run's options with the tuned values of their entry; what they set themselves stays.
 
     Args:
         entries: Of a settings file.
         method: Options with at least ``encoder``, ``scenario``, ``baseline`` and ``tuning``.
+
+    Returns:
+        The options, and the names of the arguments that came from the entry.
     """
     given = dict(method.get("arguments", {}))
     wanted = {**method, "joint": bool(method.get("joint")), "given": given}
     for entry in entries:
         if all(entry[key] == wanted[key] for key in MATCH):
             values = dict(entry["values"])
-            arguments = {**values.pop("arguments", {}), **given}
-            return {**values, **method, "arguments": arguments}
-    return dict(method)
+            searched = values.pop("arguments", {})
+            return {**values, **method, "arguments": {**searched, **given}}, tuple(sorted(searched))
+    return dict(method), ()
 
 
 def _place(entry: Mapping[str, Any]) -> tuple[str, ...]:

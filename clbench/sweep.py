@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
 import threading
@@ -59,22 +60,19 @@ class Experiment:
         axes = self.profiles[profile]
         settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
 
-        def options(method: Mapping[str, Any], scenario: str) -> dict[str, Any]:
+        def config(method: Mapping[str, Any], scenario: str, **axis: Any) -> RunConfig:
             chosen = {"encoder": RunConfig.encoder, **axes.get("options", {}), **method, "scenario": scenario}
             baseline = baseline_class(chosen["baseline"])
-            chosen.setdefault("tuning", baseline.tunings[0])
-            return tuned(settings, chosen | {"baseline": import_path(baseline)})
+            chosen |= {
+                "baseline": import_path(baseline),
+                "tuning": chosen.get("tuning") or baseline.tunings[0],
+            }
+            options, names = tuned(settings, chosen)
+            places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
+            return dataclasses.replace(run_config({**options, **axis, **places}), tuned=names)
 
         return [
-            run_config(
-                {
-                    **options(method, scenario),
-                    "seed": seed,
-                    "order": str(order),
-                    "results": str(results),
-                    "data_dir": data_dir and str(data_dir),
-                }
-            )
+            config(method, scenario, seed=seed, order=str(order))
             for method in self.methods
             for scenario in axes["scenarios"]
             for order in axes.get("orders", [0])
@@ -120,7 +118,9 @@ def read_experiment(path: Path) -> Experiment:
             raise UserError(f"experiment {path}, profile {name}: {unknown('key', key, AXES)}")
         if "scenarios" not in axes:
             raise UserError(f"experiment {path}, profile {name}: no scenarios")
-    return Experiment(path.stem, content["title"], tuple(content["methods"]), content["profiles"], path.parent)
+    return Experiment(
+        path.stem, content["title"], tuple(content["methods"]), content["profiles"], path.parent
+    )
 
 
 @dataclass(frozen=True)

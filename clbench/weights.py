@@ -17,9 +17,7 @@ class WeightStore(nn.Module):
         persistent: Whether checkpoints hold it: what lives within one experience need not be kept.
     """
 
-    def __init__(
-        self, weights: Mapping[str, Tensor], *, zero: bool = False, persistent: bool = True
-    ) -> None:
+    def __init__(self, weights: Mapping[str, Tensor], *, zero: bool = False, persistent: bool = True) -> None:
         super().__init__()
         for name, weight in weights.items():
             start = torch.zeros_like(weight) if zero else weight.detach().clone()

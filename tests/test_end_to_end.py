@@ -49,7 +49,10 @@ def result(results: Path, method: str) -> dict:
 METHODS = {
     "finetune-full": ("finetune", "--tuning", "full"),
     "finetune-frozen": ("finetune", "--tuning", "frozen"),
-    "adapters": ("adapters",),
+    "finetune-adapter": ("finetune", "--tuning", "adapter"),
+    "finetune-pfeiffer": ("finetune", "--tuning", "adapter", "--adapter-placement", "pfeiffer"),
+    "finetune-lora": ("finetune", "--tuning", "lora"),
+    "finetune-frozen-single": ("finetune", "--tuning", "frozen", "--single", "true"),
     "ewc-full": ("ewc", "--tuning", "full"),
     "ewc-frozen": ("ewc", "--tuning", "frozen"),
     "ewc-adapter": ("ewc", "--tuning", "adapter"),

@@ -80,7 +80,9 @@ def test_a_learned_experience_is_not_changed_by_the_next(tuning):
             words = ["oil prices", "grain ships", "a bank", "best film"] * 2
             tokens = learner.context.encoder.tokenize(words, [None] * 8, 16)
             rows = torch.stack([torch.from_numpy(each[:4]).long() for each in tokens])
-            batch = type(batch)(rows, torch.ones(8, 4, dtype=torch.bool), batch.targets, batch.allowed, batch.experience)
+            batch = type(batch)(
+                rows, torch.ones(8, 4, dtype=torch.bool), batch.targets, batch.allowed, batch.experience
+            )
         batch.targets[:] = torch.tensor(columns).repeat(4)
         batch.allowed[:] = False
         batch.allowed[:, columns] = True

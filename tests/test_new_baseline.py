@@ -22,7 +22,17 @@ def run(folder: Path, *words: str) -> None:
 
 def test_its_test_and_its_experiment_run_and_it_is_clean(tmp_path):
     run(tmp_path, "clbench", "new-baseline", "my_method")
-    run(tmp_path, "pytest", "-q", "-x", "-p", "no:cacheprovider", "test_my_method.py", "-k", "formula or frozen")
+    run(
+        tmp_path,
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "test_my_method.py",
+        "-k",
+        "formula or frozen",
+    )
     config = Path(__file__).parents[1] / "pyproject.toml"
     run(tmp_path, "ruff", "check", "--config", str(config), "my_method.py")
     run(tmp_path, "ruff", "format", "--check", "--config", str(config), "my_method.py", "test_my_method.py")

@@ -108,7 +108,8 @@ def test_ewc_gradient_over_two_experiences_is_that_of_the_sum_written_out(fisher
     batch = features(6, seed=9)
     learner.loss(batch).backward()
     cross_entropy = F.cross_entropy(learner(batch), batch.targets)
-    plain = dict(zip((HEAD, BIAS), torch.autograd.grad(cross_entropy, learner.network.parameters())))
+    gradients = torch.autograd.grad(cross_entropy, learner.network.parameters())
+    plain = dict(zip((HEAD, BIAS), gradients, strict=True))
     for name, weight in learner.named_trainable():
         (f1, f2), (a1, a2) = ([each[name] for each in kept] for kept in (fishers, anchors))
         penalty = {

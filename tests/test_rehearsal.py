@@ -18,7 +18,9 @@ def numbered(count: int, targets: torch.Tensor | None = None) -> Batch:
     """Texts whose one row is their number."""
     batch = features(count)
     rows = torch.arange(float(count))[:, None]
-    return Batch(rows, batch.mask, batch.targets if targets is None else targets, batch.allowed, batch.experience)
+    return Batch(
+        rows, batch.mask, batch.targets if targets is None else targets, batch.allowed, batch.experience
+    )
 
 
 def test_reservoir_keeps_every_text_equally_often():

@@ -11,6 +11,7 @@ from clbench.config import run_config
 from clbench.datamodule import ScenarioDataModule
 from clbench.errors import UserError
 from clbench.registry import baseline_class, baseline_names
+from clbench.run import prepare
 from clbench.search import search, space
 from clbench.settings import read_settings, tuned
 from clbench.sweep import read_experiment
@@ -59,6 +60,7 @@ def test_it_writes_the_best_trial_with_its_provenance_and_experiments_take_it_up
     frozen, given, full = read_experiment(experiment).runs("small", data.parent, data)
     assert frozen.lr == entry["values"].get("lr")
     assert dict(frozen.arguments).items() >= entry["values"].get("arguments", {}).items()
+    assert prepare(frozen, scenario=SCENARIOS["class"]).result.config["method"] == "ewc-frozen"
     assert given.lr == 0.123  # what an experiment sets itself stays
     assert full.lr is None
 
@@ -92,7 +94,9 @@ def test_test_texts_are_never_read_nor_those_of_later_experiences(data, monkeypa
 def test_the_same_seed_finds_the_same_and_every_method_has_the_same_budget(data):
     trials = {"a": [], "b": [], "c": []}
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        search(config(data, "ewc", seed=seed), trials=3, on_trial=lambda _, got, n=name: trials[n].append(got))
+        search(
+            config(data, "ewc", seed=seed), trials=3, on_trial=lambda _, got, n=name: trials[n].append(got)
+        )
     assert trials["a"] == trials["b"]
     assert {len(each) for each in trials.values()} == {3}
 
@@ -120,9 +124,10 @@ def test_entries_match_on_everything_that_makes_another_method():
     entry |= {"given": {"capacity": 9}, "values": {"lr": 0.5, "arguments": {"alpha": 2.0}}}
     method = {"encoder": "tiny", "scenario": "class", "baseline": "b", "tuning": "frozen"}
     full = {**method, "arguments": {"capacity": 9}}
-    assert tuned([entry], full) == {**full, "lr": 0.5, "arguments": {"alpha": 2.0, "capacity": 9}}
+    expected = {**full, "lr": 0.5, "arguments": {"alpha": 2.0, "capacity": 9}}
+    assert tuned([entry], full) == (expected, ("alpha",))
     for other in (method, {**full, "joint": True}, {**full, "encoder": "minilm"}, {**full, "tuning": "full"}):
-        assert tuned([entry], other) == other
+        assert tuned([entry], other) == (other, ())
 
 
 @pytest.mark.parametrize(

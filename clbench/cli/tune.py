@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--trials", type=int, default=TRIALS, help="the budget, the same for all methods")
-    parser.add_argument("--settings", type=Path, default=Path("experiments/settings.yaml"), help="where to write")
+    parser.add_argument(
+        "--settings", type=Path, default=Path("experiments/settings.yaml"), help="where to write"
+    )
     options, rest = parser.parse_known_args(arguments)
     config = parse_run(rest)
     started = time.perf_counter()

@@ -95,8 +95,8 @@ def accuracy_time_figure(frame: pd.DataFrame) -> Figure:
                 axes.errorbar(
                     [x],
                     [y],
-                    xerr=[[x - seconds.min()], [seconds.max() - x]],
-                    yerr=[[y - accuracy.min()], [accuracy.max() - y]],
+                    xerr=_reach(seconds),
+                    yerr=_reach(accuracy),
                     label=method,
                     elinewidth=0.8,
                     **_line(look) | {"linestyle": "none"},
@@ -106,6 +106,12 @@ def accuracy_time_figure(frame: pd.DataFrame) -> Figure:
             axes.margins(y=0.12)
         _legend(figure, frame, points=True)
     return figure
+
+
+def _reach(values: pd.Series) -> list[list[float]]:
+    """From the mean down to the lowest and up to the highest; that of equal values may round past them."""
+    mean = values.mean()
+    return [[max(0.0, mean - values.min())], [max(0.0, values.max() - mean)]]
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,9 @@ def check_baseline(
             scenario=SCENARIOS[kind],
         )
         data = run.data
-        run.data = GuardedDataModule(data.stream, data.encoder, data.protocol, cache=data.cache, seed=data.seed)
+        run.data = GuardedDataModule(
+            data.stream, data.encoder, data.protocol, cache=data.cache, seed=data.seed
+        )
         return run
 
     carried: list[dict[str, int]] = []
@@ -159,10 +162,8 @@ def _stopped_and_resumed(prepared: Any) -> Run:
         if stage == 0:
             raise KeyboardInterrupt
 
-    try:
+    with suppress(KeyboardInterrupt):
         execute(prepared("stopped"), on_stage=stop)
-    except KeyboardInterrupt:
-        pass
     run: Run = prepared("stopped")
     stages: list[int] = []
     execute(run, on_stage=lambda stage, _: stages.append(stage))
