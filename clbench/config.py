@@ -24,7 +24,7 @@ from jsonargparse import (  # type: ignore[attr-defined]  # re-exported without 
 from clbench.errors import UserError, unknown
 from clbench.learner import ContinualLearner
 from clbench.registry import PROVIDED, arguments_of, baseline_class, import_path
-from clbench.run import RunConfig
+from clbench.run_config import RunConfig
 
 
 def run_parser() -> ArgumentParser:

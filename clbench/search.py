@@ -13,8 +13,10 @@ import optuna
 from clbench.catalogue import find_scenario
 from clbench.errors import UserError
 from clbench.learner import ContinualLearner, SearchRange
+from clbench.prepare import prepare
 from clbench.registry import baseline_class
-from clbench.run import RunConfig, execute, prepare
+from clbench.run import execute
+from clbench.run_config import RunConfig
 
 FIRST = 3
 """Experiences that a search may see, where the stream has more."""

@@ -17,10 +17,13 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
+from clbench.checkpoint import is_done
 from clbench.config import run_config
 from clbench.errors import UserError, unknown
+from clbench.prepare import prepare
 from clbench.registry import baseline_class, import_path
-from clbench.run import RunConfig, execute, is_done, prepare
+from clbench.run import execute
+from clbench.run_config import RunConfig
 from clbench.settings import read_settings, tuned
 
 AXES = frozenset({"scenarios", "seeds", "orders", "options", "settings"})

@@ -13,7 +13,8 @@ from naive_dkvb import naive_counts
 from clbench import tiny
 from clbench.cli import main
 from clbench.config import parse_run
-from clbench.run import Run, execute, prepare
+from clbench.prepare import Run, prepare
+from clbench.run import execute
 from clbench.scenario import Part, Scenario
 from clbench.stem import Stem
 
@@ -33,7 +34,7 @@ SCENARIOS = {
 @pytest.fixture(autouse=True)
 def _quick(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setattr("clbench.run.find_scenario", SCENARIOS.__getitem__)
+    monkeypatch.setattr("clbench.prepare.find_scenario", SCENARIOS.__getitem__)
     torch.set_num_threads(1)
 
 

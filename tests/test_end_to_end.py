@@ -10,8 +10,9 @@ import torch
 
 from clbench.cli import main
 from clbench.config import parse_run
+from clbench.prepare import prepare
 from clbench.result import RunResult
-from clbench.run import execute, prepare
+from clbench.run import execute
 
 CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
 

@@ -9,7 +9,8 @@ import torch
 
 from clbench.config import parse_run
 from clbench.encoder import TextEncoder
-from clbench.run import execute, prepare
+from clbench.prepare import prepare
+from clbench.run import execute
 
 CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from clbench.config import run_config
-from clbench.run import execute, prepare
+from clbench.prepare import prepare
+from clbench.run import execute
 from clbench.testing.streams import SCENARIOS, write_texts
 
 NOTHING = {

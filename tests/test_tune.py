@@ -10,8 +10,8 @@ from clbench.cli import main
 from clbench.config import run_config
 from clbench.datamodule import ScenarioDataModule
 from clbench.errors import UserError
+from clbench.prepare import prepare
 from clbench.registry import baseline_class, baseline_names
-from clbench.run import prepare
 from clbench.search import search, space
 from clbench.settings import read_settings, tuned
 from clbench.sweep import read_experiment
@@ -21,7 +21,7 @@ from clbench.testing.streams import SCENARIOS, write_texts
 @pytest.fixture(autouse=True)
 def _scenarios(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    for module in ("run", "search"):
+    for module in ("prepare", "search"):
         monkeypatch.setattr(f"clbench.{module}.find_scenario", SCENARIOS.__getitem__)
 
 

@@ -24,8 +24,10 @@ from clbench.device import compute_device
 from clbench.encoder import TextEncoder, load_encoder
 from clbench.files import cache_dir
 from clbench.network import Context
+from clbench.prepare import prepare
 from clbench.row_sgd import RowSGD
-from clbench.run import RunConfig, execute, prepare
+from clbench.run import execute
+from clbench.run_config import RunConfig
 from clbench.segmentation import Layout
 from clbench.streams import load_stream
 

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from clbench.config import parse_run
+from clbench.prepare import prepare
 from clbench.result import RunResult
-from clbench.run import execute, prepare
+from clbench.run import execute
 
 
 def main(arguments: Sequence[str]) -> int:

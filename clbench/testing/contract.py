@@ -16,8 +16,9 @@ from clbench.batch import Batch
 from clbench.config import run_config
 from clbench.datamodule import EncodedTexts, Reader, ScenarioDataModule
 from clbench.learner import ContinualLearner
+from clbench.prepare import Run, prepare
 from clbench.result import RunResult
-from clbench.run import Run, execute, prepare
+from clbench.run import execute
 from clbench.stem import Stem
 from clbench.testing.streams import SCENARIOS
 
