@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import (  # type: ignore[attr-defined]  # re-exported without __all__
     ActionConfigFile,
     ArgumentError,
@@ -22,6 +21,7 @@ from jsonargparse import (  # type: ignore[attr-defined]  # re-exported without 
 )
 
 from clbench.errors import UserError, unknown
+from clbench.files import read_yaml
 from clbench.learner import ContinualLearner
 from clbench.registry import PROVIDED, arguments_of, baseline_class, import_path
 from clbench.run_config import RunConfig
@@ -106,12 +106,7 @@ def _split(word: str) -> list[str]:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"config file {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"config file {path}: not YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "config file")
     if not isinstance(content, dict):
         raise UserError(f"config file {path}: options as 'key: value' are wanted")
     return content

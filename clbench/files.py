@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from clbench.errors import UserError
 
 
@@ -53,6 +55,24 @@ def write_text(path: Path, text: str) -> None:
     """Writes ``text`` to ``path`` atomically, in UTF-8."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """The content of a YAML file.
+
+    Args:
+        path: The file.
+        what: It is, for messages.
+
+    Raises:
+        UserError: It cannot be read, or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{what} {path}: {getattr(error, 'strerror', None) or error}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{what} {path}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def write_json(path: Path, value: Any) -> None:

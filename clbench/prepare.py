@@ -98,6 +98,7 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
         },
         torch.get_num_threads(),
     )
+    source["datasets"] = stream.data
     return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path)
 
 

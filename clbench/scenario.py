@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -54,6 +55,38 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Version:
+    """One form in which a dataset is known: texts per split, and a hash of all of them.
+
+    Attributes:
+        name: Where it comes from.
+        sizes: Texts per split.
+        fingerprint: Of all its rows: see ``clbench.streams.table_fingerprint``.
+    """
+
+    name: str
+    sizes: Mapping[str, int]
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a dataset, for its texts to be checked against.
+
+    Attributes:
+        citation: Whom to cite.
+        licence: Under what terms the texts may be used.
+        labels: All of its labels.
+        versions: The forms in which it is known.
+    """
+
+    citation: str
+    licence: str
+    labels: tuple[str, ...]
+    versions: tuple[Version, ...]
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One declared scenario: facts only, no data.
 
@@ -67,6 +100,12 @@ class Scenario:
         protocol: The defaults of training.
         citation: Whom to cite for the data and the protocol.
         licence: Under what terms the texts may be used.
+        orders: Published orders of the experiences, by name; ``--order`` picks one by its number.
+        datasets: What is known of its datasets, by name: loading checks against it.
+        repeats: Whether classes may come back in a later experience.
+        root: The folder of the datasets, where it is not ``--data-dir``.
+        keys: The keys of the JSON lines that are called otherwise: ``text``, ``text_pair``, ``label`` or
+            ``domain`` to what stands there.
     """
 
     name: str
@@ -78,17 +117,27 @@ class Scenario:
     protocol: Protocol = field(default_factory=Protocol)
     citation: str = ""
     licence: str = ""
+    orders: tuple[tuple[str, ...], ...] = ()
+    datasets: Mapping[str, DatasetFacts] = field(default_factory=dict)
+    repeats: bool = False
+    root: Path | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [part.name for part in self.parts]
         if len(set(names)) != len(names):
             raise ValueError(f"{self.name}: two experiences have the same name")
-        if self.kind == "class" and len(self.columns) != sum(len(part.labels) for part in self.parts):
+        total = sum(len(part.labels) for part in self.parts)
+        if self.kind == "class" and not self.repeats and len(self.columns) != total:
             raise ValueError(f"{self.name}: a class-incremental scenario has each class in one experience")
         if self.kind == "domain" and any(set(part.labels) != set(self.columns) for part in self.parts):
             raise ValueError(
                 f"{self.name}: the experiences of a domain-incremental scenario share all classes"
             )
+
+        for order in self.orders:
+            if sorted(order) != sorted(names):
+                raise ValueError(f"{self.name}: an order names other experiences than there are")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -125,12 +174,15 @@ class Stream:
             holds all their texts for the joint upper bound.
         fingerprint: A hash of every text and label in every split: two streams with equal
             fingerprints hold the same data, whatever their order.
+        data: Of each dataset, which known version it is, its sizes, its fingerprint and how many of its test
+            texts also are training texts.
     """
 
     scenario: Scenario
     experiences: tuple[Experience, ...]
     stages: tuple[Experience, ...]
     fingerprint: str
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.experiences)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from clbench.errors import UserError
-from clbench.files import write_text
+from clbench.files import read_yaml, write_text
 
 MATCH = ("encoder", "scenario", "baseline", "tuning", "joint", "given")
 """The keys of an entry that say what it is for; ``given`` are the arguments that were not searched."""
@@ -25,12 +25,7 @@ def read_settings(path: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: It is not there, not YAML, or an entry lacks a key.
     """
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"settings {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"settings {path}: not YAML: {' '.join(str(error).split())}") from error
+    entries = read_yaml(path, "settings")
     if not isinstance(entries, list):
         raise UserError(f"settings {path}: a list of entries is wanted")
     for at, entry in enumerate(entries):

@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict, concatenate_datasets
@@ -30,7 +31,8 @@ def load_stream(
         scenario: What to load.
         protocol: Its limits on texts per class and its share of validation texts apply.
         data_dir: The folder of JSON lines, for scenarios that read one.
-        order: 0 for the declared order, or ``random:SEED``.
+        order: The number of a published order, 0 for the declared one where there are none, or
+            ``random:SEED``.
         joint: One stage of training on everything at once, the upper bound.
         first: Only the first so many experiences of that order; the output columns stay the same.
 
@@ -43,26 +45,26 @@ def load_stream(
         dataset: load_table(scenario, dataset, data_dir)
         for dataset in dict.fromkeys(part.dataset for part in scenario.parts)
     }
-    for dataset, table in tables.items():
-        _check_labels(scenario, dataset, table, data_dir)
+    data = {name: _checked(scenario, name, table, data_dir) for name, table in tables.items()}
     experiences = tuple(
         _experience(scenario, protocol, index, part, tables[part.dataset])
-        for index, part in enumerate(arrange(scenario.parts, order)[:first])
+        for index, part in enumerate(arrange(scenario, order)[:first])
     )
     stages = (_merged(experiences),) if joint else experiences
-    return Stream(scenario, experiences, stages, _fingerprint(experiences))
+    return Stream(scenario, experiences, stages, _fingerprint(experiences), data)
 
 
 def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> DatasetDict:
     """One table of a scenario's source, with the columns ``text``, ``text_pair``, ``label``, ``domain``."""
     if scenario.source == "pydocs":
         return pydocs.load(dataset)
+    data_dir = scenario.root or data_dir
     if data_dir is None:
         raise UserError(
             f"scenario '{scenario.name}' reads a folder of JSON lines: "
             "name it with --data-dir or the environment variable CLBENCH_DATA"
         )
-    return folder.load(data_dir, dataset)
+    return folder.load(data_dir, dataset, keys=scenario.keys)
 
 
 def general_texts(data_dir: Path | None, given: Path | None = None) -> list[str]:
@@ -95,14 +97,17 @@ def _texts_in(given: Path) -> list[str]:
     return texts
 
 
-def arrange(parts: Sequence[Part], order: int | str) -> tuple[Part, ...]:
-    """``parts`` in the order that ``--order`` names."""
-    if str(order) == "0":
-        return tuple(parts)
+def arrange(scenario: Scenario, order: int | str) -> tuple[Part, ...]:
+    """The experiences of a scenario in the order that ``--order`` names."""
+    parts, published = scenario.parts, scenario.orders
     kind, _, seed = str(order).partition(":")
-    if kind != "random" or not seed.isdecimal():
-        raise UserError(f"unknown order '{order}'; known: 0 (as declared) and random:SEED")
-    return tuple(parts[place] for place in np.random.default_rng(int(seed)).permutation(len(parts)))
+    if kind == "random" and seed.isdecimal():
+        return tuple(parts[place] for place in np.random.default_rng(int(seed)).permutation(len(parts)))
+    if str(order).isdecimal() and int(order) < max(1, len(published)):
+        by_name = {part.name: part for part in parts}
+        return tuple(by_name[name] for name in published[int(order)]) if published else parts
+    known = f"0 to {len(published) - 1} (published)" if published else "0 (as declared)"
+    raise UserError(f"unknown order '{order}' of scenario '{scenario.name}'; known: {known} and random:SEED")
 
 
 def _experience(
@@ -175,16 +180,60 @@ def _limited(split: Dataset, per_class: int | None) -> Dataset:
     )
 
 
-def _check_labels(
+def _checked(
     scenario: Scenario, dataset: str, table: Mapping[str, Dataset], data_dir: Path | None
-) -> None:
+) -> dict[str, Any]:
+    """What a dataset turned out to be, once its labels and sizes were found to be as declared."""
+    facts = scenario.datasets.get(dataset)
     known = {label for part in scenario.parts if part.dataset == dataset for label in part.labels}
+    labels = set(facts.labels) if facts else known
+    place = scenario.root or data_dir
     for name, split in table.items():
         for at, label in enumerate(split[:]["label"]):
-            if label not in known:
-                file = folder.files(data_dir, dataset)[name] if data_dir else f"{dataset} ({name})"
-                error = unknown("label", label, known)
-                raise UserError(f"{file}, record {at + 1}: {error}")
+            if label not in labels:
+                file = folder.files(place, dataset)[name] if place else f"{dataset} ({name})"
+                raise UserError(f"{file}, record {at + 1}: {unknown('label', label, labels)}")
+    sizes = {name: len(split) for name, split in table.items()}
+    fingerprint = table_fingerprint(table)
+    version = None
+    if facts is not None:
+        fitting = [each for each in facts.versions if dict(each.sizes) == sizes]
+        if not fitting:
+            wanted = " or ".join(_sizes(each.sizes) for each in facts.versions)
+            raise UserError(
+                f"dataset '{dataset}' in {place} has {_sizes(sizes)} texts; scenario '{scenario.name}' "
+                f"is declared on {wanted}; a YAML file declares a scenario on others"
+            )
+        version = next((each.name for each in fitting if each.fingerprint in ("", fingerprint)), None)
+    return {
+        "version": version,
+        "sizes": sizes,
+        "fingerprint": fingerprint,
+        "test_texts_in_train": overlap(table),
+    }
+
+
+def _sizes(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{size} {name}" for name, size in sizes.items())
+
+
+def overlap(table: Mapping[str, Dataset]) -> int:
+    """How many test texts (or pairs of texts) also are training texts, to the letter."""
+    train, test = (table[name][:] for name in ("train", "test"))
+    seen = set(zip(train["text"], train["text_pair"], strict=True))
+    return sum(row in seen for row in zip(test["text"], test["text_pair"], strict=True))
+
+
+def table_fingerprint(table: Mapping[str, Dataset]) -> str:
+    """A hash of every row of every split of a dataset, in order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in SPLITS:
+        if name in table:
+            columns = table[name][:]
+            names = [each for each in ("text", "text_pair", "label", "domain") if each in columns]
+            for row in zip(*(columns[each] for each in names), strict=True):
+                digest.update(repr((name, *row)).encode())
+    return digest.hexdigest()
 
 
 def _merged(experiences: Sequence[Experience]) -> Experience:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from clbench.checkpoint import is_done
 from clbench.config import run_config
 from clbench.errors import UserError, unknown
+from clbench.files import read_yaml
 from clbench.prepare import prepare
 from clbench.registry import baseline_class, import_path
 from clbench.run import execute
@@ -107,12 +107,7 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         UserError: It is not there, not YAML, or has other keys than ``title``, ``methods``, ``profiles``.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"experiment {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"experiment {path}: not YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "experiment")
     wanted = {"title", "methods", "profiles"}
     if not isinstance(content, dict) or set(content) != wanted:
         raise UserError(f"experiment {path}: the keys {', '.join(sorted(wanted))} are wanted, and no others")

@@ -64,12 +64,14 @@ def test_bench_measures_prints_and_writes(tmp_path, capsys, monkeypatch):
             for _ in range(8)
         ]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
-    line = ["bench", "encode", "--encoder", "tiny", "--data-dir", str(folder.parent), "--threads", "1"]
+    (folder.parent / "eight.yaml").write_text("kind: class\ndata: r8\nprotocol: {max_tokens: 256}\n")
+    line = ["bench", "encode", "--encoder", "tiny", "--threads", "1"]
+    line += ["--scenario", str(folder.parent / "eight.yaml")]
     assert main([*line, "--json", str(tmp_path / "bench.json")]) == 0
     (entry,) = json.loads((tmp_path / "bench.json").read_text())
     assert entry["name"] == "encode"
     assert entry["ratio"] == pytest.approx(entry["naive_seconds"] / entry["seconds"])
-    assert entry["provenance"]["scenario"] == "r8-cil"
+    assert entry["provenance"]["scenario"] == "eight"
     assert "| encode " in (tmp_path / "bench.md").read_text()
     assert "encode" in capsys.readouterr().out
     assert main(["bench", "encod"]) == 2

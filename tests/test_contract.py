@@ -31,11 +31,8 @@ CASES = [
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(tmp_path_factory, monkeypatch):
+def _cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -35,7 +35,6 @@ SCENARIOS = {
 def _quick(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setattr("clbench.prepare.find_scenario", SCENARIOS.__getitem__)
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

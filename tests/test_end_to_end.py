@@ -20,7 +20,6 @@ CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "tra
 @pytest.fixture(autouse=True)
 def _cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -34,17 +33,21 @@ def data(tmp_path) -> Path:
             for at in range(size)
         ]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    (folder.parent / "eight.yaml").write_text(
+        f"kind: class\ndata: r8\nlabels: [{', '.join(CLASSES)}]\n"
+        "protocol: {epochs: 5, batch_size: 16, max_tokens: 256, draws: 100}\n"
+    )
     return folder.parent
 
 
 def options(data: Path, results: Path, *more: str) -> list[str]:
-    fixed = ["--scenario", "r8-cil", "--encoder", "tiny", "--epochs", "1", "--draws", "8"]
+    fixed = ["--scenario", str(data / "eight.yaml"), "--encoder", "tiny", "--epochs", "1", "--draws", "8"]
     fixed += ["--batch-size", "4", "--max-tokens", "32", "--data-dir", str(data), "--results", str(results)]
     return [*fixed, *more]
 
 
 def result(results: Path, method: str) -> dict:
-    return json.loads((results / "r8-cil" / "tiny" / method / "order0-seed0.json").read_text())
+    return json.loads((results / "eight" / "tiny" / method / "order0-seed0.json").read_text())
 
 
 METHODS = {
@@ -81,7 +84,7 @@ def test_each_method_and_tuning_writes_a_whole_result(method, data, tmp_path, ca
 def test_dkvb_carries_keys_and_values_and_is_marked_as_seeing_the_future(data, tmp_path):
     arguments = ["--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "16"]
     assert main(["run", *arguments, *options(data, tmp_path / "runs")]) == 0
-    (folder,) = (tmp_path / "runs" / "r8-cil" / "tiny").iterdir()
+    (folder,) = (tmp_path / "runs" / "eight" / "tiny").iterdir()
     content = json.loads((folder / "order0-seed0.json").read_text())
     assert content["costs"]["carried_bytes"]["keys"] == 4 * 16 * 8 * 4  # heads x keys x size x bytes
     assert content["costs"]["carried_bytes"]["values"] == 4 * 16 * 8 * 4  # heads x keys x columns x bytes
@@ -92,7 +95,7 @@ def test_the_same_seed_gives_the_same_matrix_and_another_does_not(data, tmp_path
     for name, seed in (("a", "0"), ("b", "0"), ("c", "1")):
         line = ["run", "--baseline", "replay", *options(data, tmp_path / name, "--seed", seed)]
         assert main(line) == 0
-    path = Path("r8-cil/tiny/replay-full/order0-seed0.json")
+    path = Path("eight/tiny/replay-full/order0-seed0.json")
     first, second = (json.loads((tmp_path / name / path).read_text()) for name in "ab")
     assert first["confusion"] == second["confusion"]
     assert (tmp_path / "c" / path.with_name("order0-seed1.json")).exists()
@@ -141,7 +144,8 @@ def test_a_new_method_is_one_file(data, tmp_path):
         "    def loss(self, batch):\n"
         "        return super().loss(batch) + self.weight * self(batch).square().mean()\n"
     )
-    config = "scenario: r8-cil\nbaseline: mine.Mine\narguments: {weight: 0.5}\nencoder: tiny\nepochs: 1\n"
+    config = f"scenario: {data / 'eight.yaml'}\n"
+    config += "baseline: mine.Mine\narguments: {weight: 0.5}\nencoder: tiny\nepochs: 1\n"
     config += f"draws: 4\nmax_tokens: 16\ntuning: frozen\ndata_dir: {data}\nresults: {tmp_path / 'runs'}\n"
     (tmp_path / "mine.yaml").write_text(config)
     program = [str(Path(sys.executable).with_name("clbench")), "run", "--config", "mine.yaml"]
@@ -167,7 +171,7 @@ def replace_line(data: Path, split: str, number: int, line: str) -> None:
         (["--baseline", "ewc", "--baseline.strength", "much"], "strength"),
         (["--baseline", "nowhere.Method"], "nowhere"),
         (["--baseline", "ewc", "--encoder", "no/such/folder"], "no/such/folder"),
-        (["--baseline", "ewc", "--data-dir", "no-such-folder"], "no-such-folder"),
+        (["--scenario", "r8-cil", "--baseline", "ewc", "--data-dir", "no-such-folder"], "no-such-folder"),
         (["--baseline", "ewc", "--order", "5x"], "random:SEED"),
         (["--baseline", "dkvb", "--tuning", "full"], "frozen"),
     ],
@@ -218,7 +222,7 @@ def test_reproduce_runs_reports_and_does_not_run_again(data, tmp_path, capsys):
     experiment.write_text(
         "title: small\nmethods:\n  - {baseline: finetune, tuning: frozen}\n"
         "  - {baseline: finetune, tuning: frozen, joint: true}\n"
-        "profiles:\n  quick:\n    scenarios: [r8-cil]\n"
+        f"profiles:\n  quick:\n    scenarios: [{data / 'eight.yaml'}]\n"
         "    options: {encoder: tiny, epochs: 1, draws: 4, max_tokens: 16, threads: 1}\n"
     )
     line = ["reproduce", str(experiment), "--results", str(tmp_path / "runs"), "--data-dir", str(data)]

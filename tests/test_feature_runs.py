@@ -5,7 +5,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import torch
 
 from clbench.config import parse_run
 from clbench.encoder import TextEncoder
@@ -13,14 +12,6 @@ from clbench.prepare import prepare
 from clbench.run import execute
 
 CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -34,6 +25,10 @@ def data(tmp_path) -> Path:
             for at in range(size)
         ]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    (folder.parent / "eight.yaml").write_text(
+        f"kind: class\ndata: r8\nlabels: [{', '.join(CLASSES)}]\n"
+        "protocol: {epochs: 5, batch_size: 16, max_tokens: 256, draws: 100}\n"
+    )
     (tmp_path / "general").mkdir()
     paragraphs = [f"general text number {at} of these" for at in range(9)]
     (tmp_path / "general" / "text.txt").write_text("\n\n".join(paragraphs))
@@ -69,7 +64,17 @@ def test_a_whole_run_encodes_each_text_once_and_the_next_run_none(
     method, epochs, data, passes, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
-    line = ["--scenario", "r8-cil", "--encoder", "tiny", "--draws", "4", "--batch-size", "4", *RUNS[method]]
+    line = [
+        "--scenario",
+        str(data / "eight.yaml"),
+        "--encoder",
+        "tiny",
+        "--draws",
+        "4",
+        "--batch-size",
+        "4",
+        *RUNS[method],
+    ]
     line += ["--max-tokens", "16", "--data-dir", str(data), "--dtype", "float32", "--epochs", epochs]
     if method == "generic":
         line += ["--general", str(tmp_path / "general")]

@@ -34,14 +34,6 @@ def states(encoder):
     return encoded(encoder)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def _small_shards(monkeypatch):
     """One text of 32 tokens per batch; shards of three or four texts."""

@@ -26,14 +26,6 @@ def encoder():
     return load_encoder("tiny")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def make_texts() -> tuple[list[str], list[str | None]]:
     """26 different texts of 3 to more than ``LIMIT`` tokens, some of exactly 16 and 32, and four pairs."""
     words = WORDS.split() * 3

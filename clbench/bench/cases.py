@@ -257,8 +257,12 @@ def scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
 
 
-def default_setting(data_dir: Path | None, encoder: str, threads: int) -> Setting:
-    """R8 where there is a data folder with it, else the built-in corpus."""
+def default_setting(
+    data_dir: Path | None, encoder: str, threads: int, scenario: str | None = None
+) -> Setting:
+    """The scenario that is asked for, or R8 where its data is, or else the built-in corpus."""
+    if scenario is not None:
+        return Setting(scenario, data_dir, encoder, threads)
     has_r8 = data_dir is not None and (data_dir / "r8").is_dir()
     setting = Setting("r8-cil" if has_r8 else "pydocs-cil", data_dir, encoder, threads)
     return setting if has_r8 else replace(setting, data_dir=None)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from clbench.bench import cases
 from clbench.bench.measure import Comparison, Measured, alone
+from clbench.catalogue import find_scenario
 from clbench.errors import unknown
 from clbench.files import write_json, write_text
 from clbench.reporting.render import readable_bytes
@@ -49,6 +50,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", type=str, default=names, help=", ".join(names))
     parser.add_argument("--json", type=str, default=None, help="file to write")
     parser.add_argument("--encoder", type=str, default="minilm", help="which encoder")
+    parser.add_argument(
+        "--scenario",
+        type=str,
+        default=None,
+        help="class-incremental; r8-cil where its data is, else pydocs-cil",
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="for torch")
     parser.add_argument(
         "--data_dir", "--data-dir", type=str, default=os.environ.get("CLBENCH_DATA"), help="JSON lines"
@@ -58,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         if name not in names:
             raise unknown("measurement", name, names)
     data_dir = Path(options.data_dir).resolve() if options.data_dir else None
-    setting = cases.default_setting(data_dir, options.encoder, options.threads)
+    setting = cases.default_setting(data_dir, options.encoder, options.threads, options.scenario)
     print(f"scenario {setting.scenario}, encoder {setting.encoder}, {setting.threads} threads", flush=True)
     found = measure(setting, options.names)
     print(_table(found, "simple"))
@@ -66,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         path = Path(options.json)
         source = provenance({}, setting.threads)
-        about = {"scenario": setting.scenario, "encoder": setting.encoder, **source}
+        about = {"scenario": find_scenario(setting.scenario).name, "encoder": setting.encoder, **source}
         write_json(path, [{**each.to_json(), "provenance": about} for each in found])
         heading = f"{setting.scenario}, {setting.encoder}, {source['machine']['processor']}"
         heading += f", {setting.threads} threads"

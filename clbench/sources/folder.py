@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,8 +57,16 @@ def files(data_dir: Path, dataset: str, *, labelled: bool = True) -> dict[str, P
     return found
 
 
-def load(data_dir: Path, dataset: str, *, labelled: bool = True) -> DatasetDict:
+def load(
+    data_dir: Path, dataset: str, *, labelled: bool = True, keys: Mapping[str, str] | None = None
+) -> DatasetDict:
     """The splits of ``dataset``; nothing is written into ``data_dir``.
+
+    Args:
+        data_dir: The folder of all datasets.
+        dataset: The name of one.
+        labelled: Whether texts have labels and a test split.
+        keys: Keys of the lines that are called otherwise, such as ``{"text": "body"}``.
 
     Returns:
         Splits with the columns ``text`` (str), ``text_pair`` (str or None), ``label`` (str) and ``domain``
@@ -70,7 +78,7 @@ def load(data_dir: Path, dataset: str, *, labelled: bool = True) -> DatasetDict:
     from datasets import DatasetDict
 
     found = files(data_dir, dataset, labelled=labelled)
-    return DatasetDict({split: _load_split(path, labelled) for split, path in found.items()})
+    return DatasetDict({split: _load_split(path, labelled, keys or {}) for split, path in found.items()})
 
 
 def _split_file(folder: Path, split: str) -> Path | None:
@@ -78,11 +86,12 @@ def _split_file(folder: Path, split: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _load_split(path: Path, labelled: bool) -> Dataset:
+def _load_split(path: Path, labelled: bool, keys: Mapping[str, str]) -> Dataset:
     from datasets import Dataset, Features, Value
 
     columns = _COLUMNS if labelled else ("text",)
-    loaded = _load_json(path)
+    # Renamed lines are read one by one: a key may have the name of another column.
+    loaded = None if keys else _load_json(path)
     if loaded is not None and _is_as_declared(loaded, columns):
         for column in columns:
             if loaded.features.get(column) != Value("string"):  # absent, or null in every line
@@ -92,7 +101,7 @@ def _load_split(path: Path, labelled: bool) -> Dataset:
     # The library gives no line numbers, and guesses types: strings that look like dates become dates.
     # Plain reading finds the wrong line, or the right strings.
     features = Features(dict.fromkeys(columns, Value("string")))
-    return Dataset.from_list(_read_rows(path, columns), features=features)
+    return Dataset.from_list(_read_rows(path, columns, keys), features=features)
 
 
 def _load_json(path: Path) -> Dataset | None:
@@ -121,7 +130,7 @@ def _is_as_declared(loaded: Dataset, columns: tuple[str, ...]) -> bool:
     return True
 
 
-def _read_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str | None]]:
+def _read_rows(path: Path, columns: tuple[str, ...], keys: Mapping[str, str]) -> list[dict[str, str | None]]:
     """Every line of ``path``, checked one by one."""
     rows = []
     for number, line in _lines(path):
@@ -134,12 +143,15 @@ def _read_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str | Non
             raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
         if not isinstance(row, dict):
             raise UserError(f"{where}: should be an object with 'text', not {_shown(row)}")
-        for key in columns:
-            if key in _REQUIRED and row.get(key) is None:
+        values = {}
+        for column in columns:
+            key = keys.get(column, column)
+            values[column] = value = row.get(key)
+            if column in _REQUIRED and value is None:
                 raise UserError(f"{where}: '{key}' is missing")
-            if not isinstance(row.get(key), str | None):
-                raise UserError(f"{where}: '{key}' should be a string, not {_shown(row[key])}")
-        rows.append({key: row.get(key) for key in columns})
+            if not isinstance(value, str | None):
+                raise UserError(f"{where}: '{key}' should be a string, not {_shown(value)}")
+        rows.append(values)
     if not rows:
         raise UserError(f"{path} has no examples")
     return rows
