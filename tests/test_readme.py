@@ -40,7 +40,7 @@ def test_every_command_shown_is_accepted(line, tmp_path, monkeypatch, capsys):
     (tmp_path / "FILE").write_text("scenario: pydocs-cil\nbaseline: finetune\n")
     command, *words = shlex.split(line, comments=True)[1:]
     assert command in COMMANDS
-    if command in ("run", "tune"):
+    if command in ("run", "tune") and words:
         parse_run(words)
     elif command == "reproduce":
         names = [word for word in words if word in experiment_files()]
