@@ -37,6 +37,7 @@ def test_a_block_is_filled_with_its_section_alone(tmp_path):
 def test_every_command_shown_is_accepted(line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_method.py").write_text(re.search(r"```python\n(.*?)```", README, re.DOTALL)[1])
+    (tmp_path / "tickets.yaml").write_text(re.search(r"```yaml\n(# tickets.*?)```", README, re.DOTALL)[1])
     (tmp_path / "FILE").write_text("scenario: pydocs-cil\nbaseline: finetune\n")
     command, *words = shlex.split(line, comments=True)[1:]
     assert command in COMMANDS

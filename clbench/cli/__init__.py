@@ -16,6 +16,7 @@ COMMANDS = {
     "bench": "measure the engine against its naive form",
     "tune": "search a method's settings on validation texts",
     "new-baseline": "write a baseline, its test and an experiment to start from",
+    "data": "list, fetch and verify the paper's datasets",
     "report": "make tables and plots from result files",
 }
 

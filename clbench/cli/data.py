@@ -1,0 +1,90 @@
+"""``clbench data``: which datasets there are, fetch them, verify them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+
+from clbench.catalogue.facts import DATASETS
+from clbench.errors import UserError, unknown
+from clbench.originals.fetch import GITHUB, fetch, fetch_wikipedia
+from clbench.sources import folder
+from clbench.streams import overlap, table_fingerprint
+
+ACTIONS = ("list", "fetch", "verify")
+WIKI = "wiki"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Lists, fetches or verifies the named datasets, or all; 1 if one that was verified is another."""
+    parser = ArgumentParser(prog="clbench data", description="Datasets of the paper's scenarios.")
+    parser.add_argument("action", type=str, help=", ".join(ACTIONS))
+    parser.add_argument("names", nargs="*", type=str, default=[], help="datasets; default: all")
+    parser.add_argument(
+        "--data_dir", "--data-dir", type=str, default=os.environ.get("CLBENCH_DATA"), help="their folder"
+    )
+    parser.add_argument("--server", type=str, default=GITHUB, help="where the original repositories are")
+    options = parser.parse_args(list(arguments))
+    if options.action not in ACTIONS:
+        raise unknown("action", options.action, ACTIONS)
+    known = [*DATASETS, WIKI]
+    for name in options.names:
+        if name not in known:
+            raise unknown("dataset", name, known)
+    if options.data_dir is None and options.action != "list":
+        raise UserError(
+            "name the folder of the datasets with --data-dir or the environment variable CLBENCH_DATA"
+        )
+    data_dir = Path(options.data_dir) if options.data_dir else None
+    if options.action == "list":
+        return _list(options.names or known, data_dir)
+    assert data_dir is not None
+    if options.action == "fetch":
+        return _fetch(options.names or known, data_dir, options.server)
+    return _verify(options.names, data_dir)
+
+
+def _list(names: Sequence[str], data_dir: Path | None) -> int:
+    for name in names:
+        there = data_dir is not None and (data_dir / name).is_dir()
+        facts = DATASETS.get(name)
+        about = f"{facts.citation}. {facts.licence}" if facts else "Simple Wikipedia, CC BY-SA 4.0"
+        print(f"{name:<6}{'there' if there else 'absent':<8}{about}")
+    return 0
+
+
+def _fetch(names: Sequence[str], data_dir: Path, server: str) -> int:
+    progress = sys.stderr.isatty()
+    for name in names:
+        written = (
+            fetch_wikipedia(data_dir)
+            if name == WIKI
+            else fetch(name, data_dir, server=server, progress=progress)
+        )
+        for path in written:
+            print(path, flush=True)
+    return _verify([name for name in names if name != WIKI], data_dir)
+
+
+def _verify(names: Sequence[str], data_dir: Path) -> int:
+    """Compares datasets with what is declared; without names, those that are there."""
+    status = 0
+    for name in names or [each for each in DATASETS if (data_dir / each).is_dir()]:
+        table = folder.load(data_dir, name)
+        sizes = {split: len(rows) for split, rows in table.items()}
+        fingerprint = table_fingerprint(table)
+        fitting = [each for each in DATASETS[name].versions if dict(each.sizes) == sizes]
+        same = [each for each in fitting if each.fingerprint == fingerprint]
+        if same:
+            found = f"as declared ({same[0].name})"
+        elif fitting:
+            found = f"sizes as declared ({fitting[0].name}), texts of another hash: {fingerprint}"
+        else:
+            found, status = "not as declared", 1
+        shown = ", ".join(f"{size} {split}" for split, size in sizes.items())
+        print(f"{name}: {shown}; {overlap(table)} test texts in train; {found}", flush=True)
+    return status

@@ -1,0 +1,1 @@
+"""The paper's datasets from their original public files: places, transfer and conversion."""
