@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -59,17 +60,20 @@ class Comparison:
 
 
 def repeated(work: Callable[[], object], *, units: int, least_seconds: float = 3.0) -> Measured:
-    """Does ``work``, ``units`` of it, once to warm up, then until ``least_seconds`` have passed."""
+    """Does ``work``, ``units`` of it, once to warm up, then until ``least_seconds`` have passed.
+
+    The seconds are the median over repetitions: other programs on the machine make some of them longer.
+    """
     work()
     _synchronize()
     reset_peak()
-    times = 0
-    started = time.perf_counter()
-    while (spent := time.perf_counter() - started) < least_seconds:
+    seconds: list[float] = []
+    while sum(seconds) < least_seconds:
+        started = time.perf_counter()
         work()
         _synchronize()
-        times += 1
-    return Measured(spent / times / units, max(peak_bytes().values()))
+        seconds.append(time.perf_counter() - started)
+    return Measured(statistics.median(seconds) / units, max(peak_bytes().values()))
 
 
 def alone(function: Callable[P, Measured], *args: P.args, **kwargs: P.kwargs) -> Measured:
