@@ -77,6 +77,7 @@ def resume(run: Run, watch: Stopwatch) -> int:
         run.data.cache.was_asked_for(metadata["asked_for"])
     run.result.counts, run.result.untrained = earlier.counts, earlier.untrained
     run.result.experiences, run.result.diagnostics = earlier.experiences, earlier.diagnostics
+    watch.earlier = earlier.costs.get("wall_seconds", 0.0)
     watch.seconds.update({phase: earlier.costs["seconds"][phase] for phase in watch.seconds})
     return len(earlier.counts)
 

@@ -25,11 +25,19 @@ class Stopwatch:
 
     Attributes:
         seconds: Phase to seconds so far.
+        earlier: Wall-clock seconds of the run before it was stopped.
     """
 
     def __init__(self, outside: Callable[[], float] = lambda: 0.0) -> None:
         self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
+        self.earlier = 0.0
         self._outside = outside
+        self._started = time.perf_counter()
+
+    @property
+    def wall(self) -> float:
+        """Seconds since the run began, its stops left out."""
+        return self.earlier + time.perf_counter() - self._started
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:

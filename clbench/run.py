@@ -181,6 +181,7 @@ def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
     encoder = learner.context.encoder.parameters if learner.network.stem is not None else 0
     return {
         "seconds": {**seconds, "total": sum(seconds.values())},
+        "wall_seconds": watch.wall,  # on this machine, with what was on disk already
         "parameters": {
             "trainable": trainable,
             "total": encoder + sum(parameter.numel() for parameter in learner.parameters()),
