@@ -1,7 +1,5 @@
 """Every baseline keeps the contract, with every tuning, in every kind of scenario."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -9,7 +7,7 @@ from clbench.errors import UserError
 from clbench.learner import ContinualLearner
 from clbench.registry import baseline_class, baseline_names
 from clbench.testing.contract import ContractError, check_baseline
-from clbench.testing.streams import SCENARIOS, write_texts
+from clbench.testing.streams import SCENARIOS
 
 ARGUMENTS = {"dkvb": {"heads": 4, "keys": 64, "init_batch_size": 8}, "ranpac": {"dimensions": 100}}
 LEARNING = {
@@ -35,20 +33,14 @@ def _cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    write_texts(tmp_path / "data")
-    return tmp_path
-
-
 @pytest.mark.parametrize(("name", "tuning", "kind"), CASES)
-def test_contract(name, tuning, kind, folder):
+def test_contract(name, tuning, kind, tmp_path):
     options = {"arguments": ARGUMENTS.get(name), **LEARNING.get((name, tuning), {})}
     if (name, kind) in REFUSED:
         with pytest.raises(UserError, match="task-aware"):
-            check_baseline(name, folder, kind=kind, tuning=tuning, **options)
+            check_baseline(name, tmp_path, kind=kind, tuning=tuning, **options)
         return
-    check_baseline(name, folder, kind=kind, tuning=tuning, **options)
+    check_baseline(name, tmp_path, kind=kind, tuning=tuning, **options)
 
 
 # -- the contract can be broken ------------------------------------------------------------------------
@@ -108,7 +100,7 @@ class Idle(ContinualLearner):
         (Idle, "that was learned"),
     ],
 )
-def test_a_baseline_that_breaks_the_contract_is_caught(broken, message, folder, monkeypatch):
+def test_a_baseline_that_breaks_the_contract_is_caught(broken, message, tmp_path):
     tuning = "full" if broken is Neighbourly else "frozen"
     with pytest.raises(ContractError, match=message):
-        check_baseline(f"{__name__}.{broken.__name__}", folder, tuning=tuning)
+        check_baseline(f"{__name__}.{broken.__name__}", tmp_path, tuning=tuning)

@@ -20,7 +20,7 @@ from clbench.prepare import Run, prepare
 from clbench.result import RunResult
 from clbench.run import execute
 from clbench.stem import Stem
-from clbench.testing.streams import SCENARIOS
+from clbench.testing.streams import SCENARIOS, write_texts
 
 LEARNT = 0.7
 """The least accuracy on the test texts of one experience, of two classes, when it has just been learned."""
@@ -91,7 +91,7 @@ def check_baseline(
 
     Args:
         baseline: A name or import path, as for ``--baseline``.
-        folder: An empty folder to work in; the texts of ``write_texts`` are expected in its ``data``.
+        folder: An empty folder to work in.
         kind: Of the scenario: a key of ``SCENARIOS``.
         tuning: The tuning; None is the method's own default.
         arguments: The method's arguments.
@@ -102,32 +102,23 @@ def check_baseline(
         ContractError: It does not; the message says what.
         UserError: The method refuses the tuning or the scenario.
     """
+    write_texts(folder / "data")
+    options = {
+        "scenario": kind,
+        "baseline": baseline,
+        "arguments": dict(arguments or {}),
+        "encoder": "tiny",
+        "tuning": tuning,
+        "lr": lr if lr is not None or tuning is None else LEARNING_RATES.get(tuning),
+        "epochs": epochs,
+        "threads": 1,
+        "dtype": "float32",
+        "data_dir": str(folder / "data"),
+        "general": str(folder / "data" / "general"),
+    }
 
     def prepared(name: str) -> Run:
-        run = prepare(
-            run_config(
-                {
-                    "scenario": kind,
-                    "baseline": baseline,
-                    "arguments": dict(arguments or {}),
-                    "encoder": "tiny",
-                    "tuning": tuning,
-                    "lr": lr if lr is not None or tuning is None else LEARNING_RATES.get(tuning),
-                    "epochs": epochs,
-                    "threads": 1,
-                    "dtype": "float32",
-                    "data_dir": str(folder / "data"),
-                    "general": str(folder / "data" / "general"),
-                    "results": str(folder / name),
-                }
-            ),
-            scenario=SCENARIOS[kind],
-        )
-        data = run.data
-        run.data = GuardedDataModule(
-            data.stream, data.encoder, data.protocol, cache=data.cache, seed=data.seed
-        )
-        return run
+        return _guarded({**options, "results": str(folder / name)})
 
     carried: list[dict[str, int]] = []
     states: list[dict[str, Tensor]] = []
@@ -156,6 +147,14 @@ def check_baseline(
         resumed.result.to_json()["confusion"] == result["confusion"],
         "stopped and resumed, the predictions are different",
     )
+
+
+def _guarded(options: Mapping[str, Any]) -> Run:
+    """A run whose data module raises when anything reads what it may not."""
+    run = prepare(run_config(options), scenario=SCENARIOS[options["scenario"]])
+    data = run.data
+    run.data = GuardedDataModule(data.stream, data.encoder, data.protocol, cache=data.cache, seed=data.seed)
+    return run
 
 
 def _stopped_and_resumed(prepared: Any) -> Run:
