@@ -234,3 +234,10 @@ def test_reproduce_runs_reports_and_does_not_run_again(data, tmp_path, capsys):
     capsys.readouterr()
     assert main([*line, "--workers", "1"]) == 0
     assert "2 done before" in capsys.readouterr().out
+
+
+def test_a_reader_that_is_gone_is_no_error():
+    program = Path(sys.executable).with_name("clbench")
+    line = f"set -o pipefail; {program} list | true"
+    done = subprocess.run(["/bin/bash", "-c", line], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -41,10 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise unknown("command", words[0], COMMANDS)
         command = importlib.import_module(f"clbench.cli.{words[0].replace('-', '_')}")
         status: int = command.main(words[1:])
+        sys.stdout.flush()
         return status
     except UserError as error:
         print(f"clbench: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads the output has seen enough, as with "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("clbench: stopped; the same command goes on from here", file=sys.stderr)
         return 130
