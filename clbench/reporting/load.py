@@ -29,6 +29,8 @@ _COSTS = {
 }
 DIAGNOSTICS = ("dead_keys", "quantisation_error", "unselected_changed")
 """What is taken from a method's diagnostics after its last experience."""
+KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
+"""What is taken from a method's diagnostics after each experience."""
 _KINDS: dict[type | UnionType, str] = {
     str: "a text",
     int: "a whole number",
@@ -49,7 +51,9 @@ def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
         The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``, ``joint``,
         ``notes`` (tuple of str), ``status``, ``error`` and ``path``; ``metrics.<name>`` and
         ``costs.<group>.<name>`` as float, NaN where the file has null or nothing; ``stream_accuracy_last``;
-        ``diagnostics.<name>`` after the last experience, likewise; and as they stand in the file
+        ``diagnostics.<name>`` after the last experience, likewise; ``key_use.<name>`` after each experience
+        and ``key_use.overlap`` with each one before it, empty for methods without keys; and as they stand in
+        the file
         ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``, ``config``
         and ``provenance``.
 
@@ -138,6 +142,7 @@ def _row(path: Path) -> dict[str, Any]:
     last = diagnoses[-1] if diagnoses and isinstance(diagnoses[-1], dict) else {}
     for name in DIAGNOSTICS:
         row[f"diagnostics.{name}"] = result.numbers([last.get(name, math.nan)], f"diagnostics.{name}")[0]
+    row |= {f"key_use.{name}": each for name, each in _key_use(result, diagnoses).items()}
     if not len(row["accuracy"]) == len(row["macro_f1"]) == len(row["stream_accuracy"]):
         result.refuse("accuracy, macro_f1 and stream_accuracy differ in their number of stages")
     experiences = result.get("experiences", kind=list, default=[])
@@ -149,6 +154,19 @@ def _row(path: Path) -> dict[str, Any]:
     if status == "done" and math.isnan(row["metrics.average_accuracy"]):
         result.refuse("status is 'done', but metrics.average_accuracy is missing")
     return row
+
+
+def _key_use(result: _File, diagnoses: list[Any]) -> dict[str, list[Any]]:
+    """What the diagnostics tell of keys, a value per experience, and the overlap, a list per experience."""
+    told = [each for each in diagnoses if isinstance(each, dict) and "overlap" in each]
+    use: dict[str, list[Any]] = {
+        name: [result.numbers([each.get(name)], f"diagnostics.{name}")[0] for each in told]
+        for name in KEY_USE
+    }
+    use["overlap"] = [result.numbers(each["overlap"], "diagnostics.overlap") for each in told]
+    if any(len(row) != place for place, row in enumerate(use["overlap"])):
+        result.refuse("diagnostics.overlap has not one value for each earlier experience")
+    return use
 
 
 class _File:

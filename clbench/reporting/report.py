@@ -7,12 +7,12 @@ from pathlib import Path
 
 from clbench.files import write_text
 from clbench.reporting.load import load_results
-from clbench.reporting.plots import accuracy_time_figure, save, stream_accuracy_figure
+from clbench.reporting.plots import gallery, save
 from clbench.reporting.render import csv, markdown
 
 
 def write_report(results: Sequence[Path], out: Path) -> list[Path]:
-    """Writes ``table.md``, ``table.csv``, ``stream_accuracy`` and ``accuracy_time`` (svg, png) into ``out``.
+    """Writes ``table.md``, ``table.csv`` and all figures, each as SVG and PDF, into ``out``.
 
     Args:
         results: Result files, globs, or folders of them.
@@ -31,6 +31,5 @@ def write_report(results: Sequence[Path], out: Path) -> list[Path]:
     return [
         table,
         raw,
-        *save(stream_accuracy_figure(frame), out / "stream_accuracy"),
-        *save(accuracy_time_figure(frame), out / "accuracy_time"),
+        *(path for name, figure in gallery(frame) for path in save(figure, out / name)),
     ]

@@ -1,9 +1,16 @@
-"""The look of each method, the same in every panel of every figure."""
+"""The look of each method, the same in every panel of every figure.
+
+The hue tells the kind of method, its shade and the marker which one it is, and the filling of the marker how
+the encoder is tuned (full, frozen, adapter, LoRA: filled, hollow, left half, lower half). Methods
+that share a marker differ in lightness, so figures survive grey print and colour blindness.
+"""
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -18,46 +25,115 @@ BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK = COLOURS = (
     "#E69F00",
     "#000000",
 )
-MARKERS = ("o", "s", "^", "D", "v", "<", ">", "P", "X")
-_FAMILIES = {
-    "finetune": BLACK,
-    "dkvb": BLUE,
-    "ewc": VERMILION,
-    "replay": GREEN,
-    "adapters": PURPLE,
-    "agem": ORANGE,
-    "ncm": SKY,
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+FILLS = ("full", "none", "left", "bottom")
+"""Matplotlib's fill styles; the rest of a marker is white."""
+KINDS = ("naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other")
+
+# Within a kind, shades of one hue. Methods that share a marker are of different lightness.
+_KNOWN: dict[str, tuple[str, str, str]] = {
+    "finetune": ("naive", BLACK, "o"),
+    "dkvb": ("bottleneck", BLUE, "D"),
+    "ewc": ("penalties", VERMILION, "s"),
+    "si": ("penalties", "#7F3800", "v"),
+    "mas": ("penalties", ORANGE, ">"),
+    "l2": ("penalties", "#A87400", "X"),
+    "lwf": ("penalties", "#FF9C59", "^"),
+    "replay": ("rehearsal", GREEN, "^"),
+    "der": ("rehearsal", "#00563F", "<"),
+    "derpp": ("rehearsal", "#5CC9A7", "o"),
+    "agem": ("rehearsal", "#8A9A00", "D"),
+    "ncm": ("prototypes", PURPLE, "v"),
+    "slda": ("prototypes", "#83305F", "s"),
+    "ranpac": ("prototypes", "#E0A6C7", "P"),
+    "owm": ("projections and masks", SKY, "<"),
+    "hat": ("projections and masks", "#7A7A7A", ">"),
 }
+_FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
+_MARKERS = {"oracle": "D", "random": "v", "generic": "^", "incremental": "X", "joint": "P", "single": "X"}
 
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How one method is drawn; joint upper bounds are dashed."""
+    """How one method is drawn.
+
+    Attributes:
+        colour: As ``#RRGGBB``.
+        marker: One of :data:`MARKERS`.
+        joint: Whether it is an upper bound, whose lines are dashed.
+        fill: Which part of the marker has the colour, one of :data:`FILLS`.
+        kind: One of :data:`KINDS`.
+    """
 
     colour: str
     marker: str
     joint: bool
+    fill: str = "full"
+    kind: str = "other"
+
+    def line(self) -> dict[str, Any]:
+        """Arguments for ``Axes.plot``."""
+        filled = self.fill == "full"
+        return {
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": "--" if self.joint else "-",
+            "fillstyle": "full" if self.fill == "none" else self.fill,
+            "markerfacecolor": "white" if self.fill == "none" else self.colour,
+            "markerfacecoloralt": "white",
+            "markeredgecolor": "white" if filled else self.colour,
+            "markeredgewidth": 0.5 if filled else 1.1,
+        }
 
 
 def line_styles(frame: pd.DataFrame) -> dict[str, LineStyle]:
-    """A look for each method of ``frame`` (loaded results), joint upper bounds first, then by name.
+    """A look for each method of ``frame`` (loaded results), joint upper bounds first, then by kind and name.
 
-    The colour follows from the first word of the name, so the variants of a method share it; the marker
-    follows from the rest. Both depend on the name alone, unless two methods of ``frame`` would look the
-    same: then the second by name takes the next free marker.
+    The look follows from the name alone, unless two methods of ``frame`` would look the same: then the one
+    with more options, or the second by name, takes the next free marker, or filling, or colour. No two are
+    the same up to 252 methods.
+
+    Args:
+        frame: Needs the columns ``method`` and ``joint``.
     """
-    taken: set[tuple[str, str]] = set()
-    looks = {}
     joint = frame.groupby("method")["joint"].any()
-    for method in sorted(joint.index):
-        family, _, variant = method.partition("-")
-        colour = _FAMILIES.get(family) or COLOURS[_number(family) % len(COLOURS)]
-        first = _number(variant) % len(MARKERS)
-        candidates = MARKERS[first:] + MARKERS[:first]
-        marker = next((one for one in candidates if (colour, one) not in taken), candidates[0])
-        taken.add((colour, marker))
-        looks[method] = LineStyle(colour, marker, bool(joint[method]))
-    return dict(sorted(looks.items(), key=lambda item: (not item[1].joint, item[0])))
+    taken: set[tuple[str, str, str]] = set()
+    looks = {}
+    for method in sorted(joint.index, key=lambda name: (name.count("-") + 9 * name.count("="), name)):
+        kind, candidates = _candidates(method)
+        colour, marker, fill = next((one for one in candidates if one not in taken), candidates[0])
+        taken.add((colour, marker, fill))
+        looks[method] = LineStyle(colour, marker, bool(joint[method]), fill, kind)
+    return dict(sorted(looks.items(), key=lambda item: _place(*item)))
+
+
+def _place(method: str, look: LineStyle) -> tuple[bool, int, str]:
+    return not look.joint, KINDS.index(look.kind), method
+
+
+def _candidates(method: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """The kind of a method, and the looks that it may take, the one that tells most first."""
+    family, *words = method.split("-")
+    other = "other", COLOURS[_number(family) % len(COLOURS)], MARKERS[_number(method) % len(MARKERS)]
+    kind, colour, marker = _KNOWN.get(family, other)
+    marker = next((_MARKERS[word] for word in reversed(words) if word in _MARKERS), marker)
+    fill = next((_FILLS[word] for word in words if word in _FILLS), "full")
+    # Which marker comes next follows from the name, so that it seldom depends on the other methods.
+    later = MARKERS[_number(method) % len(MARKERS) :] + MARKERS[: _number(method) % len(MARKERS)]
+    ordered = itertools.product(_first(colour, COLOURS), _first(fill, FILLS), _first(marker, later))
+    own = _KNOWN.get(family, other)[2]
+    return kind, [(_shade(each, one, own), one, filled) for each, filled, one in ordered]
+
+
+def _shade(colour: str, marker: str, own: str) -> str:
+    """``colour``, darker or lighter where the marker is not the method's ``own``: for its variants."""
+    towards, share = ((0, 0.0), (0, 0.5), (255, 0.4))[(MARKERS.index(marker) - MARKERS.index(own)) % 3]
+    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(part + share * (towards - part)):02X}" for part in parts)
+
+
+def _first(one: str, others: tuple[str, ...]) -> list[str]:
+    return [one, *(each for each in others if each != one)]
 
 
 def _number(text: str) -> int:

@@ -1,0 +1,93 @@
+"""All figures of a set of results, in files of a size for a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from clbench.reporting.plots.canvas import groups, panel_count
+from clbench.reporting.plots.costs import accuracy_cost_figure
+from clbench.reporting.plots.curves import forgetting_figure, stream_accuracy_figure
+from clbench.reporting.plots.keys import key_overlap_figure, key_use_figure, with_keys
+from clbench.reporting.plots.matrices import accuracy_matrix_figure
+from clbench.reporting.plots.phases import phase_seconds_figure
+
+
+def _methods(frame: pd.DataFrame) -> int:
+    """Heat maps that a figure of ``frame`` would have."""
+    return sum(runs["method"].nunique() for runs in groups(frame))
+
+
+def _blocks(frame: pd.DataFrame) -> int:
+    return len(groups(frame))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One kind of figure, and how it is divided over files.
+
+    Attributes:
+        name: Its files are called so.
+        draw: Makes the figure of a part of loaded results, and of the whole.
+        size: How large a figure of some results would be, in its own measure.
+        limit: Larger ones have a file per scenario and encoder.
+        part: Which of the runs it is about.
+    """
+
+    name: str
+    draw: Callable[..., Figure]
+    size: Callable[[pd.DataFrame], int]
+    limit: int
+    part: Callable[[pd.DataFrame], pd.DataFrame] = pd.DataFrame.copy
+
+
+PLOTS = (
+    Plot("stream_accuracy", stream_accuracy_figure, panel_count, 9),
+    Plot("forgetting", forgetting_figure, panel_count, 9),
+    Plot("accuracy_matrix", accuracy_matrix_figure, _methods, 12),
+    Plot("accuracy_cost", accuracy_cost_figure, _blocks, 4),
+    Plot("phase_seconds", phase_seconds_figure, _methods, 48),
+    Plot("key_use", key_use_figure, _blocks, 4, with_keys),
+    Plot("key_overlap", key_overlap_figure, _methods, 12, with_keys),
+)
+"""The figures of a report."""
+
+
+def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    """Every figure of a report, each with the name of its files without a suffix.
+
+    Where one figure would be too large for a page, there is one per scenario and encoder, named after them,
+    such as ``stream_accuracy-r8-cil-minilm``. Figures about keys are left out where no run tells of keys.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+    """
+    for plot in PLOTS:
+        runs = plot.part(frame)
+        if runs.empty:
+            continue
+        if plot.size(runs) <= plot.limit or len(groups(runs)) == 1:
+            yield plot.name, plot.draw(runs, whole=frame)
+            continue
+        taken: set[str] = set()
+        for each in groups(runs):
+            first = each.iloc[0]
+            name = f"{plot.name}-{_plain(first['scenario'])}-{_plain(first['encoder'])}"
+            yield _free(name, taken), plot.draw(each, whole=frame)
+
+
+def _plain(text: str) -> str:
+    """``text`` as a part of a file's name: at most 60 letters, digits, dots, hyphens and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:60]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """``name``, or where it is taken, the same with the next free number."""
+    numbers = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    free = next(each for each in (name, *numbers) if each not in taken)
+    taken.add(free)
+    return free

@@ -1,0 +1,71 @@
+"""Names and titles as they stand in figures: short, on one line, and still told apart."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+import pandas as pd
+
+from clbench.reporting.render import plain
+
+_LETTERS = 30
+
+
+def labels(names: Iterable[str], letters: int = _LETTERS) -> dict[str, str]:
+    """For each name what stands for it in a figure; different names have different labels.
+
+    A long name loses letters in its middle, as few more than ``letters`` as tell it from the others.
+
+    Example:
+        >>> labels(["ewc-frozen", "dkvb-update=reference-start=reference"], letters=20)
+        {'dkvb-update=reference-start=reference': 'dkvb-update…eference', 'ewc-frozen': 'ewc-frozen'}
+    """
+    found = sorted(set(names))
+    clean = {name: plain(name) or "(no name)" for name in found}
+    longest = max(map(len, clean.values()), default=0)
+    for limit in range(letters, longest + 1, 4):
+        short = {name: _cut(text, limit) for name, text in clean.items()}
+        if len(set(short.values())) == len(short):
+            return short
+    # Names that differ only in characters that cannot be shown.
+    seen: dict[str, int] = {}
+    for name, text in clean.items():
+        seen[text] = seen.get(text, 0) + 1
+        clean[name] = text if seen[text] == 1 else f"{text} ({seen[text]})"
+    return clean
+
+
+def _cut(text: str, letters: int) -> str:
+    if len(text) <= letters:
+        return text
+    tail = (letters - 1) * 2 // 5
+    return f"{text[: letters - 1 - tail]}…{text[-tail:]}"
+
+
+def fold(text: str, letters: int, lines: int = 2) -> list[str]:
+    """``text`` in at most so many lines of so many letters; what is left out leaves an ellipsis."""
+    return textwrap.wrap(plain(text), letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)
+
+
+def scenario_title(frame: pd.DataFrame, runs: pd.DataFrame, letters: int) -> list[str]:
+    """The lines of the title of a scenario; its encoder too, where ``frame`` has several."""
+    title = fold(runs["title"].iloc[0], letters)
+    if frame["encoder"].nunique() > 1:
+        title += fold(f"encoder {runs['encoder'].iloc[0]}", letters)
+    return title
+
+
+def readable(value: float, _: int | None = None) -> str:
+    """A short number for an axis, with the SI prefix of its size.
+
+    The second argument, the place of a tick, is what Matplotlib passes to its formatters.
+
+    Example:
+        >>> [readable(each) for each in (0.5, 200, 3000, 1e7, 2e15)]
+        ['0.5', '200', '3k', '10M', '2P']
+    """
+    for unit, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            return f"{value / size:.10g}{unit}"
+    return f"{value:.10g}"

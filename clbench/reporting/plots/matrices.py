@@ -1,0 +1,130 @@
+"""Heat maps: the accuracy matrix R, a map per method, side by side."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from clbench.reporting.plots.canvas import GREY, WIDTH, drawing, finished, groups, looks_of, names_of
+from clbench.reporting.plots.labels import scenario_title
+
+COLOURS = "cividis"
+"""Made for readers with and without colour blindness, and even in grey."""
+WRITTEN = 10
+"""Up to so many experiences, values stand in the cells."""
+_LETTERS = {4: 22, 3: 30, 2: 46}  # in a line of a title, by the number of columns
+_CELL = 7.5  # points: three digits in a cell of a quarter of an inch
+
+
+def accuracy_matrix_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> Figure:
+    """R[t, i], the accuracy on experience i after training on experience t: a heat map per method.
+
+    Values are means over finished runs, in %. Cells without a value are blank: all but the last row of joint
+    training, which has no other stage. Up to ten experiences, values are written in the cells.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+        whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
+    """
+    blocks = []
+    for runs in groups(frame):
+        done = finished(runs)
+        stages = max((len(each) for rows in done["accuracy"] for each in (rows, *rows)), default=1)
+        maps = {
+            method: 100 * mean_matrix(done.loc[done["method"] == method, "accuracy"].to_list(), stages)
+            for method in looks_of(runs, frame if whole is None else whole)
+        }
+        blocks.append((scenario_title(frame, runs, 90), maps))
+    return heat_maps(
+        names_of(frame, whole), blocks, ("Test texts of experience", "After training on"), "Accuracy (%)"
+    )
+
+
+def mean_matrix(matrices: Sequence[Sequence[Sequence[float]]], stages: int) -> NDArray[np.float64]:
+    """The mean of several matrices of ``stages`` columns, (stages, stages), NaN where they have no value.
+
+    A matrix with fewer rows holds the last ones: joint training has but its last stage.
+    """
+    sums = np.full((len(matrices), stages, stages), math.nan)
+    for place, matrix in enumerate(matrices):
+        for row, values in enumerate(matrix, start=stages - len(matrix)):
+            sums[place, row, : len(values)] = values
+    return sums.mean(axis=0) if len(sums) else np.full((stages, stages), math.nan)
+
+
+def heat_maps(
+    names: Mapping[str, str],
+    blocks: Sequence[tuple[Sequence[str], Mapping[str, NDArray[np.float64]]]],
+    axis_labels: tuple[str, str],
+    quantity: str,
+) -> Figure:
+    """A block of heat maps per scenario, with one scale from 0 to 100 for all.
+
+    Args:
+        names: The labels of methods.
+        blocks: The lines of a title, and by method an array (T, T) in %; NaN is blank.
+        axis_labels: What columns and rows are.
+        quantity: What the colour bar says.
+    """
+    with drawing():
+        columns = [_columns(maps) for _, maps in blocks]
+        lines = [math.ceil(len(maps) / wide) for (_, maps), wide in zip(blocks, columns, strict=True)]
+        heights = [
+            line * ((WIDTH - 1.3) / wide + 0.45) + 0.2 + 0.16 * len(title)
+            for line, wide, (title, _) in zip(lines, columns, blocks, strict=True)
+        ]
+        figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+        parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False).ravel()
+        for part, height, (title, maps), line, wide in zip(
+            parts, heights, blocks, lines, columns, strict=True
+        ):
+            part.suptitle("\n".join(title), fontsize=9)
+            grid = part.subplots(line, wide, squeeze=False)
+            for axes, (method, values) in zip(grid.ravel(), maps.items(), strict=False):
+                axes.set_title(textwrap.fill(names[method], _LETTERS[wide]), fontsize=8)
+                image = _heat_map(axes, values)
+            part.supxlabel(axis_labels[0], fontsize=9)
+            part.supylabel(axis_labels[1], fontsize=9)
+            for unused in grid.ravel()[len(maps) :]:
+                unused.remove()
+            # A bar of at most three inches, an eighth of an inch thick.
+            bar = min(height - 0.5, 3.0)
+            used = grid.ravel()[: len(maps)].tolist()
+            part.colorbar(
+                image, ax=used, label=quantity, shrink=bar / height, aspect=8 * bar, pad=0.015, anchor=(0, 1)
+            )
+    return figure
+
+
+def _columns(maps: Mapping[str, NDArray[np.float64]]) -> int:
+    """How many heat maps stand side by side: as many as leave room for the values in their cells."""
+    stages = max((len(values) for values in maps.values()), default=1)
+    return 4 if stages <= 5 or stages > WRITTEN else 3 if stages <= 8 else 2
+
+
+def _heat_map(axes: Axes, values: NDArray[np.float64]) -> AxesImage:
+    """One heat map, with its values where there is room."""
+    stages = len(values)
+    low, high = 0.5, stages + 0.5
+    image = axes.imshow(values, cmap=COLOURS, vmin=0, vmax=100, extent=(low, high, high, low))
+    axes.grid(visible=False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    if np.isnan(values).all():
+        axes.text(0.5, 0.5, "no finished run", ha="center", va="center", color=GREY, transform=axes.transAxes)
+    elif stages <= WRITTEN:
+        for (row, column), value in np.ndenumerate(values):
+            if not math.isnan(value):
+                shade = "white" if value < 55 else "black"
+                text = f"{round(value) + 0:d}"
+                axes.text(column + 1, row + 1, text, ha="center", va="center", color=shade, fontsize=_CELL)
+    return image
