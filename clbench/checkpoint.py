@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from clbench.cost import Stopwatch
+from clbench.cost import Meter, costs_from_json
 from clbench.errors import UserError
 from clbench.files import replacing
 from clbench.prepare import Run
@@ -61,7 +61,7 @@ def refuse_another(run: Run) -> None:
         )
 
 
-def resume(run: Run, watch: Stopwatch) -> int:
+def resume(run: Run, meter: Meter) -> int:
     """Takes up an unfinished run of the same configuration; returns the number of finished stages."""
     if not run.path.exists():
         return 0
@@ -77,8 +77,8 @@ def resume(run: Run, watch: Stopwatch) -> int:
         run.data.cache.was_asked_for(metadata["asked_for"])
     run.result.counts, run.result.untrained = earlier.counts, earlier.untrained
     run.result.experiences, run.result.diagnostics = earlier.experiences, earlier.diagnostics
-    watch.earlier = earlier.costs.get("wall_seconds", 0.0)
-    watch.seconds.update({phase: earlier.costs["seconds"][phase] for phase in watch.seconds})
+    meter.earlier = earlier.costs["wall_seconds"]
+    meter.costs.update(costs_from_json(earlier.costs))
     return len(earlier.counts)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import faiss
+import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 from clbench.device import compute_device
 
@@ -40,10 +42,24 @@ def nearest_keys(queries: Tensor, keys: Tensor, count: int = 1) -> Tensor:
 def _search(queries: Tensor, keys: Tensor, count: int) -> Tensor:
     if compute_device().type == "cuda":
         return nearest_in_chunks(queries.cuda(), keys.cuda(), count).cpu()
+    found: Tensor = _faiss_search(queries, keys, count)
+    return found
+
+
+# An operator of its own, so that torch's counter sees what faiss does.
+@torch.library.custom_op("clbench::nearest_keys", mutates_args=())
+def _faiss_search(queries: Tensor, keys: Tensor, count: int) -> Tensor:
     faiss.omp_set_num_threads(torch.get_num_threads())
     # From so many numbers in the queries on, faiss multiplies matrices; its default is too late for d = 12.
     faiss.cvar.distance_compute_blas_threshold = 1
-    return torch.from_numpy(faiss.knn(queries.contiguous().numpy(), keys.contiguous().numpy(), count)[1])
+    found: np.ndarray = faiss.knn(queries.contiguous().numpy(), keys.contiguous().numpy(), count)[1]
+    return torch.from_numpy(found)
+
+
+@register_flop_formula(torch.ops.clbench.nearest_keys)
+def _search_flops(queries: tuple[int, int], keys: tuple[int, int], count: int, **shapes: object) -> int:
+    """Of the inner products of N queries with K keys of size d."""
+    return 2 * queries[0] * keys[0] * queries[1]
 
 
 def nearest_in_chunks(queries: Tensor, keys: Tensor, count: int = 1, chunk: int = 16384) -> Tensor:

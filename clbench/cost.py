@@ -1,37 +1,39 @@
-"""What a run costs: seconds by phase and peak memory."""
+"""What a run costs: seconds and operations by phase, and peak memory."""
 
 from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
+
+from clbench.flops import Cost, FlopCounter
 
 Phase = Literal["encode", "keys", "train", "consolidate", "evaluate"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
-class Stopwatch:
-    """Seconds of wall-clock time by phase.
+class Meter:
+    """Seconds of wall-clock time and floating point operations, by phase.
 
     Args:
-        outside: Seconds, so far, of work that is accounted for elsewhere and may happen inside any phase:
-            frozen features are computed when they are first needed, and cost what they cost whoever
-            needs them first.
+        adjustment: What to add, so far, to whatever is measured. Work that is accounted for elsewhere may
+            happen inside any phase: frozen features are computed when they are first needed, and cost what
+            they cost whoever needs them first.
 
     Attributes:
-        seconds: Phase to seconds so far.
+        costs: Phase to what it cost so far.
         earlier: Wall-clock seconds of the run before it was stopped.
     """
 
-    def __init__(self, outside: Callable[[], float] = lambda: 0.0) -> None:
-        self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
+    def __init__(self, adjustment: Callable[[], Cost] = Cost) -> None:
+        self.costs: dict[Phase, Cost] = dict.fromkeys(PHASES, Cost())
         self.earlier = 0.0
-        self._outside = outside
+        self._adjustment = adjustment
         self._started = time.perf_counter()
 
     @property
@@ -41,12 +43,47 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Adds the time of the block to ``phase``, once the GPU has finished its work."""
-        started = time.perf_counter() - self._outside()
-        yield
+        """Adds what the block costs to ``phase``, once the GPU has finished its work."""
+        started, before = time.perf_counter(), self._adjustment()
+        with FlopCounter() as counter:
+            yield
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        self.seconds[phase] += time.perf_counter() - self._outside() - started
+        measured = Cost(time.perf_counter() - started, counter.total)
+        self.costs[phase] += measured + self._adjustment() - before
+
+
+def costs_to_json(costs: Mapping[Phase, Cost]) -> dict[str, Any]:
+    """Seconds and operations of each phase and in total, as they stand in a result file.
+
+    ``flops.spent`` is what is computed where each text goes through a frozen prefix once; ``flops.algorithm``
+    evaluates that prefix anew each time that a text is read, as the method does by its description.
+    """
+    seconds = {str(phase): cost.seconds for phase, cost in costs.items()}
+    described = {str(phase): cost.flops + cost.prefix_flops for phase, cost in costs.items()}
+    described["encode"] = 0  # it is in the phases that read its outcome
+    spent = {str(phase): cost.flops for phase, cost in costs.items()}
+    return {
+        "seconds": {**seconds, "total": sum(seconds.values())},
+        "flops": {
+            "algorithm": sum(described.values()),
+            "spent": sum(spent.values()),
+            "phases": {phase: {"algorithm": described[phase], "spent": spent[phase]} for phase in spent},
+        },
+    }
+
+
+def costs_from_json(content: Mapping[str, Any]) -> dict[Phase, Cost]:
+    """The costs by phase that ``costs_to_json`` wrote, but for the encoding phase's share in the others."""
+    phases = content["flops"]["phases"]
+    return {
+        phase: Cost(
+            content["seconds"][phase],
+            phases[phase]["spent"],
+            0 if phase == "encode" else phases[phase]["algorithm"] - phases[phase]["spent"],
+        )
+        for phase in PHASES
+    }
 
 
 def reset_peak() -> None:

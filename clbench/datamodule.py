@@ -18,6 +18,7 @@ from clbench.batch import Batch, pad
 from clbench.device import compute_device
 from clbench.encoder import TextEncoder
 from clbench.features import FeatureCache
+from clbench.flops import Cost, FlopCounter
 from clbench.rows import Rows
 from clbench.scenario import Protocol, Stream
 from clbench.seeding import derive
@@ -27,16 +28,33 @@ EVALUATION_BATCH = 64
 
 
 class EncodedTexts(TorchDataset[int]):
-    """The rows of some texts with their targets; items are positions and ``collate`` makes the batch."""
+    """The rows of some texts with their targets; items are positions and ``collate`` makes the batch.
+
+    Args:
+        rows: Of n texts.
+        targets: (n,) their columns.
+        experience: (n,) their experiences.
+        allowed: (T, C) the columns that a text of each experience may be given.
+        flops: (n,) operations of the frozen prefix for each text; None where the rows are before it.
+
+    Attributes:
+        flops_read: The sum of ``flops`` over all texts in all batches so far.
+    """
 
     def __init__(
-        self, rows: Rows, targets: np.ndarray, experience: np.ndarray, allowed: np.ndarray, encoded: bool
+        self,
+        rows: Rows,
+        targets: np.ndarray,
+        experience: np.ndarray,
+        allowed: np.ndarray,
+        flops: np.ndarray | None = None,
     ) -> None:
         self.rows = rows
         self.targets = targets
         self.experience = experience
         self.allowed = allowed  # (T, C)
-        self.encoded = encoded
+        self.flops = flops
+        self.flops_read = 0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -48,13 +66,15 @@ class EncodedTexts(TorchDataset[int]):
         """The texts at ``indices`` as one padded batch."""
         rows, mask = pad([self.rows[index] for index in indices])
         experience = self.experience[indices]
+        if self.flops is not None:
+            self.flops_read += int(self.flops[indices].sum())
         return Batch(
             rows=rows,
             mask=mask,
             targets=torch.from_numpy(self.targets[indices]),
             allowed=torch.from_numpy(self.allowed[experience]),
             experience=torch.from_numpy(experience),
-            encoded=self.encoded,
+            encoded=self.flops is not None,
         )
 
     def by_length(self) -> list[int]:
@@ -91,8 +111,8 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.seed = seed
         self.stage = 0
         self.stem: Stem | None = None
-        self.seconds_waited = 0.0  # spent here on making rows, whoever asked first
-        self.seconds_saved = 0.0  # that boundary work would have taken, had its outcome not been on disk
+        self._waited = Cost()  # spent here on making rows, whoever asked first
+        self._saved = Cost()  # that boundary work would have taken, had its outcome not been on disk
         self._tokenize_seconds = 0.0
         self._allowed = np.array([stream.allowed(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
@@ -139,9 +159,21 @@ class ScenarioDataModule(lightning.LightningDataModule):
         return Reader(self, split, derive(self.seed, "reader", "general"))
 
     @property
-    def encode_seconds(self) -> float:
+    def encode_cost(self) -> Cost:
         """What the frozen prefix costs for this run's texts, as if none had been put through it before."""
-        return self._tokenize_seconds + (self.cache.seconds if self.cache is not None else 0.0)
+        spent = Cost() if self.cache is None else self.cache.spent
+        return spent + Cost(self._tokenize_seconds)
+
+    @property
+    def adjustment(self) -> Cost:
+        """What to add, so far, to the costs that are measured around the use of this object.
+
+        Rows that were made here count as encoding, whoever asked for them first: they are taken off. What was
+        on disk already costs what it cost when it was made. And each text that was read would have gone
+        through the frozen prefix.
+        """
+        read = sum(texts.flops_read for texts in self._encoded.values())
+        return Cost(prefix_flops=read) + self._saved - self._waited
 
     def _evaluation(self, split: str) -> list[DataLoader[int]]:
         loaders = []
@@ -160,14 +192,15 @@ class ScenarioDataModule(lightning.LightningDataModule):
         key = self._key(split, stem)
         if key not in self._encoded:
             started = time.perf_counter()
-            self._encoded[key] = EncodedTexts(
-                self._rows(split, stem),
-                np.array(split[:]["column"], dtype=np.int64),
-                np.array(split[:]["experience"], dtype=np.int64),
-                self._allowed,
-                encoded=self.cache is not None or stem is None,
-            )
-            self.seconds_waited += time.perf_counter() - started
+            with FlopCounter() as counter:
+                self._encoded[key] = EncodedTexts(
+                    self._rows(split, stem),
+                    np.array(split[:]["column"], dtype=np.int64),
+                    np.array(split[:]["experience"], dtype=np.int64),
+                    self._allowed,
+                    self._flops(split, stem),
+                )
+            self._waited += Cost(time.perf_counter() - started, counter.total)
         return self._encoded[key]
 
     def _rows(self, split: Dataset, stem: Stem | None) -> Rows:
@@ -179,6 +212,13 @@ class ScenarioDataModule(lightning.LightningDataModule):
         rows = Rows.from_list(self.encoder.tokenize(texts, pairs, limit))
         self._tokenize_seconds += time.perf_counter() - started
         return rows
+
+    def _flops(self, split: Dataset, stem: Stem | None) -> np.ndarray | None:
+        if stem is None or self.cache is None:
+            return None
+        columns = split[:]
+        texts = columns["text"], columns["text_pair"]
+        return self.cache.flops(self.encoder, *texts, self.protocol.max_tokens, stem)
 
     def made(self, split: Dataset, stem: Stem | None) -> bool:
         """Whether ``texts`` has these at hand."""
@@ -226,17 +266,17 @@ class Reader:
             digest.update(repr(row).encode())
         encoder = data.encoder
         where = f"{encoder.name} {encoder.fingerprint} {encoder.dtype} {compute_device().type}"
-        spent = 0.0
+        spent = Cost()
 
-        def timed() -> tuple[dict[str, Tensor], float]:
+        def counted() -> tuple[dict[str, Tensor], Cost]:
             nonlocal spent
-            started, waited = time.perf_counter(), data.seconds_waited
-            made = make()
-            spent = (
-                time.perf_counter() - started - (data.seconds_waited - waited)
-            )  # encoding counts elsewhere
+            started, before = time.perf_counter(), data.adjustment
+            with FlopCounter() as counter:
+                made = make()
+            measured = Cost(time.perf_counter() - started, counter.total)
+            spent = measured + data.adjustment - before
             return made, spent
 
-        tensors, seconds = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", timed)
-        data.seconds_saved += seconds - spent
+        tensors, cost = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", counted)
+        data._saved += cost - spent
         return tensors

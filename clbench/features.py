@@ -10,6 +10,7 @@ point kernels choose their order of summation by the shape of their inputs.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -29,10 +30,13 @@ from tqdm import tqdm
 from clbench.batch import pad
 from clbench.device import compute_device
 from clbench.encoder import TextEncoder
+from clbench.flops import Cost, FlopCounter
 from clbench.rows import Rows
-from clbench.stem import Pooling, Stem, pooled
+from clbench.stem import Pooling, Stem, Then, pooled
 from clbench.store import Budget, Store
 
+LAYOUT = 2
+"""Counts up when the files of a cache change their form: older ones are let be."""
 LENGTH_STEP = 16
 """Texts are padded to a multiple of this many tokens."""
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65536}
@@ -69,7 +73,7 @@ class FeatureCache:
         self.progress = progress
         self.texts_encoded = 0
         self._budget = Budget(folder, budget)
-        self._seconds: dict[tuple[str, str], float] = {}
+        self._spent: dict[tuple[str, str], Cost] = {}
         self._stores: dict[Path, Store] = {}
 
     def features(
@@ -99,54 +103,71 @@ class FeatureCache:
         self._budget.enforce()
         family = _family(encoder, max_tokens)
         for key in keys:
-            encode, other = store.seconds[key]
-            self._seconds[family, key.hex()] = encode
-            if other:
-                self._seconds[store.folder.name, key.hex()] = other
+            encode, after = store.costs[key]
+            self._spent[family, key.hex()] = encode
+            if stem.then is not None:
+                self._spent[store.folder.name, key.hex()] = after
         return rows
 
+    def flops(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        pairs: Sequence[str | None],
+        max_tokens: int,
+        stem: Stem,
+    ) -> np.ndarray:
+        """(n,) int64: the operations that ``stem`` takes for each text; all have been put through it."""
+        costs = self._store(encoder, max_tokens, stem).costs
+        each = [costs[_key(text, pair)] for text, pair in zip(texts, pairs, strict=True)]
+        return np.array([encode.flops + after.flops for encode, after in each], dtype=np.int64)
+
     def tensors(
-        self, address: str, make: Callable[[], tuple[dict[str, Tensor], float]]
-    ) -> tuple[dict[str, Tensor], float]:
+        self, address: str, make: Callable[[], tuple[dict[str, Tensor], Cost]]
+    ) -> tuple[dict[str, Tensor], Cost]:
         """What ``make`` computes, from disk if it was computed before.
 
         Args:
             address: Names everything that the outcome depends on.
-            make: A pure function of what ``address`` names; gives tensors and the seconds that they took.
+            make: A pure function of what ``address`` names; gives tensors and what they took.
 
         Returns:
-            The tensors, and the seconds that they took when they were made.
+            The tensors, and what they took when they were made.
         """
         shard = self.folder / "tensors" / f"shard-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
         shard.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(shard.with_name(f"lock-{shard.name}")):
             tensors, metadata = _read_tensors(shard)
             if not metadata:
-                known, self._seconds = self._seconds, {}
+                known, self._spent = self._spent, {}
                 try:
-                    tensors, seconds = make()
-                    metadata = {"address": address, "seconds": str(seconds), "asked_for": self.asked_for}
+                    tensors, cost = make()
+                    metadata = {
+                        "address": address,
+                        "cost": json.dumps(dataclasses.asdict(cost)),
+                        "asked_for": self.asked_for,
+                    }
                 finally:
-                    self._seconds = known | self._seconds
+                    self._spent = known | self._spent
                 _write_tensors(shard, tensors, metadata)
         self._budget.enforce()
         # The rows that went into them count as asked for, also when there was no need to look at them.
         self.was_asked_for(metadata["asked_for"])
-        return tensors, float(metadata["seconds"])
+        return tensors, Cost(**json.loads(metadata["cost"]))
 
     @property
     def asked_for(self) -> str:
         """What this object was asked for and what it took, as text for ``was_asked_for``."""
-        return json.dumps([[*place, spent] for place, spent in self._seconds.items()])
+        return json.dumps([[*place, cost.seconds, cost.flops] for place, cost in self._spent.items()])
 
     def was_asked_for(self, text: str) -> None:
         """Counts what another object was asked for: a run that goes on has used what it used before."""
-        self._seconds |= {(where, key): spent for where, key, spent in json.loads(text)}
+        self._spent |= {(where, key): Cost(*cost) for where, key, *cost in json.loads(text)}
 
     @property
-    def seconds(self) -> float:
+    def spent(self) -> Cost:
         """What the rows that this object was asked for took when they were made, each counted once."""
-        return sum(self._seconds.values())
+        return sum(self._spent.values(), Cost())
 
     def _store(self, encoder: TextEncoder, max_tokens: int, stem: Stem) -> Store:
         family = _family(encoder, max_tokens)
@@ -173,11 +194,11 @@ class FeatureCache:
         tokens = encoder.tokenize(texts, pairs, max_tokens)
         bar = tqdm(total=len(texts), desc=f"encoding with {encoder.name}", unit="text", leave=False,
                    disable=not self.progress)  # fmt: skip
-        for at, states, seconds in encode(encoder, tokens, max_tokens if pooling == "padded" else None):
+        for at, states, cost in encode(encoder, tokens, max_tokens if pooling == "padded" else None):
             key, mask = _key(texts[at], pairs[at]), torch.ones(1, len(states), dtype=torch.bool)
             for each, writer in writers.items():
                 kept = pooled(torch.from_numpy(states).unsqueeze(0), mask, each)[0][0].numpy()
-                writer.add(key, kept, (seconds, 0.0))
+                writer.add(key, kept, (cost, Cost()))
             self.texts_encoded += 1
             bar.update()
         bar.close()
@@ -196,10 +217,11 @@ class FeatureCache:
         assert stem.then is not None
         source = Stem(stem.pooling)
         rows = self.features(encoder, texts, pairs, max_tokens, source)
-        before = self._store(encoder, max_tokens, source).seconds
+        before = self._store(encoder, max_tokens, source).costs
         writer = _Writer(self._store(encoder, max_tokens, stem), self._budget)
         bar = tqdm(total=len(texts), desc="selecting keys", unit="text", leave=False,
                    disable=not self.progress)  # fmt: skip
+        flops = _flops_by_length(stem.then, rows)
         for places in rows.chunks(ROWS_AT_ONCE):
             started = time.perf_counter()
             values, lengths = rows.packed(places)
@@ -209,7 +231,8 @@ class FeatureCache:
             parts = np.split(out.cpu().numpy(), np.cumsum(counts.cpu().numpy())[:-1])
             for at, part, length in zip(places, parts, lengths, strict=True):
                 key = _key(texts[at], pairs[at])
-                writer.add(key, part, (before[key][0], float(share * length)))
+                after = Cost(float(share * length), flops[int(length)])
+                writer.add(key, part, (before[key][0], after))
             bar.update(len(places))
         bar.close()
         writer.flush()
@@ -217,7 +240,7 @@ class FeatureCache:
 
 def encode(
     encoder: TextEncoder, tokens: Sequence[np.ndarray], pad_to: int | None = None
-) -> Iterator[tuple[int, np.ndarray, float]]:
+) -> Iterator[tuple[int, np.ndarray, Cost]]:
     """Encodes tokenized texts, shortest first, in batches of a fixed shape per length.
 
     Args:
@@ -226,7 +249,7 @@ def encode(
         pad_to: Pad every text to this many tokens and keep the states of its padding.
 
     Yields:
-        The position of a text, its token states (T, D) in float32, and its share of the seconds.
+        The position of a text, its token states (T, D) in float32, and its share of the cost.
     """
     device = compute_device()
     shapes = [pad_to or -(-len(rows) // LENGTH_STEP) * LENGTH_STEP for rows in tokens]
@@ -241,10 +264,22 @@ def encode(
             rows, mask = pad([tokens[at] for at in filled])
             rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
             mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
-            states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()
-            seconds = (time.perf_counter() - started) / len(chosen)
+            with FlopCounter() as counter:
+                states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()
+            cost = Cost((time.perf_counter() - started) / len(chosen), counter.total // len(filled))
             for at, state in zip(chosen, states, strict=False):
-                yield at, state[: pad_to or len(tokens[at])].copy(), seconds
+                yield at, state[: pad_to or len(tokens[at])].copy(), cost
+
+
+def _flops_by_length(then: Then, rows: Rows) -> dict[int, int]:
+    """What ``then`` takes for a text of each number of rows that occurs: counted on one of them."""
+    flops = {}
+    for length, at in zip(*np.unique(rows.lengths, return_index=True), strict=True):
+        values, lengths = rows.packed([int(at)])
+        with torch.no_grad(), FlopCounter() as counter:
+            then(torch.from_numpy(values), torch.from_numpy(lengths))
+        flops[int(length)] = counter.total
+    return flops
 
 
 class _Writer:
@@ -253,22 +288,22 @@ class _Writer:
     def __init__(self, store: Store, budget: Budget) -> None:
         self._store = store
         self._budget = budget
-        self._pending: list[tuple[bytes, np.ndarray, tuple[float, float]]] = []
+        self._pending: list[tuple[bytes, np.ndarray, tuple[Cost, Cost]]] = []
         self._bytes = 0
         self._written: set[Path] = set()
 
-    def add(self, key: bytes, rows: np.ndarray, seconds: tuple[float, float]) -> None:
+    def add(self, key: bytes, rows: np.ndarray, costs: tuple[Cost, Cost]) -> None:
         if key in self._store.places:  # beside what was asked for
             return
-        self._pending.append((key, rows, seconds))
+        self._pending.append((key, rows, costs))
         self._bytes += rows.nbytes
         if self._bytes >= SHARD_BYTES:
             self.flush()
 
     def flush(self) -> None:
         if self._pending:
-            keys, rows, seconds = zip(*self._pending, strict=True)
-            self._written.add(self._store.write(keys, rows, seconds))
+            keys, rows, costs = zip(*self._pending, strict=True)
+            self._written.add(self._store.write(keys, rows, costs))
             self._budget.enforce(keep=self._written)
             self._pending.clear()
             self._bytes = 0

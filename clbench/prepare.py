@@ -13,7 +13,7 @@ from clbench.catalogue import find_scenario
 from clbench.datamodule import ScenarioDataModule
 from clbench.encoder import TextEncoder, load_encoder
 from clbench.errors import UserError
-from clbench.features import FeatureCache
+from clbench.features import LAYOUT, FeatureCache
 from clbench.files import cache_budget, cache_dir
 from clbench.learner import ContinualLearner
 from clbench.network import Context
@@ -84,7 +84,7 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
     learner = baseline(context, **config.arguments)
     cache = None
     if config.cache_features:
-        cache = FeatureCache(cache_dir() / "features", budget=cache_budget(), progress=progress)
+        cache = FeatureCache(cache_dir() / f"features-{LAYOUT}", budget=cache_budget(), progress=progress)
     data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed)
     resolved = _resolved(config, learner, stream, protocol)
     order = str(config.order).replace(":", "-")

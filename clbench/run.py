@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from clbench import logs
 from clbench.checkpoint import checkpoint_folder, refuse_another, resume, save
-from clbench.cost import Stopwatch, peak_bytes, reset_peak
+from clbench.cost import Meter, costs_to_json, peak_bytes, reset_peak
 from clbench.device import one_thread
 from clbench.learner import TextReader
 from clbench.prepare import Run
@@ -47,29 +47,29 @@ def execute(
     logs.quiet_lightning()
     reset_peak()
     learner, data, config = run.learner, run.data, run.config
-    watch = Stopwatch(outside=lambda: data.seconds_waited - data.seconds_saved)
+    meter = Meter(lambda: data.adjustment)
     checkpoint = config.checkpoint and not config.single  # short, and each experience begins afresh
-    done = resume(run, watch) if checkpoint else 0
+    done = resume(run, meter) if checkpoint else 0
     logger = logs.wandb_logger(config.wandb, run.result.config, config.results)
     names = [experience.name for experience in run.stream.experiences]
     try:
         if not done:
-            with watch.phase("keys"):
+            with meter.phase("keys"):
                 _begin_stream(run)
             if config.single:
                 run.fresh = {name: each.clone() for name, each in learner.state_dict().items()}
         data.enter(0, learner.network.stem)
         if run.result.untrained is None:
-            with watch.phase("evaluate"):
+            with meter.phase("evaluate"):
                 run.result.untrained = _evaluate(run)
         stages = range(done, len(run.stream.stages))
         for stage in tqdm(stages, desc=run.result.config["method"], unit="experience", disable=not progress):
-            _train_stage(run, stage, watch, logger, progress)
-            with watch.phase("evaluate"):
+            _train_stage(run, stage, meter, logger, progress)
+            with meter.phase("evaluate"):
                 run.result.counts.append(_evaluate(run, stage))
             if stage == len(run.stream.stages) - 1:
                 run.result.status = "done"
-            run.result.costs = _costs(run, watch)
+            run.result.costs = _costs(run, meter)
             if checkpoint and run.result.status != "done":
                 save(run, stage)
             run.result.write(run.path)
@@ -79,7 +79,7 @@ def execute(
     except Exception as error:
         run.result.status = "failed"
         run.result.error = f"{type(error).__name__}: {error}".splitlines()[0]
-        run.result.costs = _costs(run, watch)
+        run.result.costs = _costs(run, meter)
         run.result.write(run.path)
         raise
     finally:
@@ -103,31 +103,33 @@ def _begin_stream(run: Run) -> None:
         learner.begin_stream(reader)
 
 
-def _train_stage(run: Run, stage: int, watch: Stopwatch, logger: Any, progress: bool) -> None:
+def _train_stage(run: Run, stage: int, meter: Meter, logger: Any, progress: bool) -> None:
     learner, data, seed = run.learner, run.data, run.config.seed
     experience, reader = run.stream.stages[stage], data.reader(stage)
-    before = dict(watch.seconds)
+    before = dict(meter.costs)
     if run.config.single and stage:
         learner.load_state_dict(run.fresh)
     learner.generator.manual_seed(derive(seed, "learner", stage))
-    with seeded(derive(seed, "boundary", stage)), watch.phase("keys"):
+    with seeded(derive(seed, "boundary", stage)), meter.phase("keys"):
         learner.begin_experience(experience, reader)
     data.enter(stage, learner.network.stem)
     trainer = _trainer(data.protocol.epochs, logger, progress)
     if not learner.gradient_free:
-        with seeded(derive(seed, "train", stage)), watch.phase("train"):
+        with seeded(derive(seed, "train", stage)), meter.phase("train"):
             learner.train()
             loader = data.train_dataloader()  # encodes what is not encoded yet, with all threads
             with one_thread(learner.network.stem is not None):
                 trainer.fit(learner, train_dataloaders=loader)
     # Consolidation has its own random state: a method whose consolidation does nothing is naive training.
-    with seeded(derive(seed, "consolidate", stage)), watch.phase("consolidate"):
+    with seeded(derive(seed, "consolidate", stage)), meter.phase("consolidate"):
         learner.end_experience(experience, reader)
     with seeded(derive(seed, "diagnose", stage)):
         diagnosis = learner.diagnose(experience, reader)
     if diagnosis:
         run.result.diagnostics.setdefault("experiences", []).append({"name": experience.name, **diagnosis})
-    seconds = {phase: watch.seconds[phase] - before[phase] for phase in ("keys", "train", "consolidate")}
+    spent = {phase: meter.costs[phase] - before[phase] for phase in ("keys", "train", "consolidate")}
+    seconds = {phase: cost.seconds for phase, cost in spent.items()}
+    flops = {phase: cost.flops + cost.prefix_flops for phase, cost in spent.items()}
     run.result.experiences.append(
         {
             "name": experience.name,
@@ -136,6 +138,7 @@ def _train_stage(run: Run, stage: int, watch: Stopwatch, logger: Any, progress: 
             "test_examples": len(experience.splits["test"]),
             "steps": trainer.global_step,
             "seconds": {**seconds, "train_per_epoch": seconds["train"] / max(1, data.protocol.epochs)},
+            "flops": {**flops, "train_per_epoch": flops["train"] // max(1, data.protocol.epochs)},
         }
     )
 
@@ -170,18 +173,17 @@ def _evaluate(run: Run, stage: int | None = None) -> np.ndarray:
     return counts
 
 
-def _costs(run: Run, watch: Stopwatch) -> dict[str, Any]:
+def _costs(run: Run, meter: Meter) -> dict[str, Any]:
     learner = run.learner
-    seconds = {str(phase): spent for phase, spent in watch.seconds.items()}
-    seconds["encode"] = run.data.encode_seconds
+    costs = meter.costs | {"encode": run.data.encode_cost}
     trainable = sum(parameter.numel() for _, parameter in learner.named_trainable())
     kept = learner.carried_bytes()
     if run.config.single:
         kept = {kind: size * len(run.result.counts) for kind, size in kept.items()}
     encoder = learner.context.encoder.parameters if learner.network.stem is not None else 0
     return {
-        "seconds": {**seconds, "total": sum(seconds.values())},
-        "wall_seconds": watch.wall,  # on this machine, with what was on disk already
+        **costs_to_json(costs),
+        "wall_seconds": meter.wall,  # on this machine, with what was on disk already
         "parameters": {
             "trainable": trainable,
             "total": encoder + sum(parameter.numel() for parameter in learner.parameters()),

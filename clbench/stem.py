@@ -14,6 +14,7 @@ from clbench.batch import Batch, masked_mean
 from clbench.encoder import TextEncoder
 
 Pooling = Literal["states", "mean", "cls", "padded"]
+Then = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Stem:
     """
 
     pooling: Pooling
-    then: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+    then: Then | None = None
     address: str = ""
 
     @property

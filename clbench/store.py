@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from clbench.flops import Cost
 from clbench.rows import Rows
 
-_PARTS = ("values", "stop", "keys", "seconds")
+_PARTS = ("values", "stop", "keys", "costs")
 
 
 class Store:
     """The rows of many texts in one folder, as shards of memory-mapped arrays.
 
-    A shard is a folder with ``values``, ``stop``, ``keys`` and ``seconds``. It is written under a temporary
+    A shard is a folder with ``values``, ``stop``, ``keys`` and ``costs``. It is written under a temporary
     name and renamed, so that an interrupted writer leaves nothing that is read. Shards may be removed at
     any time (see ``Budget``): those that were opened before stay readable.
 
@@ -29,7 +30,7 @@ class Store:
         folder: Where the shards are; made if it is not there.
         lock: Held by whoever adds rows, so that no two processes do the same work.
         places: For each text's key, its array, first row and last row.
-        seconds: For each text's key, what its rows took: in the encoder, and after it.
+        costs: For each text's key, what its rows took: in the encoder, and after it.
     """
 
     def __init__(self, folder: Path, lock: Path) -> None:
@@ -37,7 +38,7 @@ class Store:
         self.folder = folder
         self.lock = FileLock(lock)
         self.places: dict[bytes, tuple[int, int, int]] = {}
-        self.seconds: dict[bytes, tuple[float, float]] = {}
+        self.costs: dict[bytes, tuple[Cost, Cost]] = {}
         self._values: list[np.ndarray] = []
         self._shards: list[Path] = []
         self.refresh()
@@ -63,12 +64,13 @@ class Store:
 
     def _open(self, found: Path, shard: Path) -> None:
         """Maps the files in ``found``, which are or will be those of ``shard``."""
-        values, stop, keys, seconds = (np.load(found / f"{part}.npy", mmap_mode="r") for part in _PARTS)
+        values, stop, keys, costs = (np.load(found / f"{part}.npy", mmap_mode="r") for part in _PARTS)
         start = np.concatenate([[0], stop[:-1]])
-        for row, first, last, cost in list(zip(keys, start, stop, seconds, strict=True)):
+        for row, first, last, cost in list(zip(keys, start, stop, costs, strict=True)):
             key = row.tobytes()
             self.places[key] = (len(self._values), int(first), int(last))
-            self.seconds[key] = (float(cost[0]), float(cost[1]))
+            encode, after = cost.tolist()  # of each, seconds and operations
+            self.costs[key] = (Cost(encode[0], int(encode[1])), Cost(after[0], int(after[1])))
         self._values.append(values)
         self._shards.append(shard)
 
@@ -82,7 +84,7 @@ class Store:
         return Rows(tuple(self._values), array, start, stop)
 
     def write(
-        self, keys: Sequence[bytes], rows: Sequence[np.ndarray], seconds: Sequence[tuple[float, float]]
+        self, keys: Sequence[bytes], rows: Sequence[np.ndarray], costs: Sequence[tuple[Cost, Cost]]
     ) -> Path:
         """Adds one shard and opens it; whoever calls holds the lock. Returns its place."""
         for leftover in self.folder.glob(".partial-*"):
@@ -93,7 +95,8 @@ class Store:
             np.save(temporary / "values.npy", np.concatenate(rows))
             np.save(temporary / "stop.npy", np.cumsum([len(row) for row in rows]))
             np.save(temporary / "keys.npy", np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1))
-            np.save(temporary / "seconds.npy", np.array(seconds))
+            parts = [[(part.seconds, part.flops) for part in both] for both in costs]
+            np.save(temporary / "costs.npy", np.array(parts, dtype=np.float64))  # (n, 2, 2)
             if not shard.exists():
                 self._open(temporary, shard)  # before another process can see it, and evict it
                 os.rename(temporary, shard)  # noqa: PTH104 - a folder onto a free name

@@ -228,7 +228,7 @@ def test_reproduce_runs_reports_and_does_not_run_again(data, tmp_path, capsys):
     line = ["reproduce", str(experiment), "--results", str(tmp_path / "runs"), "--data-dir", str(data)]
     assert main([*line, "--workers", "2"]) == 0
     report = tmp_path / "runs" / "small-quick" / "report"
-    assert {"table.md", "table.csv", "stream_accuracy.png", "accuracy_time.png"} <= {
+    assert {"table.md", "table.csv", "stream_accuracy.svg", "accuracy_cost.pdf"} <= {
         path.name for path in report.iterdir()
     }
     capsys.readouterr()

@@ -15,6 +15,7 @@ from test_feature_store import TEXTS, ask, encoded, same, size
 import clbench.features
 from clbench.encoder import load_encoder
 from clbench.features import FeatureCache
+from clbench.flops import Cost
 from clbench.stem import Stem
 
 _barrier = None
@@ -42,13 +43,13 @@ def _fill(folder: Path, at: range) -> tuple[list[np.ndarray], int, int, float]:
     def make():
         time.sleep(0.2)
         made.append(1)
-        return {"x": torch.ones(3)}, os.getpid() + time.time()
+        return {"x": torch.ones(3)}, Cost(os.getpid() + time.time())
 
     _barrier.wait(60)
     rows = ask(cache, encoder, at)
     _barrier.wait(60)
-    _, seconds = cache.tensors("the same", make)
-    return [np.array(own) for own in rows], cache.texts_encoded, len(made), seconds
+    _, cost = cache.tensors("the same", make)
+    return [np.array(own) for own in rows], cache.texts_encoded, len(made), cost.seconds
 
 
 def test_two_processes_that_need_the_same_texts_share_the_work(workers, tmp_path):
@@ -78,7 +79,7 @@ def _churn(folder: Path, budget: int, seconds: float, seed: int) -> tuple[int, i
             rows = ask(cache, encoder, at, firsts)
             assert all(np.array_equal(own[:, 1], wanted[i][:, 0]) for own, i in zip(rows, at, strict=True))
             place = draw.randrange(3)
-            made = cache.tensors(str(place), lambda place=place: ({"x": torch.full((50,), place)}, 1.0))
+            made = cache.tensors(str(place), lambda place=place: ({"x": torch.full((50,), place)}, Cost(1.0)))
             assert made[0]["x"].tolist() == [place] * 50
         tries, texts = tries + 1, texts + cache.texts_encoded
     return tries, texts

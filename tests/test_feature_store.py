@@ -15,6 +15,7 @@ import clbench.features
 import clbench.store
 from clbench.encoder import TextEncoder, load_encoder
 from clbench.features import FeatureCache, encode
+from clbench.flops import Cost
 from clbench.stem import Stem
 from clbench.store import Store
 
@@ -82,7 +83,7 @@ def test_bytes_on_disk_are_within_the_budget_after_any_request(budget, encoder, 
         assert size(tmp_path) <= budget
         ask(cache, encoder, at, Stem("states", lambda rows, lengths: (rows[:, :3], lengths), "three"))
         assert size(tmp_path) <= budget
-        cache.tensors(f"some {at}", lambda: ({"x": torch.zeros(1000)}, 1.0))
+        cache.tensors(f"some {at}", lambda: ({"x": torch.zeros(1000)}, Cost(1.0)))
         assert size(tmp_path) <= budget
     assert size(tmp_path) > budget / 2  # no more is evicted than must be
     assert cache.texts_encoded == len(TEXTS)
@@ -101,7 +102,7 @@ def test_a_request_beyond_the_budget_is_served_in_full_and_nothing_stays(encoder
         assert same(rows, states)
         assert same(ask(cache, encoder), states)
         assert cache.texts_encoded == len(TEXTS)
-        assert cache.tensors("x", lambda: ({"x": torch.ones(3)}, 2.0))[1] == 2.0
+        assert cache.tensors("x", lambda: ({"x": torch.ones(3)}, Cost(2.0)))[1] == Cost(2.0)
         assert shards(tmp_path) == []
 
 
@@ -114,7 +115,7 @@ def test_the_least_recently_used_go_first_and_are_made_again(encoder, tmp_path):
         kept[at] = ask(cache, encoder, [at], padded)[0].copy()
         (new,) = set(shards(tmp_path)) - set(before)
         os.utime(new, (1000 + at, 1000 + at))
-    cache.tensors("old", lambda: ({"x": torch.zeros(3)}, 1.0))
+    cache.tensors("old", lambda: ({"x": torch.zeros(3)}, Cost(1.0)))
     (tensors,) = tmp_path.glob("tensors/shard-*")
     os.utime(tensors, (1002.5, 1002.5))  # between texts 2 and 3
     later = FeatureCache(tmp_path, budget=size(tmp_path), progress=False)
@@ -138,7 +139,7 @@ def test_the_least_recently_used_go_first_and_are_made_again(encoder, tmp_path):
 def test_shards_that_cannot_be_opened_for_want_of_file_handles_are_not_removed(tmp_path):
     store = Store(tmp_path / "a", tmp_path / "a.lock")
     for at in range(40):
-        store.write([at.to_bytes(16)], [np.ones((2, 2), np.float32)], [(1.0, 0.0)])
+        store.write([at.to_bytes(16)], [np.ones((2, 2), np.float32)], [(Cost(1.0), Cost())])
     free = os.dup(0)
     os.close(free)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -237,17 +238,17 @@ def test_tensors_that_were_cut_short_or_never_finished_are_made_again(tmp_path, 
     cache = FeatureCache(tmp_path, progress=False)
     monkeypatch.setattr("clbench.features.os.rename", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        cache.tensors("x", lambda: ({"x": torch.ones(99)}, 1.0))
+        cache.tensors("x", lambda: ({"x": torch.ones(99)}, Cost(1.0)))
     monkeypatch.undo()
     assert not leftovers(tmp_path)
-    cache.tensors("x", lambda: ({"x": torch.ones(99)}, 2.0))
+    cache.tensors("x", lambda: ({"x": torch.ones(99)}, Cost(2.0)))
     (path,) = tmp_path.glob("tensors/shard-*/*")
     os.truncate(path, path.stat().st_size - 1)
-    assert cache.tensors("x", lambda: ({"x": torch.zeros(9)}, 3.0))[1] == 3.0
+    assert cache.tensors("x", lambda: ({"x": torch.zeros(9)}, Cost(3.0)))[1] == Cost(3.0)
     shard = path.parent.rename(path.parent.with_name(f".partial-{path.parent.name}"))  # as if killed there
-    tensors, seconds = cache.tensors("x", lambda: ({"x": torch.ones(9)}, 4.0))
+    tensors, cost = cache.tensors("x", lambda: ({"x": torch.ones(9)}, Cost(4.0)))
     assert torch.equal(tensors["x"], torch.ones(9))
-    assert seconds == 4.0
+    assert cost == Cost(4.0)
     assert not shard.exists()
 
 
@@ -278,7 +279,7 @@ def test_a_shard_that_another_process_evicts_at_once_is_still_served(encoder, st
         patch.setattr(os, "rename", losing(os.rename, "after"))
         cache = FeatureCache(tmp_path, progress=False)
         assert same(ask(cache, encoder), states)
-        made = cache.tensors("x", lambda: ({"x": torch.ones(3)}, 1.0))
+        made = cache.tensors("x", lambda: ({"x": torch.ones(3)}, Cost(1.0)))
         assert torch.equal(made[0]["x"], torch.ones(3))
     ask(FeatureCache(tmp_path, progress=False), encoder)
     cache = FeatureCache(tmp_path, progress=False)

@@ -15,6 +15,7 @@ from clbench.encoder import TextEncoder, load_encoder, token_states
 from clbench.errors import UserError
 from clbench.features import FeatureCache
 from clbench.files import cache_budget
+from clbench.flops import Cost
 from clbench.stem import Stem
 
 LIMIT = 40
@@ -173,7 +174,10 @@ def test_what_follows_the_encoder_is_applied_once_per_text_and_kept_under_its_ad
                 for own in states
             ]
             assert same(ask(each, encoder, stem), by_hand)
-    assert texts == {"twice": len(TEXTS), "sums": len(TEXTS)}
+    # And once more for each length of each request, to count what it takes.
+    requests = [{*states.lengths[[4, 2]]}, {*np.delete(states.lengths, [4, 2])}]
+    once = len(TEXTS) + sum(map(len, requests))
+    assert texts == {"twice": once, "sums": once}
     assert cache.texts_encoded == len(TEXTS)
     assert {len(own) for own in by_hand} == set(states.lengths)
 
@@ -187,10 +191,10 @@ def test_seconds_count_each_text_once_and_are_the_recorded_ones_when_nothing_is_
     def requests(cache, at) -> float:
         for stem in (selections, Stem("states"), Stem("mean"), selections, Stem("cls")):
             ask(cache, encoder, stem, [*at, *at])
-        return cache.seconds
+        return cache.spent.seconds
 
     cold = FeatureCache(tmp_path, progress=False)
-    assert cold.seconds == 0
+    assert cold.spent == Cost()
     started = time.perf_counter()
     total = requests(cold, EVERY)
     assert total < time.perf_counter() - started
@@ -203,7 +207,7 @@ def test_seconds_count_each_text_once_and_are_the_recorded_ones_when_nothing_is_
     assert sum(shares) == pytest.approx(total, abs=1e-9)
     encoding = FeatureCache(tmp_path, progress=False)
     ask(encoding, encoder, Stem("states"))
-    assert 0 < encoding.seconds < total  # what follows the encoder has a cost of its own
+    assert 0 < encoding.spent.seconds < total  # what follows the encoder has a cost of its own
 
 
 def test_seconds_are_the_recorded_ones_when_poolings_were_encoded_one_after_the_other(encoder, tmp_path):
@@ -211,7 +215,7 @@ def test_seconds_are_the_recorded_ones_when_poolings_were_encoded_one_after_the_
         cache = FeatureCache(tmp_path, progress=False)
         for each, at in (("mean", EVERY[::2]), ("states", EVERY), (pooling, EVERY)):
             ask(cache, encoder, Stem(each), at)
-        return cache.seconds
+        return cache.spent.seconds
 
     cold = requests("mean")
     assert [requests("mean"), requests("cls")] == pytest.approx([cold, cold], abs=1e-9)
@@ -226,36 +230,38 @@ def test_seconds_include_the_rows_that_went_into_tensors_that_are_read(encoder, 
         cache = FeatureCache(tmp_path, progress=False)
 
         def make():
-            return {"x": torch.from_numpy(np.concatenate(ask(cache, encoder, Stem("states"), range(9))))}, 1.0
+            return {
+                "x": torch.from_numpy(np.concatenate(ask(cache, encoder, Stem("states"), range(9))))
+            }, Cost(1.0)
 
         cache.tensors("mean state", make)
         ask(cache, encoder, Stem("mean"), range(6, 12))
-        return cache.seconds
+        return cache.spent.seconds
 
     cold = requests()
     assert requests() == pytest.approx(cold, abs=1e-9)
     every = FeatureCache(tmp_path, progress=False)
     ask(every, encoder, Stem("mean"), range(12))
-    assert every.seconds == pytest.approx(cold, abs=1e-9)
+    assert every.spent.seconds == pytest.approx(cold, abs=1e-9)
     assert every.texts_encoded == 0
 
 
-def test_tensors_are_made_once_and_come_back_with_their_seconds(tmp_path):
+def test_tensors_are_made_once_and_come_back_with_their_cost(tmp_path):
     calls = []
 
     def make():
         calls.append(1)
         strided = torch.arange(12.0).view(3, 4).T
-        return {"keys": strided, "counts": torch.tensor([1, 2])}, 1.25 + len(calls)
+        return {"keys": strided, "counts": torch.tensor([1, 2])}, Cost(1.25 + len(calls), 7, 9)
 
     cache = FeatureCache(tmp_path, progress=False)
     for each in (cache, cache, FeatureCache(tmp_path, progress=False)):
-        tensors, seconds = each.tensors("some keys", make)
+        tensors, cost = each.tensors("some keys", make)
         assert torch.equal(tensors["keys"], torch.arange(12.0).view(3, 4).T)
         assert torch.equal(tensors["counts"], torch.tensor([1, 2]))
-        assert seconds == 2.25
+        assert cost == Cost(2.25, 7, 9)
     assert len(calls) == 1
-    assert cache.tensors("other keys", make)[1] == 3.25
+    assert cache.tensors("other keys", make)[1] == Cost(3.25, 7, 9)
 
 
 # -- precision and budget ------------------------------------------------------------------------------
