@@ -30,6 +30,7 @@ from clbench.row_sgd import RowSGD
 from clbench.scenario import Experience
 from clbench.segmentation import Decoder, Layout, Segmentation
 
+HEAD_SIZE = 12
 LR = {"sparse": 0.1, "reference": 0.01}
 DECODER_LR = {"sparse": 0.1, "reference": 1e-3}
 EPOCHS = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
@@ -43,7 +44,7 @@ class DKVB(ContinualLearner):
         context: What the run provides. Its learning rate is that of values. For ``sparse`` it is the most
             that a selection in one text of full length moves a value: the gradient of a mean over n
             selections is multiplied by the largest n. None takes 0.1, and 0.01 for ``reference``.
-        heads: H.
+        heads: H; None takes heads of 12 dimensions, as the paper's single-head code does.
         keys: K, per head.
         segmentation: Cut hidden vectors into heads, or token positions into segments.
         pooling: Mean or CLS.
@@ -77,7 +78,7 @@ class DKVB(ContinualLearner):
     def __init__(
         self,
         context: Context,
-        heads: int = 32,
+        heads: int | None = None,
         keys: int = 4096,
         segmentation: Segmentation = "hidden",
         pooling: Literal["mean", "cls"] = "mean",
@@ -97,6 +98,7 @@ class DKVB(ContinualLearner):
         decoder_lr: float | None = None,
     ) -> None:
         sizes = context.encoder.hidden_size, context.max_tokens
+        heads = context.encoder.hidden_size // HEAD_SIZE if heads is None else heads
         counts = heads, keys, top_k, projection
         layout = Layout(segmentation, pooling, place, decoder, *counts, padding, *sizes)
         super().__init__(context, KeyValueBottleneck(context, layout, sparse=optimizer == "sparse"))
@@ -115,6 +117,17 @@ class DKVB(ContinualLearner):
     def variant(self) -> str:
         """``dkvb-np-oracle``: decoder and key initialisation are part of the name."""
         return "-".join(("dkvb", *self.variant_words))
+
+    @property
+    def deviation(self) -> str:
+        """Which of the public code's ways were not taken."""
+        ways = {
+            "padding has no weight": self.network.layout.padding == "masked",
+            "keys move to means": self.initialisation.update == "mean",
+            "keys start at token states": self.initialisation.start == "states",
+            "values train by SGD on the selected rows": self.optimizer == "sparse",
+        }
+        return ", ".join(way for way, taken in ways.items() if taken)
 
     def begin_stream(self, reader: TextReader) -> None:
         """Makes keys once and for all; not called where they are made incrementally."""

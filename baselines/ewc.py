@@ -47,6 +47,8 @@ class EWC(ContinualLearner):
 
     search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1.0, 1e6)}
 
+    deviation = "the Fisher is estimated on some of the texts"
+
     def __init__(
         self,
         context: Context,

@@ -36,6 +36,8 @@ class MAS(ContinualLearner):
 
     search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-3, 1e3)}
 
+    deviation = "importance is estimated on some of the texts"
+
     def __init__(self, context: Context, strength: float = 1.0, examples: int = 100) -> None:
         super().__init__(context)
         self.examples = examples

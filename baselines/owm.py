@@ -45,6 +45,8 @@ class OWM(ContinualLearner):
     }
     search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1.0, 1e5)}
 
+    deviation = "every input counts where the authors take means of batches, and alpha is constant"
+
     def __init__(self, context: Context, alpha: float = 100.0) -> None:
         super().__init__(context)
         self.alpha = alpha

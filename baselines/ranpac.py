@@ -39,6 +39,10 @@ class RanPAC(PrototypeLearner):
     targets: Tensor  # (C, M)
     weight: Tensor  # (C, M)
 
+    deviation = (
+        "2,000 random features where the paper takes 10,000, a fixed ridge, and an encoder that was not tuned"
+    )
+
     def __init__(self, context: Context, dimensions: int = 2000, ridge: float = 100.0) -> None:
         super().__init__(context)
         self.ridge = ridge

@@ -36,6 +36,10 @@ class SLDA(PrototypeLearner):
     weight: Tensor  # (C, D)
     bias: Tensor  # (C,)
 
+    deviation = (
+        "the exact pooled covariance in place of the running one, with shrinkage relative to its scale"
+    )
+
     def __init__(self, context: Context, shrinkage: float = 1e-2) -> None:
         super().__init__(context)
         self.shrinkage = shrinkage

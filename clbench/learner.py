@@ -108,6 +108,11 @@ class ContinualLearner(lightning.LightningModule):
         name = type(self).__name__.lower()
         return f"{name}-{self.context.tuning_name}" if len(self.tunings) > 1 else name
 
+    @property
+    def deviation(self) -> str:
+        """How the method differs from its paper in what may change its outcome, in one line, or nothing."""
+        return ""
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C) of all output columns, before any mask."""
         logits: Tensor = self.network(batch)

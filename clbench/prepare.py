@@ -120,6 +120,7 @@ def _resolved(
         method += "-joint" if config.joint else "-single"
     marks = ["future"] * (learner.reads_at_start == "stream") + ["upper-bound"] * config.joint
     # A model per experience can only be asked by whoever knows the experience.
+    marks += [f"differs: {learner.deviation}"] * bool(learner.deviation)
     marks += ["told"] * (config.single and not stream.scenario.task_aware)
     return {
         "scenario": stream.scenario.name,

@@ -1,124 +1,23 @@
-"""Many runs of one experiment, side by side in worker processes."""
+"""Many runs, side by side in worker processes."""
 
 from __future__ import annotations
 
-import dataclasses
 import multiprocessing
 import os
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from clbench.checkpoint import is_done
-from clbench.config import run_config
-from clbench.errors import UserError, unknown
-from clbench.files import read_yaml
 from clbench.prepare import prepare
-from clbench.registry import baseline_class, import_path
 from clbench.run import execute
 from clbench.run_config import RunConfig
-from clbench.settings import read_settings, tuned
-
-AXES = frozenset({"scenarios", "seeds", "orders", "options", "settings"})
-"""The keys of a profile."""
-
-SETTINGS = "settings.yaml"
-"""Among the experiments, the file of tuned values."""
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One experiment as its file declares it.
-
-    Attributes:
-        name: The file's name.
-        title: One line for lists.
-        methods: What is compared: options of a run that differ from the defaults.
-        profiles: By name, the scenarios, seeds, orders and options of all runs, and, under ``settings``,
-            a file of tuned values for them beside the experiment's.
-        folder: Where its file is.
-    """
-
-    name: str
-    title: str
-    methods: tuple[Mapping[str, Any], ...]
-    profiles: Mapping[str, Mapping[str, Any]]
-    folder: Path = Path()
-
-    def runs(self, profile: str, results: Path, data_dir: Path | None) -> list[RunConfig]:
-        """The configurations of all runs of a profile, in the order of the file.
-
-        Raises:
-            UserError: The profile is unknown, or an option is wrong.
-        """
-        if profile not in self.profiles:
-            raise unknown(f"profile of experiment {self.name}", profile, self.profiles)
-        axes = self.profiles[profile]
-        settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
-
-        def config(method: Mapping[str, Any], scenario: str, **axis: Any) -> RunConfig:
-            chosen = {"encoder": RunConfig.encoder, **axes.get("options", {}), **method, "scenario": scenario}
-            baseline = baseline_class(chosen["baseline"])
-            chosen |= {
-                "baseline": import_path(baseline),
-                "tuning": chosen.get("tuning") or baseline.tunings[0],
-            }
-            options, names = tuned(settings, chosen)
-            places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
-            return dataclasses.replace(run_config({**options, **axis, **places}), tuned=names)
-
-        return [
-            config(method, scenario, seed=seed, order=str(order))
-            for method in self.methods
-            for scenario in axes["scenarios"]
-            for order in axes.get("orders", [0])
-            for seed in axes.get("seeds", [0])
-        ]
-
-
-def experiment_files() -> dict[str, Path]:
-    """The experiments of the source tree that this code runs from, or else of the current folder."""
-    folders = [Path(__file__).parents[1] / "experiments", Path("experiments")]
-    folder = next((each for each in folders if each.is_dir()), None)
-    found = sorted(folder.glob("*.yaml")) if folder else []
-    return {path.stem: path for path in found if path.name != SETTINGS}
-
-
-def find_experiment(name: str) -> Experiment:
-    """The experiment of a declared name, or of a YAML file."""
-    known = experiment_files()
-    if name in known:
-        return read_experiment(known[name])
-    if Path(name).suffix in (".yaml", ".yml"):
-        return read_experiment(Path(name))
-    raise unknown("experiment", name, known)
-
-
-def read_experiment(path: Path) -> Experiment:
-    """Reads and checks an experiment's file.
-
-    Raises:
-        UserError: It is not there, not YAML, or has other keys than ``title``, ``methods``, ``profiles``.
-    """
-    content = read_yaml(path, "experiment")
-    wanted = {"title", "methods", "profiles"}
-    if not isinstance(content, dict) or set(content) != wanted:
-        raise UserError(f"experiment {path}: the keys {', '.join(sorted(wanted))} are wanted, and no others")
-    for name, axes in content["profiles"].items():
-        for key in set(axes) - AXES:
-            raise UserError(f"experiment {path}, profile {name}: {unknown('key', key, AXES)}")
-        if "scenarios" not in axes:
-            raise UserError(f"experiment {path}, profile {name}: no scenarios")
-    return Experiment(
-        path.stem, content["title"], tuple(content["methods"]), content["profiles"], path.parent
-    )
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 from clbench.cli import COMMANDS, main
 from clbench.config import parse_run
 from clbench.errors import UserError
+from clbench.experiment import experiment_files, find_experiment
 from clbench.reporting.readme import filled
-from clbench.sweep import experiment_files, find_experiment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,11 +10,11 @@ from clbench.cli import main
 from clbench.config import run_config
 from clbench.datamodule import ScenarioDataModule
 from clbench.errors import UserError
+from clbench.experiment import read_experiment
 from clbench.prepare import prepare
 from clbench.registry import baseline_class, baseline_names
 from clbench.search import search, space
 from clbench.settings import read_settings, tuned
-from clbench.sweep import read_experiment
 from clbench.testing.streams import SCENARIOS, write_texts
 
 

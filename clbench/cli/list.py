@@ -42,7 +42,7 @@ def _baselines() -> list[tuple[str, str]]:
 
 
 def _experiments() -> list[tuple[str, str]]:
-    from clbench.sweep import experiment_files, read_experiment
+    from clbench.experiment import experiment_files, read_experiment
 
     return [(name, read_experiment(path).title) for name, path in experiment_files().items()]
 

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def show(results: Sequence[str], out: Path) -> None:
+def show(results: Sequence[str | Path], out: Path) -> None:
     """Writes a report, prints its table and names its files."""
     paths = [Path(each) for each in results]
     written = write_report(paths, out)

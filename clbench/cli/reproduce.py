@@ -12,15 +12,25 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from clbench.cli.report import show
+from clbench.errors import UserError
+from clbench.experiment import Experiment, experiment_files, find_experiment
 from clbench.forecast import plan
 from clbench.run_config import RunConfig
-from clbench.sweep import find_experiment, run_all
+from clbench.sweep import Outcome, run_all
+
+DEFAULT = "main"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs what is not done yet, writes a report per experiment, and says what failed."""
     parser = ArgumentParser(prog="clbench reproduce", description="Runs experiments and reports on them.")
-    parser.add_argument("experiments", nargs="*", type=str, default=["main"], help="names or YAML files")
+    parser.add_argument(
+        "experiments",
+        nargs="*",
+        type=str,
+        default=[],
+        help=f"names or YAML files; default: {DEFAULT}, or all that have the given profile",
+    )
     parser.add_argument(
         "--profile",
         type=str,
@@ -40,36 +50,69 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(arguments))
     data_dir = Path(options.data_dir) if options.data_dir else None
-    failures = []
-    for name in options.experiments:
-        experiment = find_experiment(name)
+    chosen = []
+    for experiment in _experiments(options.experiments, options.profile):
         profile = options.profile or next(iter(experiment.profiles))
-        results = Path(options.results) / f"{experiment.name}-{profile}"
-        runs = experiment.runs(profile, results, data_dir)
-        print(f"{experiment.title}: {len(runs)} runs, {options.workers} at a time", flush=True)
-        if options.dry_run:
-            _forecast(runs, options.workers)
-            continue
-        started = time.perf_counter()
-        outcomes = run_all(runs, workers=options.workers, progress=sys.stderr.isatty() or len(runs) > 1)
-        done = sum(outcome.skipped for outcome in outcomes)
-        failed = [outcome for outcome in outcomes if outcome.error]
-        print(
-            f"{len(runs) - done - len(failed)} run in {time.perf_counter() - started:.0f} s, "
-            f"{done} done before, {len(failed)} failed"
-        )
-        failures += failed
-        if len(failed) < len(runs):
-            show([str(results)], results / "report")
+        folder = Path(options.results) / profile
+        chosen.append((experiment, folder, experiment.runs(profile, folder, data_dir)))
+    if options.dry_run:
+        _forecast([run for *_, runs in chosen for run in runs], options.workers)
+        return 0
+    outcomes = []
+    for experiment, folder, runs in chosen:
+        outcomes += _reproduce(experiment, folder, runs, options.workers)
+        _refuse_shared_places(outcomes)
+    failures = [outcome for outcome in outcomes if outcome.error]
     for outcome in failures:
         print(
             f"failed: {outcome.config.scenario} {outcome.config.baseline}: {outcome.error}", file=sys.stderr
         )
+    if failures:
+        print(f"{len(failures)} failed: the same command tries them again", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _experiments(names: Sequence[str], profile: str | None) -> list[Experiment]:
+    if names or profile is None:
+        return [find_experiment(name) for name in names or [DEFAULT]]
+    every = [find_experiment(name) for name in experiment_files()]
+    found = [experiment for experiment in every if profile in experiment.profiles]
+    if not found:
+        known = sorted({name for experiment in every for name in experiment.profiles})
+        raise UserError(f"no experiment has a profile '{profile}'; known: {', '.join(known)}")
+    return found
+
+
+def _reproduce(
+    experiment: Experiment, folder: Path, runs: Sequence[RunConfig], workers: int
+) -> list[Outcome]:
+    """Runs what is not done yet, writes the report, and returns how each run ended."""
+    print(f"{experiment.title}: {len(runs)} runs, {workers} at a time", flush=True)
+    started = time.perf_counter()
+    outcomes = run_all(runs, workers=workers, progress=sys.stderr.isatty() or len(runs) > 1)
+    done = sum(outcome.skipped for outcome in outcomes)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    print(
+        f"{len(runs) - done - len(failed)} run in {time.perf_counter() - started:.0f} s, "
+        f"{done} done before, {len(failed)} failed"
+    )
+    paths = [outcome.path for outcome in outcomes if outcome.path is not None and outcome.path.exists()]
+    if paths:
+        show(paths, folder / "report" / experiment.name)
+    return outcomes
+
+
+def _refuse_shared_places(outcomes: Sequence[Outcome]) -> None:
+    """Experiments of one profile share their runs; different runs must not write one file in turn."""
+    configs: dict[Path, RunConfig] = {}
+    for outcome in outcomes:
+        if outcome.path is not None and configs.setdefault(outcome.path, outcome.config) != outcome.config:
+            raise UserError(f"{outcome.path}: two runs that differ have this place; give one another name")
 
 
 def _forecast(runs: Sequence[RunConfig], workers: int) -> None:
     """Prints a line per run, and what is left in total."""
+    runs = [run for place, run in enumerate(runs) if run not in runs[:place]]  # experiments share runs
     planned = plan(runs, tqdm(runs, unit="run", leave=False, disable=not sys.stderr.isatty()))
     for each in planned:
         seconds = "" if each.seconds is None else f"  {each.seconds:.0f} s"

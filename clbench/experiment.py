@@ -1,0 +1,139 @@
+"""Experiments: what a YAML file under ``experiments/`` declares, and the runs that follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clbench.config import run_config
+from clbench.errors import UserError, unknown
+from clbench.files import read_yaml
+from clbench.registry import baseline_class, import_path
+from clbench.run_config import RunConfig
+from clbench.settings import read_settings, tuned
+
+KEYS = frozenset({"title", "methods", "profiles", "table", "runs_of"})
+"""The keys of an experiment's file."""
+AXES = frozenset({"scenarios", "seeds", "orders", "options", "settings", "methods", "trained"})
+"""The keys of a profile."""
+TRAINED = frozenset({"seeds", "orders", "options"})
+"""The keys of a profile's ``trained``."""
+SETTINGS = "settings.yaml"
+"""Among the experiments, the file of tuned values."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment as its file declares it.
+
+    Attributes:
+        name: The file's name.
+        title: One line for lists.
+        methods: What is compared: options of a run that differ from the defaults. With ``scenarios``, a
+            method is run on those alone.
+        profiles: By name, the scenarios, seeds, orders and options of all runs; under ``settings``, a file of
+            tuned values for them beside the experiment's; under ``methods``, others than the experiment's;
+            under ``trained``, the seeds, orders and options where the encoder trains, which takes longer.
+        table: The measures that its tables show, by name and in this order; None shows the usual ones.
+        folder: Where its file is.
+    """
+
+    name: str
+    title: str
+    methods: tuple[Mapping[str, Any], ...]
+    profiles: Mapping[str, Mapping[str, Any]]
+    table: tuple[str, ...] | None = None
+    folder: Path = Path()
+
+    def runs(self, profile: str, results: Path, data_dir: Path | None) -> list[RunConfig]:
+        """The configurations of all runs of a profile, in the order of the file.
+
+        Raises:
+            UserError: The profile is unknown, or an option is wrong.
+        """
+        if profile not in self.profiles:
+            raise unknown(f"profile of experiment {self.name}", profile, self.profiles)
+        axes = self.profiles[profile]
+        settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
+        places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
+        configs = []
+        for method in axes.get("methods", self.methods):
+            options, own = _chosen(method, axes)
+            only = options.pop("scenarios", axes["scenarios"])
+            for scenario in (each for each in axes["scenarios"] if each in only):
+                chosen, names = tuned(settings, {**options, "scenario": scenario})
+                configs += [
+                    dataclasses.replace(run_config({**chosen, **axis, **places}), tuned=names)
+                    for axis in _axis(own)
+                ]
+        return configs
+
+
+def _chosen(method: Mapping[str, Any], axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of a method in a profile, and the profile as it is for that method."""
+    options = {"encoder": RunConfig.encoder, **axes.get("options", {}), **method}
+    baseline = baseline_class(options["baseline"])
+    tuning = options.get("tuning") or baseline.tunings[0]
+    trained = axes.get("trained", {}) if tuning != "frozen" else {}
+    options |= {**trained.get("options", {}), **method, "baseline": import_path(baseline), "tuning": tuning}
+    return options, {**axes, **trained}
+
+
+def _axis(axes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for order in axes.get("orders", [0]):
+        for seed in axes.get("seeds", [0]):
+            yield {"seed": seed, "order": str(order)}
+
+
+def experiment_files() -> dict[str, Path]:
+    """The experiments of the source tree that this code runs from, or else of the current folder."""
+    folders = [Path(__file__).parents[1] / "experiments", Path("experiments")]
+    folder = next((each for each in folders if each.is_dir()), None)
+    found = sorted(folder.glob("*.yaml")) if folder else []
+    return {path.stem: path for path in found if path.name != SETTINGS}
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment of a declared name, or of a YAML file."""
+    known = experiment_files()
+    if name in known:
+        return read_experiment(known[name])
+    if Path(name).suffix in (".yaml", ".yml"):
+        return read_experiment(Path(name))
+    raise unknown("experiment", name, known)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Reads and checks an experiment's file.
+
+    With ``runs_of``, the name of an experiment beside it, it has the methods and profiles of that one: it is
+    another table of the same runs.
+
+    Raises:
+        UserError: It is not there, not YAML, has other keys than ``KEYS``, or lacks some.
+    """
+    content = read_yaml(path, "experiment")
+    if not isinstance(content, dict):
+        raise UserError(f"experiment {path}: 'key: value' lines are wanted")
+    for key in set(content) - KEYS:
+        raise UserError(f"experiment {path}: {unknown('key', key, KEYS)}")
+    wanted = {"title", "runs_of"} if "runs_of" in content else {"title", "methods", "profiles"}
+    for key in sorted(wanted - set(content)):
+        raise UserError(f"experiment {path}: no '{key}'")
+    table = tuple(content["table"]) if "table" in content else None
+    if "runs_of" in content:
+        other = read_experiment(path.with_name(f"{content['runs_of']}.yaml"))
+        return dataclasses.replace(other, name=path.stem, title=content["title"], table=table)
+    for name, axes in content["profiles"].items():
+        where = f"experiment {path}, profile {name}"
+        for key in set(axes) - AXES:
+            raise UserError(f"{where}: {unknown('key', key, AXES)}")
+        for key in set(axes.get("trained", {})) - TRAINED:
+            raise UserError(f"{where}: {unknown('key of trained', key, TRAINED)}")
+        if "scenarios" not in axes:
+            raise UserError(f"{where}: no scenarios")
+    methods = tuple(content["methods"])
+    return Experiment(path.stem, content["title"], methods, content["profiles"], table, path.parent)
