@@ -231,7 +231,7 @@ class FeatureCache:
             parts = np.split(out.cpu().numpy(), np.cumsum(counts.cpu().numpy())[:-1])
             for at, part, length in zip(places, parts, lengths, strict=True):
                 key = _key(texts[at], pairs[at])
-                after = Cost(float(share * length), flops[int(length)])
+                after = Cost(float(share * length), flops(int(length)))
                 writer.add(key, part, (before[key][0], after))
             bar.update(len(places))
         bar.close()
@@ -271,15 +271,22 @@ def encode(
                 yield at, state[: pad_to or len(tokens[at])].copy(), cost
 
 
-def _flops_by_length(then: Then, rows: Rows) -> dict[int, int]:
-    """What ``then`` takes for a text of each number of rows that occurs: counted on one of them."""
-    flops = {}
-    for length, at in zip(*np.unique(rows.lengths, return_index=True), strict=True):
-        values, lengths = rows.packed([int(at)])
+def _flops_by_length(then: Then, rows: Rows) -> Callable[[int], int]:
+    """What ``then`` takes for a text of so many rows.
+
+    It is counted on a shortest and a longest text, and lies on the line between them: ``then`` treats rows
+    alike, and texts.
+    """
+    ends = sorted({int(rows.lengths.argmin()), int(rows.lengths.argmax())}, key=lambda at: rows.lengths[at])
+    lengths, counts = [], []
+    for at in ends:
+        values, length = rows.packed([at])
         with torch.no_grad(), FlopCounter() as counter:
-            then(torch.from_numpy(values), torch.from_numpy(lengths))
-        flops[int(length)] = counter.total
-    return flops
+            then(torch.from_numpy(values), torch.from_numpy(length))
+        lengths.append(int(length[0]))
+        counts.append(counter.total)
+    per_row = (counts[-1] - counts[0]) // max(1, lengths[-1] - lengths[0])
+    return lambda length: counts[0] + per_row * (length - lengths[0])
 
 
 class _Writer:
