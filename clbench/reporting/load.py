@@ -23,7 +23,7 @@ RUN = ["scenario", "encoder", "method", "order", "seed"]
 _COSTS = {
     "seconds": ("encode", "keys", "train", "consolidate", "evaluate", "total"),
     "flops": ("algorithm", "spent"),
-    "parameters": ("trainable", "total"),
+    "parameters": ("trainable", "total", "changed_per_step"),
     "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
     "peak_bytes": ("rss", "cuda"),
 }
@@ -50,7 +50,8 @@ def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
     Returns:
         The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``, ``joint``,
         ``notes`` (tuple of str), ``status``, ``error`` and ``path``; ``metrics.<name>`` and
-        ``costs.<group>.<name>`` as float, NaN where the file has null or nothing; ``stream_accuracy_last``;
+        ``costs.<group>.<name>`` as float, NaN where the file has null or nothing, among them
+        ``costs.seconds.train_per_epoch``, the mean over experiences; ``stream_accuracy_last``;
         ``diagnostics.<name>`` after the last experience, likewise; ``key_use.<name>`` after each experience
         and ``key_use.overlap`` with each one before it, empty for methods without keys; and as they stand in
         the file
@@ -148,12 +149,23 @@ def _row(path: Path) -> dict[str, Any]:
     experiences = result.get("experiences", kind=list, default=[])
     if not all(isinstance(one, dict) for one in experiences):
         result.refuse("experiences is not a list of objects")
+    row["costs.seconds.train_per_epoch"] = _epoch_seconds(result, experiences)
     row["experience_names"] = [str(one.get("name", "")) for one in experiences]
     row["config"] = result.get("config", kind=dict)
     row["provenance"] = result.get("provenance", kind=dict, default={})
     if status == "done" and math.isnan(row["metrics.average_accuracy"]):
         result.refuse("status is 'done', but metrics.average_accuracy is missing")
     return row
+
+
+def _epoch_seconds(result: _File, experiences: list[dict[str, Any]]) -> float:
+    """Seconds of training per epoch, mean over the experiences that tell; NaN where none does."""
+    seconds = [one.get("seconds") for one in experiences]
+    told = [each.get("train_per_epoch") for each in seconds if isinstance(each, dict)]
+    values = result.numbers(
+        [each for each in told if each is not None], "experiences.seconds.train_per_epoch"
+    )
+    return sum(values) / len(values) if values else math.nan
 
 
 def _key_use(result: _File, diagnoses: list[Any]) -> dict[str, list[Any]]:

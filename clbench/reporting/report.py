@@ -6,30 +6,50 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clbench.files import write_text
+from clbench.reporting.cells import Document
+from clbench.reporting.document import document
 from clbench.reporting.load import load_results
 from clbench.reporting.plots import gallery, save
-from clbench.reporting.render import csv, markdown
+from clbench.reporting.render_csv import as_csv
+from clbench.reporting.render_html import as_html
+from clbench.reporting.render_latex import as_latex
+from clbench.reporting.render_markdown import as_markdown
 
 
-def write_report(results: Sequence[Path], out: Path) -> list[Path]:
-    """Writes ``table.md``, ``table.csv`` and all figures, each as SVG and PDF, into ``out``.
+def write_report(results: Sequence[Path], out: Path, *, columns: Sequence[str] | None = None) -> list[Path]:
+    """Writes all tables, and all figures, each as SVG and PDF, into ``out``.
+
+    The tables are ``table.md``, ``table.csv``, ``table.tex`` and ``table.html``; where there are several
+    scenarios, ``summary.csv`` has the numbers across them.
 
     Args:
         results: Result files, globs, or folders of them.
         out: A folder; made if it is not there. Each file is replaced as a whole.
+        columns: Names of :data:`clbench.reporting.measures.MEASURES`; by default those that tell something.
 
     Returns:
         The paths of the written files.
 
     Raises:
-        UserError: As in :func:`clbench.reporting.load.load_results`; nothing is written then.
+        UserError: As in :func:`clbench.reporting.load.load_results`, or a column that there is not; nothing
+            is written then.
     """
     frame = load_results(results)
-    table, raw = out / "table.md", out / "table.csv"
-    write_text(table, markdown(frame))
-    write_text(raw, csv(frame))
+    tables = _tables(document(frame, columns, relative_to=out))
+    for name, text in tables.items():
+        write_text(out / name, text)
     return [
-        table,
-        raw,
+        *(out / name for name in tables),
         *(path for name, figure in gallery(frame) for path in save(figure, out / name)),
     ]
+
+
+def _tables(report: Document) -> dict[str, str]:
+    """The text of each file of tables."""
+    files = {
+        "table.md": as_markdown(report),
+        "table.csv": as_csv(report.compared),
+        "table.tex": as_latex(report),
+        "table.html": as_html(report),
+    }
+    return files | ({"summary.csv": as_csv(report.across)} if report.across else {})

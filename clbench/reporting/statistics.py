@@ -66,13 +66,32 @@ def hierarchical_interval(
     if len(table) < 2:
         unknown = np.full_like(mean, np.nan)
         return Interval(mean, unknown, unknown, len(table))
-    means = _weights(orders, generator, draws) @ table  # (draws, Q)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    # Rounding would give equal values a width.
+    equal = (table == table[0]).all(axis=0)
+    mean = np.where(equal, table[0], mean)
+    low, high = mean.copy(), mean.copy()
+    if not equal.all():
+        means = run_weights(orders, generator, draws) @ table[:, ~equal]  # (draws, those that differ)
+        low[~equal], high[~equal] = percentiles(means, level)
     return Interval(mean, low, high, len(table))
 
 
-def _weights(orders: Sequence[str], generator: np.random.Generator, draws: int) -> NDArray[np.float64]:
-    """(draws, N): how much each run weighs in the mean of each bootstrap sample."""
+def percentiles(draws: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.float64]:
+    """(2, Q): the bounds of the middle ``level`` of bootstrap draws (draws, Q)."""
+    # Sorted columns side by side: several times as fast as quantiles along the long axis.
+    return np.quantile(np.ascontiguousarray(draws.T), [(1 - level) / 2, (1 + level) / 2], axis=1)
+
+
+def run_weights(
+    orders: Sequence[str], generator: np.random.Generator, draws: int = DRAWS
+) -> NDArray[np.float64]:
+    """(draws, N): how much each run weighs in the mean of each bootstrap sample, orders drawn before seeds.
+
+    Args:
+        orders: (N,) the order of experiences of each run.
+        generator: The only source of chance.
+        draws: Bootstrap samples.
+    """
     groups = [np.flatnonzero(np.array(orders) == name) for name in sorted(set(orders))]
     sizes = np.array([len(group) for group in groups])
     members = np.zeros((len(groups), sizes.max()), dtype=np.int64)  # (O, S), padded

@@ -1,138 +1,25 @@
-"""The comparison of methods: means over seeds and orders, before any rounding."""
+"""The comparison of methods: means over seeds and orders with their intervals, before any rounding."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+
+from clbench.reporting.measures import MEASURES, Measure
+from clbench.reporting.paired import ALPHA, holm, worse_p
+from clbench.reporting.statistics import hierarchical_interval
 
 PANEL = ["scenario", "encoder"]
 """The columns that name one table: methods are compared on the same data and the same encoder."""
+Mark = Literal["", "best", "close"]
+"""``close``: not significantly worse than the best."""
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One measured column of the comparison.
-
-    Attributes:
-        name: The column of the comparison, and with ``_sd`` that of its standard deviation.
-        source: The column of the loaded results.
-        heading: What stands over it in a rendered table.
-        unit: How it is rendered: shares as %, and so on.
-        definition: One line under the table; without one the column is only in the CSV file.
-        optional: Whether the column is left out of a table where no method has anything in it.
-    """
-
-    name: str
-    source: str
-    heading: str
-    unit: Literal["share", "seconds", "bytes", "count", "ratio"]
-    definition: str = ""
-    optional: bool = False
-
-
-MEASURES = (
-    Measure(
-        "average_accuracy",
-        "metrics.average_accuracy",
-        "Average accuracy (%)",
-        "share",
-        "mean over i of R[T, i].",
-    ),
-    Measure(
-        "stream_accuracy",
-        "stream_accuracy_last",
-        "Stream accuracy (%)",
-        "share",
-        "accuracy on the union of all test texts after the last stage.",
-    ),
-    Measure(
-        "macro_f1",
-        "metrics.macro_f1",
-        "Macro-F1 (%)",
-        "share",
-        "mean over i of the macro-F1 on experience i after the last stage.",
-    ),
-    Measure(
-        "learning_accuracy",
-        "metrics.learning_accuracy",
-        "Learning accuracy (%)",
-        "share",
-        "mean over i of R[i, i].",
-    ),
-    Measure(
-        "forgetting",
-        "metrics.forgetting",
-        "Forgetting (%)",
-        "share",
-        "mean over i < T of (max over i <= t < T of R[t, i]) - R[T, i]; lower is better, can be negative.",
-    ),
-    Measure("bwt", "metrics.bwt", "BWT (%)", "share", "mean over i < T of R[T, i] - R[i, i]."),
-    Measure("anytime_average_accuracy", "metrics.anytime_average_accuracy", "Anytime accuracy (%)", "share"),
-    Measure("fwt", "metrics.fwt", "FWT (%)", "share"),
-    Measure(
-        "seconds_total",
-        "costs.seconds.total",
-        "Total (s)",
-        "seconds",
-        "seconds of all phases: encoding, key initialisation, training, consolidation, evaluation.",
-    ),
-    Measure(
-        "seconds_train", "costs.seconds.train", "Train (s)", "seconds", "seconds of the training steps alone."
-    ),
-    Measure(
-        "carried_bytes_total",
-        "costs.carried_bytes.total",
-        "Carried",
-        "bytes",
-        "what passes from one experience to the next beyond the encoder: "
-        "weights, keys, values, replay buffer, statistics.",
-    ),
-    Measure(
-        "carried_bytes_keys",
-        "costs.carried_bytes.keys",
-        "Keys",
-        "bytes",
-        "bytes of keys: 4 x heads x keys per head x size of a key.",
-        optional=True,
-    ),
-    Measure(
-        "carried_bytes_values",
-        "costs.carried_bytes.values",
-        "Values",
-        "bytes",
-        "bytes of values: 4 x heads x keys per head x classes (or size of a key, with a parametric decoder).",
-        optional=True,
-    ),
-    Measure(
-        "dead_keys",
-        "diagnostics.dead_keys",
-        "Dead keys",
-        "count",
-        "keys, of all heads, that no training text of the stream selects.",
-        optional=True,
-    ),
-    Measure(
-        "quantisation_error",
-        "diagnostics.quantisation_error",
-        "Quantisation error",
-        "ratio",
-        "mean squared distance of queries from their key over their variance, in the last experience.",
-        optional=True,
-    ),
-    Measure(
-        "unselected_changed",
-        "diagnostics.unselected_changed",
-        "Unselected changed (%)",
-        "share",
-        "value rows that the last experience changed although none of its texts selects them.",
-        optional=True,
-    ),
-)
-
-
-def comparison_table(frame: pd.DataFrame) -> pd.DataFrame:
+def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """One row per scenario, encoder and method; no run is dropped in silence.
 
     Within a scenario and encoder the joint upper bounds stand first; then the methods by falling average
@@ -141,33 +28,40 @@ def comparison_table(frame: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
+        seed: Of the bootstrap. Each row has a generator of its own, so that an interval depends on nothing
+            but its runs.
 
     Returns:
-        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``notes``, ``joint``; ``status``:
-        ``done`` if every run is, ``partial`` if some are, otherwise ``failed``, ``running`` or
-        ``missing``; ``runs``: how many result files there are; ``n``: how many of them are done; and for
-        each of :data:`MEASURES` its mean over the n done runs and its standard deviation (n - 1 in the
-        denominator). NaN stands for a value that is undefined.
+        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``notes``, ``joint``; ``competes``:
+        whether it can be the best, which joint upper bounds and models per experience cannot; ``status``:
+        ``done`` if every run is, ``partial`` if some are, otherwise ``failed``, ``running`` or ``missing``;
+        ``runs``: how many result files there are; ``n``: how many of them are done; ``files``: their paths;
+        and for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have
+        it, ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard
+        deviation (n - 1 in the denominator), ``_n``: how many they are, ``_mark``: ``best``, or ``close``
+        where it is not significantly worse, ``_p``: of the test against the best, Holm-corrected, and
+        ``_pairs``: the runs of that test. NaN stands for a value that is undefined.
     """
     methods = frame.groupby("method", sort=True)
     # A method that lacks runs here is described by its runs elsewhere.
-    known = {name: (_notes(rows), bool(rows["joint"].any())) for name, rows in methods}
+    known = {name: _described(rows) for name, rows in methods}
     tables = []
     for (scenario, encoder), panel in frame.groupby(PANEL, sort=True):
         rows: list[dict[str, Any]] = []
-        for method, (notes, joint) in known.items():
-            runs = panel[panel["method"] == method]
+        own = dict(list(panel.groupby("method")))
+        for method, described in known.items():
+            runs = own.get(method, panel.iloc[:0])
             rows.append(
                 {
                     "scenario": scenario,
                     "title": panel["title"].iloc[0],
                     "encoder": encoder,
                     "method": method,
-                    "notes": _notes(runs) if len(runs) else notes,
-                    "joint": bool(runs["joint"].any()) if len(runs) else joint,
-                    **_measure(runs),
+                    **(_described(runs) if len(runs) else described),
+                    **_measured(runs, seed),
                 }
             )
+        _mark(rows, panel[panel["status"] == "done"])
         table = pd.DataFrame(rows)
         rank = pd.DataFrame(
             {
@@ -181,13 +75,82 @@ def comparison_table(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _measure(runs: pd.DataFrame) -> dict[str, Any]:
+def _described(runs: pd.DataFrame) -> dict[str, Any]:
+    notes = tuple(sorted({note for notes in runs["notes"] for note in notes}))
+    joint = bool(runs["joint"].any())
+    single = any(config.get("single") is True for config in runs["config"])
+    return {"notes": notes, "joint": joint, "competes": not (joint or single or "told" in notes)}
+
+
+def _measured(runs: pd.DataFrame, seed: int) -> dict[str, Any]:
     done = runs[runs["status"] == "done"]
-    row: dict[str, Any] = {"status": _status(runs), "runs": len(runs), "n": len(done)}
-    for measure in MEASURES:
-        row[measure.name] = float(done[measure.source].mean())
-        row[f"{measure.name}_sd"] = float(done[measure.source].std(ddof=1))
+    row: dict[str, Any] = {
+        "status": _status(runs),
+        "runs": len(runs),
+        "n": len(done),
+        "files": tuple(done["path"]),
+    }
+    values = done[[measure.source for measure in MEASURES]].to_numpy(dtype=np.float64)  # (N, Q)
+    orders = done["order"].to_numpy()
+    means, lows, highs, deviations = np.full((4, len(MEASURES)), np.nan)
+    defined = ~np.isnan(values)
+    counts = defined.sum(axis=0)
+    # Measures that are defined in the same runs are drawn on the same runs.
+    for these in np.unique(defined[:, counts > 0].T, axis=0):
+        columns = (defined == these[:, None]).all(axis=0)
+        part = values[np.ix_(these, columns)]
+        found = hierarchical_interval(part, list(orders[these]), np.random.default_rng(seed))
+        means[columns], lows[columns], highs[columns] = found.mean, found.low, found.high
+        if found.n > 1:
+            deviations[columns] = part.std(axis=0, ddof=1)
+    for place, measure in enumerate(MEASURES):
+        row |= {
+            measure.name: float(means[place]),
+            f"{measure.name}_low": float(lows[place]),
+            f"{measure.name}_high": float(highs[place]),
+            f"{measure.name}_sd": float(deviations[place]),
+            f"{measure.name}_n": int(counts[place]),
+        }
     return row
+
+
+def _mark(rows: Sequence[dict[str, Any]], done: pd.DataFrame) -> None:
+    """Adds to the rows of one table which is best in each measure, and how sure that is."""
+    names = [row["method"] for row in rows]
+    pairs = pd.MultiIndex.from_frame(done[["order", "seed"]].drop_duplicates())
+    place = pairs.get_indexer(pd.MultiIndex.from_frame(done[["order", "seed"]]))
+    column = pd.Index(names).get_indexer(pd.Index(done["method"]))
+    for measure in MEASURES:
+        values = np.full((len(pairs), len(rows)), np.nan)
+        values[place, column] = done[measure.source]
+        marks, p, counts = _judged(rows, measure, values)
+        for row, mark, each, count in zip(rows, marks, p, counts, strict=True):
+            row[f"{measure.name}_mark"], row[f"{measure.name}_p"] = mark, each
+            row[f"{measure.name}_pairs"] = count
+
+
+def _judged(
+    rows: Sequence[dict[str, Any]], measure: Measure, values: np.ndarray
+) -> tuple[list[Mark], list[float], list[int]]:
+    """The mark, the p-value and the pairs of each row; ``values`` (order and seed, row) of the runs."""
+    sign = -1 if measure.better == "lower" else 1
+    marks: list[Mark] = [""] * len(rows)
+    p, pairs = [math.nan] * len(rows), [0] * len(rows)
+    means = [sign * row[measure.name] for row in rows]
+    rivals = [at for at, row in enumerate(rows) if row["competes"] and not math.isnan(means[at])]
+    top = max((means[at] for at in rivals), default=math.nan)
+    leaders = [at for at in rivals if math.isclose(means[at], top, rel_tol=1e-12, abs_tol=1e-12)]
+    # Where all are equal none is best.
+    if measure.better is None or len(leaders) == len(rivals):
+        return marks, p, pairs
+    others = [at for at in rivals if at not in leaders]
+    found, counts = worse_p(sign * values[:, leaders[0]], sign * values[:, others])
+    for at in leaders:
+        marks[at] = "best"
+    for at, adjusted, count in zip(others, holm(found), counts, strict=True):
+        p[at], pairs[at] = float(adjusted), int(count)
+        marks[at] = "close" if adjusted >= ALPHA else ""
+    return marks, p, pairs
 
 
 def _status(runs: pd.DataFrame) -> str:
@@ -197,7 +160,3 @@ def _status(runs: pd.DataFrame) -> str:
     if "done" in statuses:
         return "done" if len(statuses) == 1 else "partial"
     return "failed" if "failed" in statuses else "running"
-
-
-def _notes(runs: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(sorted({note for notes in runs["notes"] for note in notes}))

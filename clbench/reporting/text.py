@@ -1,0 +1,13 @@
+"""Text from outside, made harmless wherever it is shown."""
+
+from __future__ import annotations
+
+
+def plain(text: str) -> str:
+    r"""``text`` on one line, without characters that steer a terminal or turn the direction of writing.
+
+    Example:
+        >>> plain("a\n b\x1b[31m")
+        'a b�[31m'
+    """
+    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
