@@ -1,12 +1,7 @@
-"""Tables and plots, from result files that the tests write themselves."""
+"""Loading and plots, from result files that the tests write themselves."""
 
-import doctest
-import io
 import json
 import re
-import subprocess
-import sys
-from csv import reader
 from pathlib import Path
 
 import matplotlib
@@ -14,10 +9,8 @@ import pandas as pd
 import pytest
 
 from clbench.errors import UserError
-from clbench.reporting import render
 from clbench.reporting.load import load_results
 from clbench.reporting.plots import accuracy_time_figure, save, stream_accuracy_figure
-from clbench.reporting.render import csv, markdown, text_table
 from clbench.reporting.report import write_report
 from clbench.reporting.styles import line_styles
 from clbench.reporting.tables import comparison_table
@@ -105,12 +98,6 @@ def results(tmp_path):
 @pytest.fixture
 def frame(results):
     return load_results([results])
-
-
-def cells(text, first):
-    """The cells of the Markdown row whose first cell begins with ``first``, one list per table."""
-    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in row] for row in rows if row[0].strip().startswith(first)]
 
 
 # Loading
@@ -241,155 +228,6 @@ def test_streams_of_another_length_are_not_averaged(tmp_path):
         load_results([tmp_path])
 
 
-# Tables
-
-
-def test_the_joint_upper_bound_comes_first_then_methods_by_average_accuracy(frame):
-    table = comparison_table(frame)
-    assert list(table.loc[table["scenario"] == "alpha", "method"]) == [JOINT, ORACLE, "ewc-frozen", HOSTILE]
-
-
-def test_the_comparison_holds_means_and_deviations_over_finished_runs(frame):
-    table = comparison_table(frame).set_index(["scenario", "method"])
-    ewc = table.loc[("alpha", "ewc-frozen")]
-    assert (ewc["status"], ewc["runs"], ewc["n"]) == ("done", 2, 2)
-    assert ewc["average_accuracy"] == pytest.approx(0.65)  # (0.6 + 0.7) / 2
-    assert ewc["average_accuracy_sd"] == pytest.approx(0.1 / 2**0.5)  # two values: their distance / sqrt(2)
-    assert ewc["seconds_train"] == pytest.approx(7.0)
-    partial = table.loc[("beta", "ewc-frozen")]
-    assert (partial["status"], partial["runs"], partial["n"]) == ("partial", 2, 1)
-    assert partial["average_accuracy"] == 0.6
-    assert pd.isna(partial["average_accuracy_sd"])
-
-
-def test_markdown_cells_are_rounded_and_carry_units(frame):
-    alpha, beta = cells(markdown(frame), "ewc-frozen")
-    assert alpha == [
-        "ewc-frozen",
-        "2",
-        "65.0 ± 7.1",  # 0.6, 0.7
-        "65.0 ± 7.1",  # the same: its experiences weigh the same here
-        "55.0 ± 7.1",  # 0.5, 0.6
-        "77.5 ± 3.5",  # 0.75, 0.80
-        "25.0 ± 7.1",  # 0.3, 0.2
-        "-25.0 ± 7.1",
-        "11.0 ± 1.4",  # 10, 12
-        "7.0 ± 1.4",  # 6, 8
-        "1.5 KiB",
-    ]
-    assert beta == [
-        "ewc-frozen", "1 of 2", "60.0", "60.0", "50.0", "75.0", "30.0", "-30.0", "10.0", "6.0", "1.5 KiB",
-    ]  # fmt: skip
-
-
-def test_undefined_values_are_dashes(frame):
-    assert cells(markdown(frame), JOINT)[0][5:8] == ["–", "–", "–"]  # noqa: RUF001
-
-
-def test_marks_have_footnotes_where_they_are_used(frame, tmp_path):
-    text = markdown(frame)
-    assert cells(text, ORACLE)[0][0] == f"{ORACLE} †"
-    assert cells(text, JOINT)[0][0] == f"{JOINT} ‡"
-    assert text.count("- † uses data") == text.count("- ‡ upper bound") == 2
-    write(tmp_path / "plain", result("alpha", "ewc-frozen", 0))
-    assert "†" not in markdown(load_results([tmp_path / "plain"]))
-
-
-def test_runs_that_failed_or_still_run_are_listed_with_the_reason(frame):
-    text = markdown(frame)
-    assert "- ewc-frozen, order 0, seed 1: failed: out of memory \\| \\`rm\\`\n" in text
-    assert re.search(r"^- .*onerror.*, order 0, seed 1: running$", text, re.MULTILINE)
-
-
-@pytest.mark.parametrize("status", ["failed", "running"])
-def test_a_method_without_a_finished_run_stands_last_with_its_status(results, status):
-    for seed in (0, 1):
-        write(results, result("alpha", ORACLE, seed, status=status))
-    frame = load_results([results])
-    row = cells(markdown(frame), ORACLE)[0]
-    assert row[1:] == ["0 of 2", status, *["–"] * 8]  # noqa: RUF001
-    assert comparison_table(frame)["method"].iloc[3] == ORACLE
-    assert status in text_table(frame)
-
-
-def test_a_method_without_any_run_in_a_scenario_is_named_there(results):
-    for path in (results / "beta" / "tiny" / "2").iterdir():
-        path.unlink()
-    frame = load_results([results])
-    table = comparison_table(frame).set_index(["scenario", "method"])
-    assert table.loc[("beta", "ewc-frozen"), "status"] == "missing"
-    alpha, beta = markdown(frame).split("## Scenario beta")
-    assert "No run of: ewc-frozen." in beta
-    assert "No run of" not in alpha
-    assert "No run of: ewc-frozen." in text_table(frame)
-
-
-def test_a_mean_over_runs_with_different_settings_says_so(results):
-    for seed, epochs in enumerate([1, 5]):
-        content = result("alpha", "ewc-frozen", seed)
-        content["config"]["epochs"] = epochs
-        write(results, content)
-    text = markdown(load_results([results]))
-    assert "- ewc-frozen: the mean is over runs that differ in epochs (1; 5)\n" in text
-    assert text.count("differ in") == 1  # seeds may differ
-
-
-def test_text_from_files_does_nothing_in_markdown(results):
-    content = result("alpha", "ewc-frozen", 0)
-    content["config"]["title"] = "A\n# heading <script> `code` [link](x)"
-    for seed in (0, 1):
-        write(results, content | {"config": content["config"] | {"seed": seed}})
-    for method in METHODS:
-        for seed in (0, 1):
-            other = result("alpha", method, seed)
-            other["config"]["title"] = content["config"]["title"]
-            write(results, other)
-    text = markdown(load_results([results]))
-    assert "<img" not in text
-    assert "<script" not in text
-    assert "## A # heading &lt;script&gt; \\`code\\` \\[link\\](x)\n" in text.replace("\\#", "#")
-    assert [len(row) for row in cells(text, "&lt;img")] == [11, 11]
-
-
-def test_the_tables_say_where_they_come_from_and_what_they_mean(frame):
-    text = markdown(frame)
-    assert (
-        "Made from 16 result files: commit c0ffee · machine two cores · versions clbench 0.1, torch 2.9 · "
-        "date 2026-01-01 to 2026-01-02." in text
-    )
-    assert "- BWT (%): mean over i < T of R[T, i] - R[i, i]." in text
-
-
-def test_csv_reads_back_unrounded(frame):
-    header, *rows = reader(io.StringIO(csv(frame)))
-    table = comparison_table(frame)
-    assert header == list(table.columns)
-    back = pd.DataFrame(rows, columns=header)
-    assert list(back["method"]) == list(table["method"])
-    for name in ("average_accuracy", "average_accuracy_sd", "forgetting", "carried_bytes_total"):
-        values = [float(cell or "nan") for cell in back[name]]
-        pd.testing.assert_series_equal(pd.Series(values, name=name), table[name], check_exact=True)
-
-
-def test_the_text_table_cannot_steer_the_terminal(tmp_path):
-    content = result("alpha", "ewc-frozen", 0)
-    content["config"]["method"] = "ewc\x1b[2J\nnext"
-    write(tmp_path, content)
-    text = text_table(load_results([tmp_path]))
-    assert "\x1b" not in text
-    assert "ewc�[2J next" in text
-    assert "60.0" in text
-
-
-def test_small_negative_numbers_are_not_minus_zero():
-    assert render.percent(-0.0001) == "0.0"
-
-
-def test_the_examples_in_the_docstrings_are_right():
-    result = doctest.testmod(render)
-    assert (result.failed, result.attempted) == (0, 3)
-
-
 # Plots
 
 
@@ -475,40 +313,3 @@ def test_results_without_a_finished_run_still_make_a_report(tmp_path):
     assert len(write_report([tmp_path / "runs"], tmp_path / "out")) == 6
     (axes,) = stream_accuracy_figure(load_results([tmp_path / "runs"])).axes
     assert [text.get_text() for text in axes.texts] == ["no finished run"]
-
-
-# The report
-
-
-def test_the_report_is_six_files(results, tmp_path):
-    out = tmp_path / "deep" / "out"
-    paths = write_report([results], out)
-    assert [path.relative_to(out).as_posix() for path in paths] == [
-        "table.md",
-        "table.csv",
-        "stream_accuracy.svg",
-        "stream_accuracy.png",
-        "accuracy_time.svg",
-        "accuracy_time.png",
-    ]
-    assert sorted(out.iterdir()) == sorted(paths)
-    assert paths[0].read_text(encoding="utf-8") == markdown(load_results([results]))
-
-
-def test_nothing_is_written_if_a_file_is_no_result(results, tmp_path):
-    (results / "order0-seed9.json").write_text("{")
-    with pytest.raises(UserError):
-        write_report([results], tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_report_needs_neither_torch_nor_pyplot(results, tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from clbench.reporting.report import write_report;"
-        "write_report([Path(sys.argv[1])], Path(sys.argv[2]));"
-        "print([name for name in ('torch', 'lightning', 'transformers', 'matplotlib.pyplot') "
-        "if name in sys.modules])"
-    )
-    command = [sys.executable, "-c", code, str(results), str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

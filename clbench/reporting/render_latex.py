@@ -63,8 +63,8 @@ def escaped(text: str) -> str:
     r"""``text`` from outside as LaTeX that shows it; characters that pdflatex has no font for become codes.
 
     Example:
-        >>> escaped("50% of a_b, [é] 中")
-        '50\\% of a\\_b, {[}\\\'{e}{]} {[}U+4E2D{]}'
+        >>> print(escaped("50% of a_b, [é] 中"))
+        50\% of a\_b, {[}\'{e}{]} {[}U+4E2D{]}
     """
     # Two hyphens in a row would become a dash.
     return re.sub(r"-(?=-)", "-{}", "".join(map(_character, plain(text))))
