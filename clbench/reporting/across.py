@@ -131,5 +131,5 @@ def _superiority(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArr
 
 
 def _estimate(value: float, samples: NDArray[np.float64], level: float) -> Estimate:
-    low, high = percentiles(samples[:, None], level)[:, 0]
+    low, high = percentiles(samples, level)
     return Estimate(value, float(low), float(high))

@@ -87,7 +87,7 @@ def _ranked(
         # Equal means may differ by the rounding of their sums.
         places += ranks(means.round(12)) / len(tasks)
         drawn += ranks(samples.round(12)) / len(tasks)
-    low, high = percentiles(drawn)
+    low, high = percentiles(drawn.T)
     return {
         method: Estimate(float(places[at]), float(low[at]), float(high[at]))
         for at, method in enumerate(methods)

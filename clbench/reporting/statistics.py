@@ -71,15 +71,17 @@ def hierarchical_interval(
     mean = np.where(equal, table[0], mean)
     low, high = mean.copy(), mean.copy()
     if not equal.all():
-        means = run_weights(orders, generator, draws) @ table[:, ~equal]  # (draws, those that differ)
+        weights = run_weights(orders, generator, draws)
+        # A product by BLAS has its threads wait for each other where other processes keep the cores busy.
+        means = np.einsum("dn,nq->qd", weights, table[:, ~equal])  # (those that differ, draws)
         low[~equal], high[~equal] = percentiles(means, level)
     return Interval(mean, low, high, len(table))
 
 
 def percentiles(draws: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.float64]:
-    """(2, Q): the bounds of the middle ``level`` of bootstrap draws (draws, Q)."""
-    # Sorted columns side by side: several times as fast as quantiles along the long axis.
-    return np.quantile(np.ascontiguousarray(draws.T), [(1 - level) / 2, (1 + level) / 2], axis=1)
+    """(2, ...): the bounds of the middle ``level`` of bootstrap draws (..., draws)."""
+    bounds: NDArray[np.float64] = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+    return bounds
 
 
 def run_weights(

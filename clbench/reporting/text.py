@@ -10,4 +10,5 @@ def plain(text: str) -> str:
         >>> plain("a\n b\x1b[31m")
         'a b�[31m'
     """
-    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(one if one.isprintable() else "�" for one in line)
