@@ -8,6 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from clbench.files import write_text
+from clbench.reporting.index import index
 from clbench.reporting.load import load_results
 from clbench.reporting.readme import filled
 from clbench.reporting.render import text_table
@@ -22,20 +23,28 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--readme", type=str, default=None, help="fill the table blocks of this Markdown file instead"
     )
+    parser.add_argument(
+        "--index", type=str, default=None, help="write what these results are into this Markdown file instead"
+    )
     options = parser.parse_args(list(arguments))
     if options.readme is not None:
         path = Path(options.readme)
         write_text(path, filled(path.read_text(encoding="utf-8"), path.parent))
         print(path)
         return 0
+    if options.index is not None:
+        path = Path(options.index)
+        write_text(path, index(load_results(options.results), path.parent))
+        print(path)
+        return 0
     show(options.results, Path(options.out))
     return 0
 
 
-def show(results: Sequence[str | Path], out: Path) -> None:
+def show(results: Sequence[str | Path], out: Path, columns: Sequence[str] | None = None) -> None:
     """Writes a report, prints its table and names its files."""
     paths = [Path(each) for each in results]
-    written = write_report(paths, out)
+    written = write_report(paths, out, columns=columns)
     print(text_table(load_results(paths)))
     print()
     for path in written:

@@ -98,7 +98,7 @@ def _reproduce(
     )
     paths = [outcome.path for outcome in outcomes if outcome.path is not None and outcome.path.exists()]
     if paths:
-        show(paths, folder / "report" / experiment.name)
+        show(paths, folder / "report" / experiment.name, experiment.table)
     return outcomes
 
 
