@@ -1,4 +1,4 @@
-"""``clbench report``: tables and plots from result files."""
+"""``clbench report``: tables, plots and a page from result files."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from jsonargparse import ArgumentParser
 from clbench.files import write_text
 from clbench.reporting.index import index
 from clbench.reporting.load import load_results
+from clbench.reporting.page import write_page
 from clbench.reporting.readme import filled
 from clbench.reporting.render import text_table
 from clbench.reporting.report import write_report
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the report and prints its table and where it is."""
-    parser = ArgumentParser(prog="clbench report", description="Makes tables and plots from result files.")
+    """Writes the report, prints its table, and says where it is."""
+    parser = ArgumentParser(
+        prog="clbench report", description="Makes tables, plots and a page from result files."
+    )
     parser.add_argument("results", nargs="*", type=str, default=["runs"], help="result files or folders")
-    parser.add_argument("--out", type=str, default="runs/report", help="folder for tables and plots")
+    parser.add_argument(
+        "--out", type=str, default="runs/report", help="folder for tables, plots and the page"
+    )
     parser.add_argument(
         "--readme", type=str, default=None, help="fill the table blocks of this Markdown file instead"
     )
@@ -38,11 +43,12 @@ def main(arguments: Sequence[str]) -> int:
         print(path)
         return 0
     show(options.results, Path(options.out))
+    print(write_page(load_results(options.results), Path(options.out)))
     return 0
 
 
 def show(results: Sequence[str | Path], out: Path, columns: Sequence[str] | None = None) -> None:
-    """Writes a report, prints its table and names its files."""
+    """Writes tables and plots, prints the short table and names the files."""
     paths = [Path(each) for each in results]
     written = write_report(paths, out, columns=columns)
     print(text_table(load_results(paths)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
@@ -15,6 +15,8 @@ from clbench.cli.report import show
 from clbench.errors import UserError
 from clbench.experiment import Experiment, experiment_files, find_experiment
 from clbench.forecast import plan
+from clbench.reporting.load import load_results
+from clbench.reporting.page import write_page
 from clbench.run_config import RunConfig
 from clbench.sweep import Outcome, run_all
 
@@ -22,7 +24,7 @@ DEFAULT = "main"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs what is not done yet, writes a report per experiment, and says what failed."""
+    """Runs what is not done yet, writes a report per experiment and a page of all, and says what failed."""
     parser = ArgumentParser(prog="clbench reproduce", description="Runs experiments and reports on them.")
     parser.add_argument(
         "experiments",
@@ -62,6 +64,9 @@ def main(arguments: Sequence[str]) -> int:
     for experiment, folder, runs in chosen:
         outcomes += _reproduce(experiment, folder, runs, options.workers)
         _refuse_shared_places(outcomes)
+    for folder in dict.fromkeys(folder for _, folder, _ in chosen):
+        if paths := [path for path in _written(outcomes) if path.is_relative_to(folder)]:
+            print(write_page(load_results(paths), folder / "page"))
     failures = [outcome for outcome in outcomes if outcome.error]
     for outcome in failures:
         print(
@@ -96,10 +101,15 @@ def _reproduce(
         f"{len(runs) - done - len(failed)} run in {time.perf_counter() - started:.0f} s, "
         f"{done} done before, {len(failed)} failed"
     )
-    paths = [outcome.path for outcome in outcomes if outcome.path is not None and outcome.path.exists()]
-    if paths:
+    if paths := _written(outcomes):
         show(paths, folder / "report" / experiment.name, experiment.table)
     return outcomes
+
+
+def _written(outcomes: Iterable[Outcome]) -> list[Path]:
+    """The result files that there are, each once."""
+    paths = dict.fromkeys(outcome.path for outcome in outcomes)
+    return [path for path in paths if path is not None and path.exists()]
 
 
 def _refuse_shared_places(outcomes: Sequence[Outcome]) -> None:

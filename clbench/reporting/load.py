@@ -55,8 +55,8 @@ def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
         ``diagnostics.<name>`` after the last experience, likewise; ``key_use.<name>`` after each experience
         and ``key_use.overlap`` with each one before it, empty for methods without keys; and as they stand in
         the file
-        ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``, ``config``
-        and ``provenance``.
+        ``accuracy`` and ``macro_f1`` (S rows of T), ``stream_accuracy`` (S), ``experience_names``,
+        ``experiences`` (a mapping for each), ``diagnostics``, ``config`` and ``provenance``.
 
     Raises:
         UserError: A path that does not exist, a file that is not a result, the same run twice, or no
@@ -151,6 +151,8 @@ def _row(path: Path) -> dict[str, Any]:
         result.refuse("experiences is not a list of objects")
     row["costs.seconds.train_per_epoch"] = _epoch_seconds(result, experiences)
     row["experience_names"] = [str(one.get("name", "")) for one in experiences]
+    row["experiences"] = experiences
+    row["diagnostics"] = result.get("diagnostics", kind=dict, default={})
     row["config"] = result.get("config", kind=dict)
     row["provenance"] = result.get("provenance", kind=dict, default={})
     if status == "done" and math.isnan(row["metrics.average_accuracy"]):
