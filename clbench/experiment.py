@@ -12,7 +12,7 @@ from clbench.config import run_config
 from clbench.errors import UserError, unknown
 from clbench.files import read_yaml
 from clbench.registry import baseline_class, import_path
-from clbench.run_config import RunConfig
+from clbench.run_config import RunConfig, WandbMode
 from clbench.settings import read_settings, tuned
 
 KEYS = frozenset({"title", "methods", "profiles", "table", "runs_of"})
@@ -48,8 +48,16 @@ class Experiment:
     table: tuple[str, ...] | None = None
     folder: Path = Path()
 
-    def runs(self, profile: str, results: Path, data_dir: Path | None) -> list[RunConfig]:
+    def runs(
+        self, profile: str, results: Path, data_dir: Path | None, *, wandb: WandbMode = "disabled"
+    ) -> list[RunConfig]:
         """The configurations of all runs of a profile, in the order of the file.
+
+        Args:
+            profile: Which one.
+            results: Where result files go.
+            data_dir: The folder of JSON lines, where a scenario reads one.
+            wandb: Logging to Weights & Biases, in a group of this experiment and profile.
 
         Raises:
             UserError: The profile is unknown, or an option is wrong.
@@ -65,10 +73,10 @@ class Experiment:
             only = options.pop("scenarios", axes["scenarios"])
             for scenario in (each for each in axes["scenarios"] if each in only):
                 chosen, names = tuned(settings, {**options, "scenario": scenario})
-                configs += [
-                    dataclasses.replace(run_config({**chosen, **axis, **places}), tuned=names)
-                    for axis in _axis(own)
-                ]
+                for axis in _axis(own):
+                    made = run_config({**chosen, **axis, **places})
+                    group = f"{self.name}-{profile}"
+                    configs.append(dataclasses.replace(made, tuned=names, wandb=wandb, wandb_group=group))
         return configs
 
 

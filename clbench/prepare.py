@@ -99,6 +99,7 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
         torch.get_num_threads(),
     )
     source["datasets"] = stream.data
+    source["experiment"] = config.wandb_group
     return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path)
 
 

@@ -14,11 +14,14 @@ from clbench import logs
 from clbench.checkpoint import checkpoint_folder, refuse_another, resume, save
 from clbench.cost import Meter, costs_to_json, peak_bytes, reset_peak
 from clbench.device import one_thread
+from clbench.flops import Cost
 from clbench.learner import TextReader
 from clbench.prepare import Run
 from clbench.result import RunResult
 from clbench.seeding import derive, seeded
 from clbench.streams import general_texts
+from clbench.tracking.live import Tracker
+from clbench.tracking.losses import EVERY as LOSS_EVERY
 
 
 def execute(
@@ -47,11 +50,11 @@ def execute(
     logs.quiet_lightning()
     reset_peak()
     learner, data, config = run.learner, run.data, run.config
-    meter = Meter(lambda: data.adjustment)
+    tracker = Tracker(config, run.result, run.path)
+    meter = Meter(lambda: data.adjustment - Cost(tracker.seconds))
     checkpoint = config.checkpoint and not config.single  # short, and each experience begins afresh
     done = resume(run, meter) if checkpoint else 0
-    logger = logs.wandb_logger(config.wandb, run.result.config, config.results)
-    names = [experience.name for experience in run.stream.experiences]
+    tracker.start(go_on=done > 0)
     try:
         if not done:
             with meter.phase("keys"):
@@ -64,7 +67,7 @@ def execute(
                 run.result.untrained = _evaluate(run)
         stages = range(done, len(run.stream.stages))
         for stage in tqdm(stages, desc=run.result.config["method"], unit="experience", disable=not progress):
-            _train_stage(run, stage, meter, logger, progress)
+            _train_stage(run, stage, meter, tracker.lightning, progress)
             with meter.phase("evaluate"):
                 run.result.counts.append(_evaluate(run, stage))
             if stage == len(run.stream.stages) - 1:
@@ -73,7 +76,7 @@ def execute(
             if checkpoint and run.result.status != "done":
                 save(run, stage)
             run.result.write(run.path)
-            logs.log_stage(logger, run.result.to_json(), names)
+            tracker.stage()
             if on_stage is not None:
                 on_stage(stage, run.result)
     except Exception as error:
@@ -83,7 +86,7 @@ def execute(
         run.result.write(run.path)
         raise
     finally:
-        logs.log_end(logger, run.result.to_json())
+        tracker.end()
     shutil.rmtree(checkpoint_folder(run), ignore_errors=True)
     return run.result
 
@@ -118,6 +121,7 @@ def _train_stage(run: Run, stage: int, meter: Meter, logger: Any, progress: bool
         with seeded(derive(seed, "train", stage)), meter.phase("train"):
             learner.train()
             loader = data.train_dataloader()  # encodes what is not encoded yet, with all threads
+            trainer.log_every_n_steps = min(LOSS_EVERY, len(loader))  # type: ignore[attr-defined]
             with one_thread(learner.network.stem is not None):
                 trainer.fit(learner, train_dataloaders=loader)
     # Consolidation has its own random state: a method whose consolidation does nothing is naive training.

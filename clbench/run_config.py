@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from clbench import logs
 from clbench.adapter import Placement
 from clbench.device import Dtype
 from clbench.network import Tuning
 from clbench.scenario import Protocol
+
+WandbMode = Literal["disabled", "offline", "online"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class RunConfig:
         general: A folder of text for methods that read text of no scenario; None is wiki under data_dir,
             or else documentation that no scenario asks about.
         results: Where the result file goes.
-        wandb: Logging to Weights & Biases.
+        wandb: Logging to Weights & Biases: offline needs neither account nor network.
+        wandb_project: The project that runs go to.
+        wandb_entity: The user or team that it is of; None is the user's own default.
+        wandb_group: What the run is part of: an experiment, by name; None is its scenario.
         checkpoint: Keep the learner after each experience until the run is done, to go on after a stop.
         cache_features: Compute frozen features once per text; without, batch by batch as they are needed.
     """
@@ -82,7 +86,10 @@ class RunConfig:
     data_dir: Path | None = None
     general: Path | None = None
     results: Path = Path("runs")
-    wandb: logs.WandbMode = "disabled"
+    wandb: WandbMode = "disabled"
+    wandb_project: str = "clbench"
+    wandb_entity: str | None = None
+    wandb_group: str | None = None
     checkpoint: bool = True
     cache_features: bool = True
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "new-baseline": "write a baseline, its test and an experiment to start from",
     "data": "list, fetch and verify the paper's datasets",
     "report": "make tables and plots from result files",
+    "wandb": "send results to Weights & Biases, and build dashboards there",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -17,8 +18,9 @@ from clbench.experiment import Experiment, experiment_files, find_experiment
 from clbench.forecast import plan
 from clbench.reporting.load import load_results
 from clbench.reporting.page import write_page
-from clbench.run_config import RunConfig
+from clbench.run_config import RunConfig, WandbMode
 from clbench.sweep import Outcome, run_all
+from clbench.tracking.live import usable
 
 DEFAULT = "main"
 
@@ -50,13 +52,17 @@ def main(arguments: Sequence[str]) -> int:
         action="store_true",
         help="say what is done, what is left, and the time it takes",
     )
+    parser.add_argument(
+        "--wandb", type=WandbMode, default=RunConfig.wandb, help="log runs to Weights & Biases"
+    )
     options = parser.parse_args(list(arguments))
+    mode = options.wandb if options.dry_run else usable(options.wandb, Path(options.results))
     data_dir = Path(options.data_dir) if options.data_dir else None
     chosen = []
     for experiment in _experiments(options.experiments, options.profile):
         profile = options.profile or next(iter(experiment.profiles))
         folder = Path(options.results) / profile
-        chosen.append((experiment, folder, experiment.runs(profile, folder, data_dir)))
+        chosen.append((experiment, folder, experiment.runs(profile, folder, data_dir, wandb=mode)))
     if options.dry_run:
         _forecast([run for *_, runs in chosen for run in runs], options.workers)
         return 0
@@ -116,12 +122,19 @@ def _refuse_shared_places(outcomes: Sequence[Outcome]) -> None:
     """Experiments of one profile share their runs; different runs must not write one file in turn."""
     configs: dict[Path, RunConfig] = {}
     for outcome in outcomes:
-        if outcome.path is not None and configs.setdefault(outcome.path, outcome.config) != outcome.config:
+        config = _ungrouped(outcome.config)
+        if outcome.path is not None and configs.setdefault(outcome.path, config) != config:
             raise UserError(f"{outcome.path}: two runs that differ have this place; give one another name")
+
+
+def _ungrouped(config: RunConfig) -> RunConfig:
+    """The same run, whichever experiment it belongs to."""
+    return dataclasses.replace(config, wandb_group=None)
 
 
 def _forecast(runs: Sequence[RunConfig], workers: int) -> None:
     """Prints a line per run, and what is left in total."""
+    runs = [_ungrouped(run) for run in runs]
     runs = [run for place, run in enumerate(runs) if run not in runs[:place]]  # experiments share runs
     planned = plan(runs, tqdm(runs, unit="run", leave=False, disable=not sys.stderr.isatty()))
     for each in planned:

@@ -1,0 +1,1 @@
+"""Runs in Weights & Biases: what is logged, live and afterwards, and the dashboards that show it."""

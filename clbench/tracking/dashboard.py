@@ -1,0 +1,184 @@
+"""A workspace and a report in Weights & Biases that compare methods.
+
+They are built here without network, from the names that runs log; saving them is another function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import wandb_workspaces.reports.v2 as wr
+import wandb_workspaces.workspaces as ws
+
+from clbench.errors import UserError
+from clbench.tracking import names
+
+TITLE = "clbench"
+AVERAGE_ACCURACY = f"{names.METRICS}/average_accuracy"
+FORGETTING = f"{names.METRICS}/forgetting"
+COST_AXES = {
+    f"{names.COSTS}/seconds/total": "seconds of the algorithm",
+    f"{names.COSTS}/carried_bytes/total": "bytes carried beyond the encoder",
+    f"{names.COSTS}/flops/algorithm": "FLOPs of the algorithm",
+}
+"""What accuracy is drawn against, with the label of the axis; runs without a value are left out."""
+SUMMARY_COLUMNS = (
+    AVERAGE_ACCURACY,
+    f"{names.METRICS}/learning_accuracy",
+    FORGETTING,
+    f"{names.METRICS}/bwt",
+    f"{names.METRICS}/macro_f1",
+    *COST_AXES,
+)
+CONFIG_COLUMNS = ("scenario", "encoder", "method", "order", "seed")
+COLUMNS = [
+    "run:displayName",
+    *(f"config:{name}.value" for name in CONFIG_COLUMNS),
+    *(f"summary:{name}" for name in SUMMARY_COLUMNS),
+]
+"""Of the table of runs."""
+_UNFILTERABLE = frozenset("'\"\\=<>!")  # the library writes filters as text, and does not escape it
+_RUNS = 100  # as many lines or bars as the service draws
+
+
+def curves(by: Mapping[str, Any]) -> list[Any]:
+    """Stream accuracy over experiences, a line per method: the mean over its runs, with their deviation."""
+    return [
+        wr.LinePlot(
+            title="Stream accuracy",
+            x=names.EXPERIENCE,
+            y=[names.STREAM_ACCURACY],
+            range_y=(0, 1),
+            title_x="experiences seen",
+            title_y="stream accuracy",
+            max_runs_to_show=_RUNS,
+            layout=wr.Layout(w=24, h=10),
+            **by,
+        )
+    ]
+
+
+def bars(by: Mapping[str, Any]) -> list[Any]:
+    """Forgetting and average accuracy, a bar per method."""
+    shown = {"Forgetting": FORGETTING, "Average accuracy": AVERAGE_ACCURACY}
+    return [
+        wr.BarPlot(
+            title=title,
+            metrics=[wr.SummaryMetric(metric)],
+            max_runs_to_show=_RUNS,
+            max_bars_to_show=_RUNS,
+            layout=wr.Layout(x=12 * place, w=12, h=10),
+            **by,
+        )
+        for place, (title, metric) in enumerate(shown.items())
+    ]
+
+
+def scatters(_: Mapping[str, Any]) -> list[Any]:
+    """Average accuracy against each cost, a point per run, costs on a logarithmic axis."""
+    return [
+        wr.ScatterPlot(
+            title=f"Average accuracy against {label}",
+            x=wr.SummaryMetric(cost),
+            y=wr.SummaryMetric(AVERAGE_ACCURACY),
+            log_x=True,
+            layout=wr.Layout(x=8 * place, w=8, h=10),
+        )
+        for place, (cost, label) in enumerate(COST_AXES.items())
+    ]
+
+
+def matrices(_: Mapping[str, Any]) -> list[Any]:
+    """The accuracy matrix of each run, and what its configuration and costs are beside those of others."""
+    return [
+        wr.MediaBrowser(
+            title="Accuracy matrices", media_keys=[names.MATRIX_IMAGE], layout=wr.Layout(w=24, h=12)
+        ),
+        wr.RunComparer(diff_only="split", layout=wr.Layout(y=12, w=24, h=12)),
+    ]
+
+
+SECTIONS = {
+    "Accuracy over experiences": curves,
+    "Forgetting": bars,
+    "Accuracy and cost": scatters,
+    "Runs": matrices,
+}
+"""What a workspace shows, and a report for each scenario; each takes how its panels group runs."""
+_BY_METHOD = {"groupby": wr.Config("method"), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
+_AS_THE_TABLE = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
+
+
+def workspace(project: str, entity: str) -> ws.Workspace:
+    """A view of the whole project: runs grouped by scenario and method, and a section per question."""
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=TITLE,
+        sections=[
+            ws.Section(name=name, panels=make(_AS_THE_TABLE), is_open=True) for name, make in SECTIONS.items()
+        ],
+        settings=ws.WorkspaceSettings(x_axis=names.EXPERIENCE, max_runs=_RUNS),
+        runset_settings=ws.RunsetSettings(
+            groupby=[ws.Config("scenario"), ws.Config("method")],
+            order=[ws.Ordering(ws.Summary(AVERAGE_ACCURACY), ascending=False)],
+            pinned_columns=list(COLUMNS),
+        ),
+    )
+
+
+def report(project: str, entity: str, scenarios: Sequence[str]) -> wr.Report:
+    """A chapter per scenario, with the panels of the workspace and a table of the scenario's runs.
+
+    Raises:
+        UserError: A scenario's name has characters that no filter can have.
+    """
+    blocks: list[Any] = [wr.TableOfContents()]
+    for scenario in scenarios:
+        blocks.append(wr.H1(scenario))
+        for name, make in SECTIONS.items():
+            grid = wr.PanelGrid(runsets=[_runs_of(project, scenario)], panels=make(_BY_METHOD))
+            blocks += [wr.H2(name), grid]
+    return wr.Report(
+        project=project,
+        entity=entity,
+        title=TITLE,
+        description="Accuracy, forgetting and cost of each method, by scenario.",
+        blocks=blocks,
+        width="fluid",
+    )
+
+
+def _runs_of(project: str, scenario: str) -> wr.Runset:
+    if bad := sorted(set(scenario) & _UNFILTERABLE):
+        raise UserError(f"scenario {scenario}: no report can select runs by a name with {' or '.join(bad)}")
+    # Without an entity: with one, the library asks the server for the project already when it is built.
+    return wr.Runset(
+        project=project,
+        name=scenario,
+        filters=ws.And(ws.Config("scenario") == scenario),
+        groupby=["config.method"],
+        order=[wr.OrderBy(wr.SummaryMetric(AVERAGE_ACCURACY), ascending=False)],
+        pinned_columns=list(COLUMNS),
+    )
+
+
+def specification(built: ws.Workspace | wr.Report) -> dict[str, Any]:
+    """What is sent to the service for a workspace or report, as JSON."""
+    content: dict[str, Any] = built._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
+    return content
+
+
+def save(view: ws.Workspace, chapters: wr.Report) -> list[str]:
+    """Saves both and returns their addresses.
+
+    Raises:
+        Exception: Whatever the library raises.
+    """
+    view.save()
+    for block in chapters.blocks:
+        for runs in block.runsets if isinstance(block, wr.PanelGrid) else ():
+            runs.entity = chapters.entity
+    chapters.save()
+    return [view.url, chapters.url]

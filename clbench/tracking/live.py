@@ -1,0 +1,144 @@
+"""A run that is logged while it happens, and never fails for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clbench.result import RunResult
+from clbench.run_config import RunConfig, WandbMode
+from clbench.tracking import names
+from clbench.tracking.losses import LossLogger
+from clbench.tracking.session import login_problem, one_line, open_run, warn
+
+if TYPE_CHECKING:
+    import wandb
+
+
+class Tracker:
+    """Logs one run to Weights & Biases, or does nothing where that is disabled.
+
+    Whatever goes wrong with logging is one line on standard error: the run goes on, and its result file has
+    everything, to be sent later.
+
+    Args:
+        config: Of the run.
+        result: Of the run, which this reads as it grows.
+        path: The result file.
+
+    Attributes:
+        seconds: Spent on logging: no cost of the method.
+        lightning: The logger for Lightning's trainers, or None.
+    """
+
+    def __init__(self, config: RunConfig, result: RunResult, path: Path) -> None:
+        self.seconds = 0.0
+        self.lightning: LossLogger | None = None
+        self._config, self._result, self._path = config, result, path
+        self._run: wandb.Run | None = None
+        self._works = config.wandb != "disabled"
+
+    def start(self, *, go_on: bool) -> None:
+        """Opens the run; without login or network, on disk.
+
+        Args:
+            go_on: Whether the run was begun before, so that this adds to it.
+        """
+        self._attempt(lambda: self._open(go_on))
+
+    def stage(self) -> None:
+        """Logs the newest row of the result."""
+
+        def log(run: wandb.Run) -> None:
+            from clbench.tracking import upload  # and with it all of matplotlib
+
+            upload.log_stage(run, self._result.to_json(), len(self._result.counts) - 1)
+
+        self._with_run(log)
+
+    def end(self) -> None:
+        """Logs metrics, costs, matrix, file and plots, and closes the run."""
+        result, run = self._result, self._run
+
+        def log(run: wandb.Run) -> None:
+            from clbench.tracking import upload
+
+            upload.log_end(run, result.to_json(), self._path)
+
+        if result.status != "running":  # one that was stopped goes on later
+            self._with_run(log)
+        if run is not None:
+            self._run = None
+            self._attempt(lambda: run.finish(exit_code=0 if result.status == "done" else 1), always=True)
+
+    def _open(self, go_on: bool) -> None:
+        config, mode = self._config, self._config.wandb
+        assert mode != "disabled"
+        group = names.group_of(self._result.config, config.wandb_group)
+
+        def run_in(mode: names.Mode) -> wandb.Run:
+            return open_run(
+                self._result.config,
+                group,
+                mode,
+                project=config.wandb_project,
+                entity=config.wandb_entity,
+                folder=config.results,
+                go_on=go_on,
+            )
+
+        if mode == "online":
+            problem = login_problem()
+            if problem is None:
+                try:
+                    self._run = run_in("online")
+                except Exception as error:  # the network may have gone since
+                    problem = one_line(error)
+            if problem is not None:
+                _warn_offline(problem, config.results)
+        if self._run is None:
+            self._run = run_in("offline")
+        self.lightning = LossLogger(self._run, self._steps_before, self._attempt)
+
+    def _steps_before(self) -> int:
+        return sum(int(each["steps"]) for each in self._result.experiences)
+
+    def _with_run(self, action: Callable[[wandb.Run], None]) -> None:
+        run = self._run
+        if run is not None:
+            self._attempt(lambda: action(run))
+
+    def _attempt(self, action: Callable[[], None], *, always: bool = False) -> None:
+        """Calls ``action``; after the first error, only what is to be tried ``always``, without a word."""
+        if not (self._works or always):
+            return
+        started = time.perf_counter()
+        try:
+            action()
+        except Exception as error:  # logging is never worth a run
+            if self._works:
+                warn(
+                    f"logging to Weights & Biases ended ({one_line(error)}); the run goes on, and "
+                    f"'clbench wandb push {self._path}' sends it later"
+                )
+            self._works = False
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
+def usable(mode: WandbMode, results: Path) -> WandbMode:
+    """The mode for many runs: without login or network, one line for all of them, and offline."""
+    problem = login_problem() if mode == "online" else None
+    if problem is None:
+        return mode
+    _warn_offline(problem, results)
+    return "offline"
+
+
+def _warn_offline(problem: str, results: Path) -> None:
+    warn(
+        f"Weights & Biases online: {problem}; logging offline instead, "
+        f"'clbench wandb push {results}' sends it later"
+    )

@@ -1,0 +1,125 @@
+"""Opening runs in Weights & Biases so that nothing asks, waits or prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from tqdm import tqdm
+
+from clbench.tracking import names
+
+if TYPE_CHECKING:
+    import wandb
+
+REACH_SECONDS = 10
+"""Until a server that does not answer counts as one that cannot be reached, and between two tries."""
+RETRIES = 5
+"""The library waits for all its tries when a process ends: with its own limits, for a quarter of an hour."""
+INIT_SECONDS = 30
+"""For a run to begin, all tries together."""
+FINISH_SECONDS = 120
+"""For what is not sent yet when a run ends; what is left then stays on disk, for ``wandb sync``."""
+
+
+def login_problem() -> str | None:
+    """Why nothing can be sent from here, in one line; None if it can. Never asks for a key."""
+    import wandb
+
+    try:
+        server = wandb.setup(settings()).settings.base_url
+        # Asked first: the library tries a server that is not there again and again, even after it gave up.
+        with httpx.Client(verify=False, timeout=REACH_SECONDS) as client:
+            client.head(server)
+        if wandb.login(prompt=False, verify=True):
+            return None
+    except httpx.HTTPError as error:
+        return f"{server} cannot be reached ({one_line(error)})"
+    except Exception as error:  # of the library or the server: none of them ends a run
+        return one_line(error)
+    return "no API key is there ('wandb login' or WANDB_API_KEY sets one)"
+
+
+def open_run(
+    config: Mapping[str, Any],
+    group: str,
+    mode: names.Mode,
+    *,
+    project: str,
+    entity: str | None,
+    folder: Path,
+    go_on: bool = False,
+) -> wandb.Run:
+    """Opens the run of a configuration, with its axes.
+
+    Args:
+        config: As in the result file.
+        group: What the run is part of: see ``names.group_of``.
+        mode: Whether to send it now.
+        project: Where it goes.
+        entity: The user or team that the project is of; None is the user's own default.
+        folder: Where files wait until they are sent: in ``wandb`` there.
+        go_on: Whether to add to the run of this id, where there is one, instead of replacing it.
+
+    Raises:
+        Exception: Whatever the library raises.
+    """
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    run = wandb.init(
+        project=project,
+        entity=entity,
+        id=names.run_id(config, group),
+        name=names.run_name(config),
+        group=group,
+        job_type=config["method"],
+        tags=names.tags(config),
+        config=json.loads(json.dumps(config)),  # as it comes back from the file: tuples are lists there
+        mode=mode,
+        dir=folder,
+        resume="allow" if go_on else None,
+        settings=settings(),
+    )
+    for axis, metrics in names.STEPPED.items():
+        run.define_metric(axis)
+        for metric in metrics:
+            run.define_metric(metric, step_metric=axis)
+    return run
+
+
+def settings() -> wandb.Settings:
+    """Quiet, and with an end to all waiting. Result files tell commit and machine; a monitor would cost."""
+    import wandb
+
+    chosen = wandb.Settings(
+        silent=True,
+        console="off",
+        disable_git=True,
+        disable_code=True,
+        x_disable_stats=True,
+        reinit="create_new",  # independent of runs that the process has open elsewhere
+        x_graphql_retry_max=RETRIES,
+        x_graphql_retry_wait_max_seconds=REACH_SECONDS,
+        x_graphql_timeout_seconds=REACH_SECONDS,
+        finish_timeout=FINISH_SECONDS,
+        finish_timeout_raises=True,
+    )
+    if "WANDB_INIT_TIMEOUT" not in os.environ:
+        chosen.init_timeout = INIT_SECONDS
+    return chosen
+
+
+def warn(text: str) -> None:
+    """One line on standard error, above progress bars."""
+    tqdm.write(f"clbench: warning: {text}", file=sys.stderr)
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line, without the full stop."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
