@@ -39,6 +39,7 @@ class Experiment:
             under ``trained``, the seeds, orders and options where the encoder trains, which takes longer.
         table: The measures that its tables show, by name and in this order; None shows the usual ones.
         folder: Where its file is.
+        source: The experiment whose runs it has: its own name, or that of ``runs_of``.
     """
 
     name: str
@@ -47,11 +48,15 @@ class Experiment:
     profiles: Mapping[str, Mapping[str, Any]]
     table: tuple[str, ...] | None = None
     folder: Path = Path()
+    source: str = ""
 
     def runs(
         self, profile: str, results: Path, data_dir: Path | None, *, wandb: WandbMode = "disabled"
     ) -> list[RunConfig]:
         """The configurations of all runs of a profile, in the order of the file.
+
+        The first order and seed of every method come before the second of any: a sweep that was stopped
+        compares all of them already.
 
         Args:
             profile: Which one.
@@ -67,17 +72,18 @@ class Experiment:
         axes = self.profiles[profile]
         settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
         places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
-        configs = []
+        configs: list[tuple[int, RunConfig]] = []
         for method in axes.get("methods", self.methods):
             options, own = _chosen(method, axes)
             only = options.pop("scenarios", axes["scenarios"])
             for scenario in (each for each in axes["scenarios"] if each in only):
                 chosen, names = tuned(settings, {**options, "scenario": scenario})
-                for axis in _axis(own):
+                for place, axis in enumerate(_axis(own)):
                     made = run_config({**chosen, **axis, **places})
-                    group = f"{self.name}-{profile}"
-                    configs.append(dataclasses.replace(made, tuned=names, wandb=wandb, wandb_group=group))
-        return configs
+                    group = f"{self.source}-{profile}"
+                    made = dataclasses.replace(made, tuned=names, wandb=wandb, wandb_group=group)
+                    configs.append((place, made))
+        return [config for _, config in sorted(configs, key=lambda each: each[0])]
 
 
 def _chosen(method: Mapping[str, Any], axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -144,4 +150,6 @@ def read_experiment(path: Path) -> Experiment:
         if "scenarios" not in axes:
             raise UserError(f"{where}: no scenarios")
     methods = tuple(content["methods"])
-    return Experiment(path.stem, content["title"], methods, content["profiles"], table, path.parent)
+    return Experiment(
+        path.stem, content["title"], methods, content["profiles"], table, path.parent, path.stem
+    )

@@ -42,12 +42,16 @@ def runs(experiment, profile):
 def test_each_method_runs_on_each_scenario_order_and_seed(tmp_path):
     found = runs(read_experiment(written(tmp_path, BASE)), "small")
     axes = [(order, seed) for order in ("0", "random:1") for seed in (0, 1)]
-    trained = [("0", 5), ("random:1", 5)]
+    trained, both = [("0", 5), ("random:1", 5)], ("r8-cil", "20ng-cil")
     assert found == [
-        *[(name, "NCM", *axis, 9, 8) for name in ("r8-cil", "20ng-cil") for axis in axes],
-        # The encoder trains: seeds and options of its own; what the method says itself comes first.
-        *[(name, "Finetune", *axis, 4, 4) for name in ("r8-cil", "20ng-cil") for axis in trained],
-        *[("20ng-cil", "HAT", *axis, 2, 4) for axis in trained],
+        run
+        for place, axis in enumerate(axes)
+        for run in [
+            *[(name, "NCM", *axis, 9, 8) for name in both],
+            # The encoder trains: seeds and options of its own; what the method says itself comes first.
+            *[(name, "Finetune", *each, 4, 4) for each in trained[place:][:1] for name in both],
+            *[("20ng-cil", "HAT", *each, 2, 4) for each in trained[place:][:1]],
+        ]
     ]  # fmt: skip
 
 
