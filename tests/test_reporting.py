@@ -1,18 +1,15 @@
-"""Loading and plots, from result files that the tests write themselves."""
+"""Tables and plots, from result files that the tests write themselves."""
 
+import doctest
 import json
 import re
 from pathlib import Path
 
-import matplotlib
-import pandas as pd
 import pytest
 
+import clbench.reporting
 from clbench.errors import UserError
 from clbench.reporting.load import load_results
-from clbench.reporting.plots import accuracy_time_figure, save, stream_accuracy_figure
-from clbench.reporting.report import write_report
-from clbench.reporting.styles import line_styles
 from clbench.reporting.tables import comparison_table
 
 HOSTILE = "<img onerror=alert(1)>|"
@@ -100,6 +97,12 @@ def frame(results):
     return load_results([results])
 
 
+def cells(text, first):
+    """The cells of the Markdown row whose first cell begins with ``first``, one list per table."""
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows if row[0].strip().startswith(first)]
+
+
 # Loading
 
 
@@ -127,6 +130,22 @@ def test_what_is_null_or_absent_is_nan(frame):
     assert joint["costs.flops.spent"].isna().all()
 
 
+def test_the_use_of_keys_is_a_list_over_experiences_and_empty_without_keys(tmp_path):
+    content = result("alpha", "ewc-frozen", 0)
+    content["diagnostics"] = {
+        "experiences": [{"overlap": [], **KEYS}, {"overlap": [0.25], **KEYS, "dead_keys": 5}]
+    }
+    write(tmp_path, content)
+    write(tmp_path, result("alpha", ORACLE, 0))
+    without, row = (each for _, each in load_results([tmp_path]).iterrows())
+    assert row["key_use.keys_in_use"] == [3, 3]
+    assert row["key_use.dead_keys"] == [7, 5]
+    assert row["key_use.perplexity"] == [2.5, 2.5]
+    assert row["key_use.overlap"] == [[], [0.25]]
+    assert row["diagnostics.dead_keys"] == 5
+    assert without["key_use.overlap"] == without["key_use.dead_keys"] == []
+
+
 def test_orders_are_names_and_whole_numbers_are_taken_as_such(tmp_path):
     for order in (0, "random:3"):
         content = result("alpha", "ewc-frozen", 0)
@@ -147,6 +166,9 @@ def test_files_folders_and_globs_may_overlap(results):
 def test_other_json_files_in_a_folder_are_let_be(results):
     (results / "bench.json").write_text("[]")
     assert len(load_results([results])) == 16
+
+
+KEYS = {"keys_in_use": 3, "dead_keys": 7, "perplexity": 2.5}
 
 
 def edited(**changes):
@@ -180,6 +202,12 @@ def edited(**changes):
         (edited(accuracy=[0.5, 0.5]), "accuracy is not a list of numbers"),
         (edited(stream_accuracy=[0.5]), "number of stages"),
         (edited(experiences=["one"]), "experiences"),
+        (edited(diagnostics={"experiences": [{"overlap": [0.5], **KEYS}]}), "one value for each earlier"),
+        (edited(diagnostics={"experiences": [{"overlap": 1, **KEYS}]}), "overlap is not a list of numbers"),
+        (
+            edited(diagnostics={"experiences": [{"overlap": [], **KEYS, "dead_keys": "no"}]}),
+            "dead_keys is not",
+        ),
     ],
 )
 def test_a_file_that_is_no_result_is_named_with_the_reason_in_one_line(tmp_path, text, reason):
@@ -228,88 +256,19 @@ def test_streams_of_another_length_are_not_averaged(tmp_path):
         load_results([tmp_path])
 
 
-# Plots
+# The report
 
 
-def test_stream_accuracy_has_a_panel_per_scenario_and_a_line_per_method(frame):
-    axes = stream_accuracy_figure(frame).axes
-    assert [one.get_title() for one in axes] == ["Scenario alpha", "Scenario beta"]
-    for one in axes:
-        assert [line.get_label() for line in one.get_lines()] == [JOINT, HOSTILE, ORACLE, "ewc-frozen"]
-    joint, _, _, ewc = axes[0].get_lines()
-    assert joint.get_linestyle() == "--"
-    assert list(joint.get_ydata()) == pytest.approx([75, 75])
-    assert ewc.get_linestyle() == "-"
-    # stage 1: 0.5, 0.5; stage 2: 0.6, 0.7
-    assert list(ewc.get_ydata()) == pytest.approx([50, 65])
-    # beta: one run of ewc-frozen and of the hostile one, so no band for these
-    assert [len(one.collections) for one in axes] == [4, 2]
+def test_the_example_for_notebooks_is_right(results, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert results == tmp_path / "runs"
+    found = doctest.testmod(clbench.reporting)
+    assert found.attempted == 6
+    assert found.failed == 0
+    assert (tmp_path / "stream_accuracy.svg").exists()
 
 
-def test_accuracy_time_has_a_point_per_method_on_a_logarithmic_axis(frame):
-    axes = accuracy_time_figure(frame).axes
-    for one in axes:
-        assert one.get_xscale() == "log"
-        assert [bars.get_label() for bars in one.containers] == [JOINT, HOSTILE, ORACLE, "ewc-frozen"]
-    point = axes[0].containers[3].lines[0]
-    assert (point.get_xdata()[0], point.get_ydata()[0]) == pytest.approx((11, 65))
-
-
-def test_encoders_have_panels_of_their_own(results):
-    other = result("alpha", "ewc-frozen", 0)
-    other["config"]["encoder"] = "large"
-    write(results, other)
-    titles = [axes.get_title() for axes in stream_accuracy_figure(load_results([results])).axes]
-    assert titles[:2] == ["Scenario alpha\nencoder large", "Scenario alpha\nencoder tiny"]
-
-
-@pytest.mark.parametrize("draw", [stream_accuracy_figure, accuracy_time_figure])
-def test_the_legend_covers_no_panel_and_no_text_is_small(frame, draw):
-    figure = draw(frame)
-    figure.draw_without_rendering()
-    (legend,) = figure.legends
-    box = legend.get_window_extent()
-    assert not any(box.overlaps(axes.get_tightbbox()) for axes in figure.axes)
-    assert figure.bbox.containsx(box.x0)
-    assert figure.bbox.containsx(box.x1)
-    texts = figure.findobj(matplotlib.text.Text)
-    assert min(text.get_fontsize() for text in texts if text.get_text()) >= 8
-    assert [text.get_text() for text in legend.get_texts()] == [JOINT, HOSTILE, ORACLE, "ewc-frozen"]
-
-
-def test_names_that_look_like_formulas_or_hidden_labels_are_drawn(tmp_path):
-    for seed, name in enumerate(["_hidden", "$\\frac$"]):
-        content = result("alpha", "ewc-frozen", seed)
-        content["config"]["method"] = name
-        write(tmp_path / "runs", content)
-    figure = stream_accuracy_figure(load_results([tmp_path]))
-    assert len(save(figure, tmp_path / "figure")) == 2
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["$\\frac$", "_hidden"]
-
-
-def test_a_method_looks_the_same_whatever_else_is_drawn(frame):
-    whole = line_styles(frame)
-    for method, look in whole.items():
-        assert line_styles(frame[frame["method"] == method]) == {method: look}
-
-
-def test_no_two_methods_look_the_same():
-    names = [f"{family}-{i}" for family in ("dkvb", "ewc", "other", "mine") for i in range(4)]
-    looks = line_styles(pd.DataFrame({"method": names, "joint": False}))
-    assert len({(look.colour, look.marker) for look in looks.values()}) == len(names)
-
-
-def test_the_same_results_give_the_same_bytes_whatever_the_users_settings(frame, tmp_path):
-    first = save(stream_accuracy_figure(frame), tmp_path / "a")
-    with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": None}):
-        second = save(stream_accuracy_figure(frame), tmp_path / "b")
-    assert [path.suffix for path in first] == [".svg", ".png"]
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    assert b"<dc:date>" not in first[0].read_bytes()
-
-
-def test_results_without_a_finished_run_still_make_a_report(tmp_path):
-    write(tmp_path / "runs", result("alpha", "ewc-frozen", 0, status="failed"))
-    assert len(write_report([tmp_path / "runs"], tmp_path / "out")) == 6
-    (axes,) = stream_accuracy_figure(load_results([tmp_path / "runs"])).axes
-    assert [text.get_text() for text in axes.texts] == ["no finished run"]
+def test_all_that_notebooks_are_promised_is_there():
+    assert sorted(clbench.reporting.__all__) == clbench.reporting.__all__
+    for name in clbench.reporting.__all__:
+        assert getattr(clbench.reporting, name).__doc__

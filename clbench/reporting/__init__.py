@@ -1,1 +1,56 @@
-"""Tables and plots, made from result files alone: no torch, so a laptop without it is enough."""
+"""Tables and plots, made from result files alone: no torch, so a laptop without it is enough.
+
+In a notebook, every table and every figure is a function of the frame that :func:`load_results` returns, one
+row per run. A figure is a Matplotlib ``Figure``, which a notebook shows by itself, and which belongs to no
+``pyplot`` state.
+
+Example:
+    >>> import clbench.reporting as r
+    >>> runs = r.load_results(["runs"])
+    >>> list(r.comparison_table(runs))[:4]
+    ['scenario', 'title', 'encoder', 'method']
+    >>> few = runs[runs["method"].isin(["ncm", "ewc-frozen"])]
+    >>> figure = r.stream_accuracy_figure(few, whole=runs)  # methods look as they do among all runs
+    >>> r.save(figure, "stream_accuracy")
+    [PosixPath('stream_accuracy.svg'), PosixPath('stream_accuracy.pdf')]
+"""
+
+from clbench.reporting.load import load_results
+from clbench.reporting.plots import (
+    accuracy_cost_figure,
+    accuracy_matrix_figure,
+    forgetting_figure,
+    gallery,
+    key_overlap_figure,
+    key_use_figure,
+    pareto_front,
+    phase_seconds_figure,
+    rank_figure,
+    save,
+    stream_accuracy_figure,
+)
+from clbench.reporting.render import csv, markdown, text_table
+from clbench.reporting.report import write_report
+from clbench.reporting.styles import line_styles
+from clbench.reporting.tables import comparison_table
+
+__all__ = [
+    "accuracy_cost_figure",
+    "accuracy_matrix_figure",
+    "comparison_table",
+    "csv",
+    "forgetting_figure",
+    "gallery",
+    "key_overlap_figure",
+    "key_use_figure",
+    "line_styles",
+    "load_results",
+    "markdown",
+    "pareto_front",
+    "phase_seconds_figure",
+    "rank_figure",
+    "save",
+    "stream_accuracy_figure",
+    "text_table",
+    "write_report",
+]

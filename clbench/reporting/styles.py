@@ -50,7 +50,9 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "hat": ("projections and masks", "#7A7A7A", ">"),
 }
 _FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
-_MARKERS = {"oracle": "D", "random": "v", "generic": "^", "incremental": "X", "joint": "P", "single": "X"}
+_MARKERS = {"oracle": "D", "random": "v", "generic": "s", "incremental": "o", "joint": "P", "single": "X"}
+_SIZES = {"P": 7.0, "X": 6.5, "^": 5.5, "v": 5.5, "<": 5.5, ">": 5.5}
+"""Points, so that all markers have about the same area; others have 5."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class LineStyle:
             "markerfacecoloralt": "white",
             "markeredgecolor": "white" if filled else self.colour,
             "markeredgewidth": 0.5 if filled else 1.1,
+            "markersize": _SIZES.get(self.marker, 5.0),
         }
 
 

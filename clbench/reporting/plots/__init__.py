@@ -8,6 +8,7 @@ from clbench.reporting.plots.keys import key_overlap_figure, key_use_figure
 from clbench.reporting.plots.matrices import accuracy_matrix_figure
 from clbench.reporting.plots.pareto import pareto_front
 from clbench.reporting.plots.phases import phase_seconds_figure
+from clbench.reporting.plots.ranks import rank_figure
 
 __all__ = [
     "accuracy_cost_figure",
@@ -18,6 +19,7 @@ __all__ = [
     "key_use_figure",
     "pareto_front",
     "phase_seconds_figure",
+    "rank_figure",
     "save",
     "stream_accuracy_figure",
 ]

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from clbench.files import replacing
-from clbench.reporting.plots.labels import fold, labels, scenario_title
+from clbench.reporting.plots.labels import fold, inches, labels, scenario_title
 from clbench.reporting.styles import LineStyle, line_styles
 from clbench.reporting.tables import PANEL
 
@@ -35,6 +35,7 @@ FAINT = "#d4d4d4"
 GREY = "#6b6b6b"
 _SHARE = 6  # methods in a panel where they are divided
 _LEGEND_ROW = 0.175  # inches
+_LEGEND_SIZE = 8
 _SETTINGS = {
     "svg.hashsalt": "clbench",  # ids in the file follow from its content
     "pdf.fonttype": 42,  # publishers refuse Type 3 fonts
@@ -44,7 +45,7 @@ _SETTINGS = {
     "axes.labelsize": 9,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "legend.fontsize": _LEGEND_SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -202,6 +203,13 @@ def say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=axes.transAxes)
 
 
+def vacant(axes: Axes, text: str) -> None:
+    """Writes ``text`` into axes that have no values, and so no numbers along them."""
+    say(axes, text)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
 def blank_figure(text: str) -> Figure:
     """A figure that has nothing to show but ``text``."""
     figure = Figure(figsize=(NARROW, 1.0))
@@ -261,7 +269,9 @@ def legend_height(entries: Collection[str], width: float) -> float:
 
 
 def _legend_columns(entries: Collection[str], width: float) -> int:
-    return max(1, int(width / (0.48 + 0.06 * max(map(len, entries)))))
+    # A tenth more, as a screen draws letters wider.
+    widest = 1.1 * max(inches(each, _LEGEND_SIZE) for each in entries)
+    return max(1, int(width / (0.5 + widest)))
 
 
 def styled(panel: Panel) -> Iterator[tuple[str, LineStyle, pd.DataFrame]]:

@@ -24,6 +24,7 @@ from clbench.reporting.plots.canvas import (
     names_of,
     note,
     say,
+    vacant,
 )
 from clbench.reporting.plots.labels import readable, scenario_title
 from clbench.reporting.plots.pareto import pareto_front
@@ -78,7 +79,7 @@ def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> No
     """One scenario and one cost."""
     axes.margins(y=0.1)
     if done.empty:
-        say(axes, "no finished run")
+        vacant(axes, "no finished run")
         return
     known = done[done[cost].notna()]
     if known.empty:
@@ -125,7 +126,7 @@ def _cost_axis(axes: Axes, costs: pd.Series) -> None:
         axes.set_xlim(-low / 3, high * 2)
         axes.set_xticks([0, *_ticks(low, high * 2)])
     else:
-        margin = max(1.3, (high / low) ** 0.1)
+        margin = max(1.15, (high / low) ** 0.1)
         axes.set_xscale("log")
         axes.set_xlim(low / margin, high * margin)
         axes.set_xticks(_ticks(low / margin, high * margin))
@@ -134,7 +135,7 @@ def _cost_axis(axes: Axes, costs: pd.Series) -> None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Two to five round numbers between two positive ones, evenly on a logarithmic axis."""
+    """Up to five round numbers between two positive ones, evenly on a logarithmic axis where it is long."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     decades = range(first, last + 1)
     for step in range(len(decades), 0, -1):
@@ -146,4 +147,4 @@ def _ticks(low: float, high: float) -> list[float]:
         ticks = [tick for tick in ticks if low <= tick <= high]
         if 3 <= len(ticks) <= 5:
             return ticks
-    return [float(tick) for tick in MaxNLocator(3).tick_values(low, high) if low <= tick <= high]
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]

@@ -32,9 +32,9 @@ def stream_accuracy_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = 
         for panel in made:
             stages = _stages(panel)
             for curves in _others(panel, "stream_accuracy"):
-                _faint(panel.axes, _spread_out(100 * curves, stages))
+                _faint(panel.axes, spread_out(100 * curves, stages))
             for place, (_, look, runs) in enumerate(styled(panel)):
-                curves = _spread_out(100 * stacked(runs["stream_accuracy"]), stages)
+                curves = spread_out(100 * stacked(runs["stream_accuracy"]), stages)
                 line(panel.axes, curves, list(runs["order"]), look, place)
             stage_axis(panel.axes, stages)
             panel.axes.set_ylim(0, 103)
@@ -55,7 +55,7 @@ def forgetting_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None)
     """
     streams = frame.assign(forgotten=frame["accuracy"].map(forgetting_by_experience))
     with drawing():
-        figure, made = panels(streams, whole, "Experience, in the order of training", "Forgetting (points)")
+        figure, made = panels(streams, whole, "Place of the experience", "Forgetting (points)")
         for panel in made:
             stages = _stages(panel)
             for curves in _others(panel, "forgotten"):
@@ -102,7 +102,7 @@ def _others(panel: Panel, column: str) -> list[NDArray[np.float64]]:
     return [stacked(runs[column]) for _, runs in panel.others.groupby("method")]
 
 
-def _spread_out(curves: NDArray[np.float64], stages: int) -> NDArray[np.float64]:
+def spread_out(curves: NDArray[np.float64], stages: int) -> NDArray[np.float64]:
     """Joint training has one stage, which holds for the whole stream."""
     return np.repeat(curves, stages, axis=1) if curves.shape[1] == 1 else curves
 

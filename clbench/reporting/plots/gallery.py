@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,9 +18,14 @@ from clbench.reporting.plots.matrices import accuracy_matrix_figure
 from clbench.reporting.plots.phases import phase_seconds_figure
 
 
-def _methods(frame: pd.DataFrame) -> int:
-    """Heat maps that a figure of ``frame`` would have."""
-    return sum(runs["method"].nunique() for runs in groups(frame))
+def _bar_lines(frame: pd.DataFrame) -> int:
+    """Bars that a figure of ``frame`` would have, and what is around them in each block, in bars."""
+    return sum(runs["method"].nunique() + 5 for runs in groups(frame))
+
+
+def _map_lines(frame: pd.DataFrame) -> int:
+    """Lines of heat maps, four in each, that a figure of ``frame`` would have."""
+    return sum(math.ceil(runs["method"].nunique() / 4) for runs in groups(frame))
 
 
 def _blocks(frame: pd.DataFrame) -> int:
@@ -48,11 +54,11 @@ class Plot:
 PLOTS = (
     Plot("stream_accuracy", stream_accuracy_figure, panel_count, 9),
     Plot("forgetting", forgetting_figure, panel_count, 9),
-    Plot("accuracy_matrix", accuracy_matrix_figure, _methods, 12),
-    Plot("accuracy_cost", accuracy_cost_figure, _blocks, 4),
-    Plot("phase_seconds", phase_seconds_figure, _methods, 48),
-    Plot("key_use", key_use_figure, _blocks, 4, with_keys),
-    Plot("key_overlap", key_overlap_figure, _methods, 12, with_keys),
+    Plot("accuracy_matrix", accuracy_matrix_figure, _map_lines, 3),
+    Plot("accuracy_cost", accuracy_cost_figure, _blocks, 3),
+    Plot("phase_seconds", phase_seconds_figure, _bar_lines, 50),
+    Plot("key_use", key_use_figure, _blocks, 3, with_keys),
+    Plot("key_overlap", key_overlap_figure, _map_lines, 3, with_keys),
 )
 """The figures of a report."""
 

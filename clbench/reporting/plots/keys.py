@@ -17,9 +17,9 @@ from clbench.reporting.plots.canvas import (
     legend_height,
     looks_of,
     names_of,
-    say,
+    vacant,
 )
-from clbench.reporting.plots.curves import line, stacked, stage_axis
+from clbench.reporting.plots.curves import line, spread_out, stacked, stage_axis
 from clbench.reporting.plots.labels import readable, scenario_title
 from clbench.reporting.plots.matrices import heat_maps, mean_matrix
 
@@ -63,9 +63,9 @@ def key_use_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) ->
         parts = figure.subfigures(len(blocks), 1, squeeze=False).ravel()
         for part, runs in zip(parts, blocks, strict=True):
             part.suptitle("\n".join(scenario_title(frame, runs, 90)), fontsize=9)
-            line = part.subplots(1, len(USE))
+            row = part.subplots(1, len(USE))
             done = finished(runs)
-            for axes, (name, title) in zip(line, USE.items(), strict=True):
+            for axes, (name, title) in zip(row, USE.items(), strict=True):
                 axes.set_title(title)
                 axes.set_xlabel("Experience")
                 _use_panel(axes, whole, done, f"key_use.{name}")
@@ -92,23 +92,27 @@ def key_overlap_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None
         done = finished(runs)
         stages = max((len(rows) for rows in done["key_use.overlap"]), default=1)
         maps = {
-            method: 100 * mean_matrix(done.loc[done["method"] == method, "key_use.overlap"].to_list(), stages)
+            method: mean_matrix(done.loc[done["method"] == method, "key_use.overlap"].to_list(), stages)
             for method in looks_of(runs, whole)
         }
         blocks.append((scenario_title(frame, runs, 90), maps))
     return heat_maps(
-        names_of(frame, whole), blocks, ("Earlier experience", "Experience"), "Keys in common (%)"
+        names_of(frame, whole),
+        blocks,
+        ("Earlier experience", "Experience"),
+        "Keys in common (%)",
+        "no earlier experience",
     )
 
 
 def _use_panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, column: str) -> None:
     if done.empty:
-        say(axes, "no finished run")
+        vacant(axes, "no finished run")
         return
     stages = int(done[column].map(len).max())
     for place, (method, look) in enumerate(looks_of(done, whole).items()):
         runs = done[done["method"] == method]
-        line(axes, stacked(runs[column]), list(runs["order"]), look, place)
+        line(axes, spread_out(stacked(runs[column]), stages), list(runs["order"]), look, place)
     stage_axis(axes, max(1, stages))
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(readable))

@@ -6,10 +6,13 @@ import textwrap
 from collections.abc import Iterable
 
 import pandas as pd
+from matplotlib.font_manager import findfont, get_font
 
 from clbench.reporting.render import plain
 
 _LETTERS = 30
+_FONT = "DejaVu Sans"
+"""Comes with Matplotlib, so figures are the same everywhere."""
 
 
 def labels(names: Iterable[str], letters: int = _LETTERS) -> dict[str, str]:
@@ -19,21 +22,45 @@ def labels(names: Iterable[str], letters: int = _LETTERS) -> dict[str, str]:
 
     Example:
         >>> labels(["ewc-frozen", "dkvb-update=reference-start=reference"], letters=20)
-        {'dkvb-update=reference-start=reference': 'dkvb-update…eference', 'ewc-frozen': 'ewc-frozen'}
+        {'dkvb-update=reference-start=reference': 'dkvb-update=…ference', 'ewc-frozen': 'ewc-frozen'}
     """
-    found = sorted(set(names))
-    clean = {name: plain(name) or "(no name)" for name in found}
+    clean: dict[str, str] = {}
+    for name in sorted(set(names)):
+        text = drawable(name) or "(no name)"
+        # Names that differ only in characters that cannot be shown.
+        numbered = (f"{text} ({number})" for number in range(2, len(clean) + 3))
+        taken = set(clean.values())
+        clean[name] = next(each for each in (text, *numbered) if each not in taken)
     longest = max(map(len, clean.values()), default=0)
-    for limit in range(letters, longest + 1, 4):
+    for limit in range(letters, longest, 4):
         short = {name: _cut(text, limit) for name, text in clean.items()}
         if len(set(short.values())) == len(short):
             return short
-    # Names that differ only in characters that cannot be shown.
-    seen: dict[str, int] = {}
-    for name, text in clean.items():
-        seen[text] = seen.get(text, 0) + 1
-        clean[name] = text if seen[text] == 1 else f"{text} ({seen[text]})"
     return clean
+
+
+def drawable(text: str) -> str:
+    r"""``text`` on one line, with a replacement character for each that the font of figures lacks.
+
+    Example:
+        >>> drawable("naïve\n\u4e2d")
+        'naïve �'
+    """
+    font = get_font(findfont(_FONT))
+    return "".join(char if font.get_char_index(ord(char)) else "�" for char in plain(text))
+
+
+def inches(text: str, size: float) -> float:
+    """How wide ``text`` is in letters of so many points.
+
+    Example:
+        >>> inches("WW", 8) > inches("ii", 8) > 0
+        True
+    """
+    font = get_font(findfont(_FONT))
+    font.set_size(10 * size, 72)  # hinting would round the width of small letters
+    font.set_text(text)
+    return float(font.get_width_height()[0]) / 64 / 72 / 10  # from 26.6 fixed point
 
 
 def _cut(text: str, letters: int) -> str:
@@ -45,7 +72,7 @@ def _cut(text: str, letters: int) -> str:
 
 def fold(text: str, letters: int, lines: int = 2) -> list[str]:
     """``text`` in at most so many lines of so many letters; what is left out leaves an ellipsis."""
-    return textwrap.wrap(plain(text), letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)
+    return textwrap.wrap(drawable(text), letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)
 
 
 def scenario_title(frame: pd.DataFrame, runs: pd.DataFrame, letters: int) -> list[str]:

@@ -10,16 +10,16 @@ from matplotlib.ticker import MaxNLocator
 
 from clbench.reporting.plots.canvas import GREY, WIDTH, drawing, finished, groups, names_of
 from clbench.reporting.plots.labels import scenario_title
-from clbench.reporting.styles import BLACK, BLUE, GREEN, ORANGE, SKY
+from clbench.reporting.styles import BLACK, BLUE, GREEN, SKY, VERMILION
 
 PHASES = {
     "encode": ("encoding", SKY, ""),
     "keys": ("key initialisation", BLACK, ""),
-    "train": ("training", ORANGE, ""),
+    "train": ("training", VERMILION, ""),
     "consolidate": ("consolidation", BLUE, "////"),
     "evaluate": ("evaluation", GREEN, "...."),
 }
-"""For each phase its name in the legend, its colour and its hatching."""
+"""For each phase its name in the legend, its colour and its hatching; those without differ in lightness."""
 _ROW = 0.19  # inches
 
 
@@ -94,9 +94,13 @@ def _bars(axes: Axes, seconds: pd.DataFrame, phases: list[str]) -> None:
     for place, (total, known) in enumerate(zip(left, recorded, strict=True)):
         text = f" {readable_seconds(total)}" if known else " not recorded"
         axes.text(total, place, text, va="center", fontsize=8, color=GREY)
-    axes.set_xlim(0, max(left.max(), 1e-9) * 1.22)
     axes.grid(visible=False, axis="y")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    if left.max() > 0:
+        axes.set_xlim(0, left.max() * 1.22)  # room for the number behind the longest bar
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    else:
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0])
 
 
 def readable_seconds(value: float) -> str:
