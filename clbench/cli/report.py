@@ -31,6 +31,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--index", type=str, default=None, help="write what these results are into this Markdown file instead"
     )
+    parser.add_argument(
+        "--columns", nargs="*", type=str, default=None, help="measures that the tables show, in this order"
+    )
+    parser.add_argument("--page", type=bool, default=True, help="whether to make the page")
     options = parser.parse_args(list(arguments))
     if options.readme is not None:
         path = Path(options.readme)
@@ -42,8 +46,9 @@ def main(arguments: Sequence[str]) -> int:
         write_text(path, index(load_results(options.results), path.parent))
         print(path)
         return 0
-    show(options.results, Path(options.out))
-    print(write_page(load_results(options.results), Path(options.out)))
+    show(options.results, Path(options.out), options.columns)
+    if options.page:
+        print(write_page(load_results(options.results), Path(options.out)))
     return 0
 
 

@@ -150,8 +150,10 @@ def _own(row: Mapping[Any, Any]) -> list[str]:
     return [percent(row["average_accuracy"]), percent(row["macro_f1"]), str(row["n"])]
 
 
-def _facts(mapping: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in mapping.items())
+def _facts(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return str(value)
 
 
 def _all(texts: Iterable[str]) -> str:

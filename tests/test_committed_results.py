@@ -1,0 +1,45 @@
+"""What is committed under results/ follows from the result files there, and is up to date."""
+
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clbench.experiment import find_experiment
+from clbench.reporting.index import index
+from clbench.reporting.load import load_results
+from clbench.reporting.plots import stream_accuracy_figure
+from clbench.reporting.plots.canvas import save
+from clbench.reporting.render import csv, markdown
+
+RESULTS = Path(__file__).parents[1] / "results"
+SMALL = RESULTS / "small"
+
+
+def single_head():
+    methods = sorted(path.name for path in (SMALL / "r52-cil/minilm").iterdir())
+    return load_results(
+        [SMALL / name / "minilm" / each for name in ("r8-cil", "r52-cil") for each in methods]
+    )
+
+
+@pytest.mark.parametrize("name", ["single_head", "cost"])
+def test_the_tables_are_those_of_the_result_files(name):
+    frame, columns, report = single_head(), find_experiment(name).table, SMALL / "report" / name
+    assert (report / "table.md").read_text() == markdown(frame, columns, relative_to=report)
+    # Unrounded, the last digit may be another on another processor.
+    committed = pd.read_csv(report / "table.csv")
+    made = pd.read_csv(StringIO(csv(frame, columns, relative_to=report)))
+    pd.testing.assert_frame_equal(committed, made, rtol=1e-9)
+
+
+def test_the_picture_in_the_readme_is_that_of_the_result_files(tmp_path):
+    svg, _ = save(stream_accuracy_figure(single_head()), tmp_path / "stream_accuracy")
+    assert svg.read_bytes() == (SMALL / "report/single_head/stream_accuracy.svg").read_bytes()
+
+
+def test_the_readme_of_the_results_is_that_of_the_result_files():
+    assert (RESULTS / "README.md").read_text() == index(load_results([SMALL]), RESULTS), (
+        "clbench report results/small --index results/README.md brings it up to date"
+    )
