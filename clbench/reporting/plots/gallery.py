@@ -16,6 +16,9 @@ from clbench.reporting.plots.curves import forgetting_figure, stream_accuracy_fi
 from clbench.reporting.plots.keys import key_overlap_figure, key_use_figure, with_keys
 from clbench.reporting.plots.matrices import accuracy_matrix_figure
 from clbench.reporting.plots.phases import phase_seconds_figure
+from clbench.reporting.plots.ranks import rank_figure
+from clbench.reporting.ranking import average_ranks
+from clbench.reporting.styles import line_styles
 
 
 def _bar_lines(frame: pd.DataFrame) -> int:
@@ -67,7 +70,8 @@ def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """Every figure of a report, each with the name of its files without a suffix.
 
     Where one figure would be too large for a page, there is one per scenario and encoder, named after them,
-    such as ``stream_accuracy-r8-cil-minilm``. Figures about keys are left out where no run tells of keys.
+    such as ``stream_accuracy-r8-cil-minilm``. Figures about keys are left out where no run tells of keys, and
+    ranks where methods do not share several scenarios.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -84,6 +88,8 @@ def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
             first = each.iloc[0]
             name = f"{plot.name}-{_plain(first['scenario'])}-{_plain(first['encoder'])}"
             yield _free(name, taken), plot.draw(each, whole=frame)
+    if len(groups(frame)) > 1 and (ranks := average_ranks(frame))["mean"].notna().any():
+        yield "ranks", rank_figure(ranks, looks=line_styles(frame))
 
 
 def _plain(text: str) -> str:
