@@ -196,7 +196,8 @@ def test_a_curve_of_many_stages_has_few_ticks_and_all_points():
 def test_the_defaults_are_those_of_a_run():
     fields = {each.name: each.default for each in dataclasses.fields(RunConfig)}
     assert {name: fields[name] for name in DEFAULTS} == DEFAULTS
-    no_part = {"threads", "data_dir", "results", "wandb", "checkpoint", "cache_features"}
+    no_part = {"threads", "data_dir", "results", "checkpoint", "cache_features"}
+    no_part |= {"wandb", "wandb_project", "wandb_entity", "wandb_group"}
     own_words = {"scenario", "baseline", "arguments", "tuned", "dtype"}
     assert {*fields} - no_part - own_words == {*DEFAULTS, *OWN}
 

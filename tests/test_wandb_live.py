@@ -124,7 +124,11 @@ def test_the_summary_has_all_metrics_and_costs(logged):
     result, _, _, read = logged
     found = summary(read)
     expected = {f"metrics/{name}": value for name, value in result["metrics"].items()}
-    for group, values in result["costs"].items():
+    costs = dict(result["costs"])
+    phases = costs["flops"].pop("phases")
+    for phase, both in phases.items():
+        expected |= {f"costs/flops/phases/{phase}/{name}": value for name, value in both.items()}
+    for group, values in costs.items():
         if isinstance(values, dict):
             expected |= {f"costs/{group}/{name}": value for name, value in values.items()}
         else:

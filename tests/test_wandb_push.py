@@ -49,7 +49,7 @@ def results(scenario, tmp_path_factory):
         folder = tmp_path_factory.mktemp("live")
         line = ["reproduce", str(experiment(scenario, folder)), "--results", str(folder), "--workers", "1"]
         assert main([*line, "--data-dir", str(scenario.parent), "--wandb", "offline"]) == 0
-    return folder / "small-quick"
+    return folder / "quick"
 
 
 def by_id(folders):
@@ -181,4 +181,4 @@ def test_a_sweep_without_login_says_so_once(scenario, tmp_path):
     done = alone_in_a_process(line)
     assert done.returncode == 0
     assert done.stderr.count("clbench: warning") == 1
-    assert len(run_folders(tmp_path / "small-quick")) == 2
+    assert len(run_folders(tmp_path / "quick")) == 2
