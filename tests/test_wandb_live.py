@@ -1,6 +1,7 @@
 """Runs logged to Weights & Biases while they happen: what is on disk is read back with wandb's own reader."""
 
 import base64
+import copy
 import hashlib
 import json
 import time
@@ -124,7 +125,7 @@ def test_the_summary_has_all_metrics_and_costs(logged):
     result, _, _, read = logged
     found = summary(read)
     expected = {f"metrics/{name}": value for name, value in result["metrics"].items()}
-    costs = dict(result["costs"])
+    costs = copy.deepcopy(result["costs"])
     phases = costs["flops"].pop("phases")
     for phase, both in phases.items():
         expected |= {f"costs/flops/phases/{phase}/{name}": value for name, value in both.items()}
