@@ -24,9 +24,22 @@ def single_head():
     )
 
 
-@pytest.mark.parametrize("name", ["single_head", "cost"])
+def quick():
+    return load_results(sorted((RESULTS / "quick").glob("pydocs-*")))
+
+
+REPORTS = {
+    "small/report/single_head": single_head,
+    "small/report/cost": single_head,
+    "small/report/architecture": lambda: load_results([SMALL / "r8-iid"]),
+    "quick/report/main": quick,
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
 def test_the_tables_are_those_of_the_result_files(name):
-    frame, columns, report = single_head(), find_experiment(name).table, SMALL / "report" / name
+    report = RESULTS / name
+    frame, columns = REPORTS[name](), find_experiment(report.name).table
     assert (report / "table.md").read_text() == markdown(frame, columns, relative_to=report)
     # Unrounded, the last digit may be another on another processor.
     committed = pd.read_csv(report / "table.csv")

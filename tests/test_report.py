@@ -19,7 +19,7 @@ def results(tmp_path):
 
 def test_the_tables_of_a_report_are_those_of_the_renderers(results, tmp_path):
     out = tmp_path / "deep" / "out"
-    paths = write_report([results], out)
+    paths = write_report(load_results([results]), out)
     assert sorted(out.iterdir()) == sorted(paths)
     names = [path.name for path in paths[:5]]
     assert names == ["table.md", "table.csv", "table.tex", "table.html", "summary.csv"]
@@ -30,12 +30,12 @@ def test_the_tables_of_a_report_are_those_of_the_renderers(results, tmp_path):
 
 
 def test_no_file_of_tables_names_a_folder_of_this_machine(results, tmp_path):
-    for path in write_report([results], tmp_path / "out")[:5]:
+    for path in write_report(load_results([results]), tmp_path / "out")[:5]:
         assert str(tmp_path) not in path.read_text(encoding="utf-8")
 
 
 def test_columns_are_those_of_every_table(results, tmp_path):
-    for path in write_report([results], tmp_path / "out", columns=["forgetting"])[:4]:
+    for path in write_report(load_results([results]), tmp_path / "out", columns=["forgetting"])[:4]:
         text = path.read_text(encoding="utf-8").lower()
         assert "forgetting" in text
         assert "bwt" not in text
@@ -43,23 +43,24 @@ def test_columns_are_those_of_every_table(results, tmp_path):
 
 def test_one_scenario_has_no_summary(tmp_path):
     write(tmp_path / "runs", result("alpha", "ewc-frozen", 0))
-    write_report([tmp_path / "runs"], tmp_path / "out")
+    write_report(load_results([tmp_path / "runs"]), tmp_path / "out")
     assert not (tmp_path / "out" / "summary.csv").exists()
 
 
 def test_nothing_is_written_if_a_file_is_no_result_or_a_column_is_unknown(results, tmp_path):
     with pytest.raises(UserError, match="unknown table column 'accuracy'"):
-        write_report([results], tmp_path / "out", columns=["accuracy"])
+        write_report(load_results([results]), tmp_path / "out", columns=["accuracy"])
     (results / "order0-seed9.json").write_text("{")
     with pytest.raises(UserError):
-        write_report([results], tmp_path / "out")
+        write_report(load_results([results]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_report_needs_neither_torch_nor_pyplot(results, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from clbench.reporting.report import write_report;"
-        "write_report([Path(sys.argv[1])], Path(sys.argv[2]));"
+        "import sys; from pathlib import Path; from clbench.reporting.load import load_results;"
+        "from clbench.reporting.report import write_report;"
+        "write_report(load_results([Path(sys.argv[1])]), Path(sys.argv[2]));"
         "print([name for name in ('torch', 'lightning', 'transformers', 'matplotlib.pyplot') "
         "if name in sys.modules])"
     )

@@ -6,90 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
+from result_files import ORACLE, result, write, write_all
 
 import clbench.reporting
 from clbench.errors import UserError
 from clbench.reporting.load import load_results
 from clbench.reporting.tables import comparison_table
 
-HOSTILE = "<img onerror=alert(1)>|"
-JOINT = "finetune-full-joint"
-ORACLE = "dkvb-np-oracle"
-METRICS = ("average_accuracy", "learning_accuracy", "forgetting", "bwt", "macro_f1")
-
-# By hand for T = 2: ((R11 + R22) / 2 and so on) average, learning, forgetting, BWT, macro-F1.
-EWC = [
-    ([[0.8, 0.2], [0.5, 0.7]], (0.6, 0.75, 0.3, -0.3, 0.5)),
-    ([[0.8, 0.2], [0.6, 0.8]], (0.7, 0.80, 0.2, -0.2, 0.6)),
-]
-DKVB = [
-    ([[0.9, 0.3], [0.8, 0.8]], (0.8, 0.85, 0.1, -0.1, 0.8)),
-    ([[0.9, 0.3], [0.9, 0.9]], (0.9, 0.90, 0.0, 0.0, 0.8)),
-]
-SLOW = [([[0.5, 0.1], [0.4, 0.4]], (0.4, 0.45, 0.1, -0.1, 0.3))] * 2
-ALL_AT_ONCE = [([[0.7, 0.8]], (0.75, None, None, None, 0.7))] * 2
-METHODS = {HOSTILE: SLOW, ORACLE: DKVB, "ewc-frozen": EWC, JOINT: ALL_AT_ONCE}
-
-
-def result(scenario, method, seed, *, status="done"):
-    accuracy, values = METHODS[method][seed]
-    if status != "done":
-        accuracy, values = accuracy[:1], [None] * len(METRICS)
-    content = {
-        "schema": 1,
-        "status": status,
-        "config": {
-            "scenario": scenario,
-            "title": f"Scenario {scenario}",
-            "encoder": "tiny",
-            "method": method,
-            "joint": method == JOINT,
-            "order": 0,
-            "seed": seed,
-            "notes": {JOINT: ["upper-bound"], ORACLE: ["future"]}.get(method, []),
-        },
-        "provenance": {
-            "commit": "c0ffee",
-            "machine": "two cores",
-            "versions": {"torch": "2.9", "clbench": "0.1"},
-            "date": f"2026-01-0{seed + 1}",
-        },
-        "accuracy": accuracy,
-        "macro_f1": accuracy,
-        "stream_accuracy": [sum(row) / len(row) for row in accuracy],
-        "metrics": dict(zip(METRICS, values, strict=True)),
-        "costs": {
-            "seconds": {"train": 6.0 + 2 * seed, "total": 10.0 + 2 * seed},
-            "carried_bytes": {"total": 1536},
-        },
-        "experiences": [{"name": "one"}, {"name": "two"}],
-    }
-    if status == "failed":
-        content["error"] = "out of memory | `rm`"
-    return content
-
-
-def write(folder, content):
-    config = content["config"]
-    number = list(METHODS).index(config["method"]) if config["method"] in METHODS else 9
-    path = (
-        folder / config["scenario"] / config["encoder"] / str(number) / f"order{config['order']}"
-    ).with_name(f"order{config['order']}-seed{config['seed']}.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-    return path
-
 
 @pytest.fixture
 def results(tmp_path):
-    """Two scenarios, four methods, two seeds; in beta one run failed and one is still running."""
-    unfinished = {("beta", "ewc-frozen", 1): "failed", ("beta", HOSTILE, 1): "running"}
-    for scenario in ("alpha", "beta"):
-        for method in METHODS:
-            for seed in (0, 1):
-                status = unfinished.get((scenario, method, seed), "done")
-                write(tmp_path / "runs", result(scenario, method, seed, status=status))
-    return tmp_path / "runs"
+    return write_all(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from jsonargparse import ArgumentParser
 
 from clbench.files import write_text
@@ -41,22 +42,25 @@ def main(arguments: Sequence[str]) -> int:
         write_text(path, filled(path.read_text(encoding="utf-8"), path.parent))
         print(path)
         return 0
+    frame = load_results(options.results)
     if options.index is not None:
         path = Path(options.index)
-        write_text(path, index(load_results(options.results), path.parent))
+        write_text(path, index(frame, path.parent))
         print(path)
         return 0
-    show(options.results, Path(options.out), options.columns)
+    show(frame, Path(options.out), options.columns)
     if options.page:
-        print(write_page(load_results(options.results), Path(options.out)))
+        print(write_page(frame, Path(options.out)))
     return 0
 
 
-def show(results: Sequence[str | Path], out: Path, columns: Sequence[str] | None = None) -> None:
-    """Writes tables and plots, prints the short table and names the files."""
-    paths = [Path(each) for each in results]
-    written = write_report(paths, out, columns=columns)
-    print(text_table(load_results(paths)))
+def show(frame: pd.DataFrame, out: Path, columns: Sequence[str] | None = None) -> None:
+    """Writes tables and plots of loaded results, prints the short table and says where they are."""
+    written = write_report(frame, out, columns=columns)
+    print(text_table(frame))
     print()
+    figures = [path for path in written if path.suffix in (".svg", ".pdf")]
     for path in written:
-        print(path)
+        if path not in figures:
+            print(path)
+    print(f"{len(figures)} files of figures in {out}")

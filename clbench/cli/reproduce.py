@@ -108,7 +108,7 @@ def _reproduce(
         f"{done} done before, {len(failed)} failed"
     )
     if paths := _written(outcomes):
-        show(paths, folder / "report" / experiment.name, experiment.table)
+        show(load_results(paths), folder / "report" / experiment.name, experiment.table)
     return outcomes
 
 

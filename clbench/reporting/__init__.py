@@ -29,7 +29,8 @@ from clbench.reporting.plots import (
     save,
     stream_accuracy_figure,
 )
-from clbench.reporting.render import csv, markdown, text_table
+from clbench.reporting.ranking import average_ranks
+from clbench.reporting.render import csv, html, latex, markdown, text_table
 from clbench.reporting.report import write_report
 from clbench.reporting.styles import line_styles
 from clbench.reporting.tables import comparison_table
@@ -37,12 +38,15 @@ from clbench.reporting.tables import comparison_table
 __all__ = [
     "accuracy_cost_figure",
     "accuracy_matrix_figure",
+    "average_ranks",
     "comparison_table",
     "csv",
     "forgetting_figure",
     "gallery",
+    "html",
     "key_overlap_figure",
     "key_use_figure",
+    "latex",
     "line_styles",
     "load_results",
     "markdown",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from clbench.catalogue import SCENARIOS
 from clbench.reporting.cells import NOTHING
-from clbench.reporting.notes import footnotes
+from clbench.reporting.notes import footnotes, sources
 from clbench.reporting.published import FIGURES, SOURCE
 from clbench.reporting.render_markdown import aligned, escaped
 from clbench.reporting.tables import comparison_table
@@ -60,12 +60,8 @@ def _reports(folder: Path) -> list[str]:
 
 
 def _made(frame: pd.DataFrame) -> Iterable[str]:
-    sources = list(frame["provenance"])
-    yield "Machine: " + _all({_facts(each.get("machine", {})) for each in sources})
-    dates = sorted(each["date"] for each in sources if each.get("date"))
-    yield f"Dates: {dates[0]} to {dates[-1]}" if dates else "Dates: not recorded"
-    yield "Versions: " + _all({_facts(each.get("versions", {})) for each in sources})
-    yield "Commit: " + _all({str(each["commit"]) for each in sources if each.get("commit")})
+    for key, value in sources(frame).items():
+        yield f"{key.capitalize()}: {escaped(value)}"
     yield "Encoder: " + _all(
         {f"{run['encoder']} in {run['config'].get('dtype')}" for run in frame.to_dict("records")}
     )
@@ -97,7 +93,7 @@ def _differences(frame: pd.DataFrame) -> Iterable[str]:
         if scenario in SCENARIOS:
             yield from _of_protocol(str(scenario), runs)
         versions = {
-            f"{name} is not the original: {_facts(facts['sizes'])}"
+            f"{name} in no known version"
             if facts.get("version") is None
             else f"{name} as in {facts['version']}"
             for source in runs["provenance"]
@@ -148,12 +144,6 @@ def _own(row: Mapping[Any, Any]) -> list[str]:
     if not row:
         return [NOTHING, NOTHING, "0"]
     return [percent(row["average_accuracy"]), percent(row["macro_f1"]), str(row["n"])]
-
-
-def _facts(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {each}" for name, each in value.items())
-    return str(value)
 
 
 def _all(texts: Iterable[str]) -> str:

@@ -12,11 +12,12 @@ from clbench.reporting.text import plain
 FUTURE, DIFFERS, JOINT, TOLD = "†", "‡", "↑", "§"
 MARKS = {"future": FUTURE, "differs": DIFFERS, "upper-bound": JOINT, "told": TOLD}
 """The mark of each kind of note."""
-_MEANINGS = {
-    FUTURE: "uses data that a stream has not shown yet.",
-    JOINT: "upper bound: trained on all experiences at once, so nothing compares its stages.",
-    TOLD: "is told which experience a test text belongs to.",
+MEANINGS = {
+    "future": "uses data that a stream has not shown yet.",
+    "upper-bound": "upper bound: trained on all experiences at once, so nothing compares its stages.",
+    "told": "is told which experience a test text belongs to.",
 }
+"""What is to be known of a method before it is compared with others, by the kind of its note."""
 _VARIES = {"order", "seed", "columns"}  # of the configuration, within one mean; columns go with the order
 
 
@@ -39,7 +40,7 @@ def remarks(notes: Iterable[str]) -> tuple[str, ...]:
 def footnotes(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     """What the marks of the rows of a comparison mean; each way to differ from the paper once."""
     used = "".join(signs(row["notes"], row["joint"]) for row in rows)
-    lines = {mark: [f"{mark} {meaning}"] for mark, meaning in _MEANINGS.items()}
+    lines = {MARKS[kind]: [f"{MARKS[kind]} {meaning}"] for kind, meaning in MEANINGS.items()}
     lines[DIFFERS] = _differences(rows)
     return [line for mark in MARKS.values() if mark in used for line in lines[mark]]
 
@@ -89,13 +90,19 @@ def mixed(panel: pd.DataFrame) -> list[str]:
 
 def provenance(frame: pd.DataFrame) -> str:
     """Where the numbers come from, in one line; several values where the runs differ."""
-    found = []
+    found = " · ".join(f"{key} {value}" for key, value in sources(frame).items())
+    return f"Made from {len(frame)} result files: {found}."
+
+
+def sources(frame: pd.DataFrame) -> dict[str, str]:
+    """Commit, machine, versions and date of some results; several values where the runs differ."""
+    found = {}
     for key in ("commit", "machine", "versions", "date"):
         values = sorted({_flat(one[key]) for one in frame["provenance"] if one.get(key)})
         if key == "date" and len(values) > 1:
             values = [f"{values[0]} to {values[-1]}"]
-        found.append(f"{key} {plain('; '.join(values)) or 'not recorded'}")
-    return f"Made from {len(frame)} result files: {' · '.join(found)}."
+        found[key] = plain("; ".join(values)) or "not recorded"
+    return found
 
 
 def _flat(value: Any) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from clbench.files import write_text
 from clbench.reporting.cells import Document
 from clbench.reporting.document import document
-from clbench.reporting.load import load_results
 from clbench.reporting.plots import gallery, save
 from clbench.reporting.render_csv import as_csv
 from clbench.reporting.render_html import as_html
@@ -16,14 +17,14 @@ from clbench.reporting.render_latex import as_latex
 from clbench.reporting.render_markdown import as_markdown
 
 
-def write_report(results: Sequence[Path], out: Path, *, columns: Sequence[str] | None = None) -> list[Path]:
+def write_report(frame: pd.DataFrame, out: Path, *, columns: Sequence[str] | None = None) -> list[Path]:
     """Writes all tables, and all figures, each as SVG and PDF, into ``out``.
 
     The tables are ``table.md``, ``table.csv``, ``table.tex`` and ``table.html``; where there are several
     scenarios, ``summary.csv`` has the numbers across them.
 
     Args:
-        results: Result files, globs, or folders of them.
+        frame: What :func:`clbench.reporting.load.load_results` returns.
         out: A folder; made if it is not there. Each file is replaced as a whole.
         columns: Names of :data:`clbench.reporting.measures.MEASURES`; by default those that tell something.
 
@@ -31,10 +32,8 @@ def write_report(results: Sequence[Path], out: Path, *, columns: Sequence[str] |
         The paths of the written files.
 
     Raises:
-        UserError: As in :func:`clbench.reporting.load.load_results`, or a column that there is not; nothing
-            is written then.
+        UserError: A column that there is not; nothing is written then.
     """
-    frame = load_results(results)
     tables = _tables(document(frame, columns, relative_to=out))
     for name, text in tables.items():
         write_text(out / name, text)

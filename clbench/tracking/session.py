@@ -34,7 +34,7 @@ def login_problem() -> str | None:
     try:
         server = wandb.setup(settings()).settings.base_url
         # Asked first: the library tries a server that is not there again and again, even after it gave up.
-        with httpx.Client(verify=False, timeout=REACH_SECONDS) as client:
+        with httpx.Client(timeout=REACH_SECONDS) as client:
             client.head(server)
         if wandb.login(prompt=False, verify=True):
             return None

@@ -9,18 +9,13 @@ from typing import Any
 import pandas as pd
 
 from clbench.reporting.measures import MEASURES, Measure
+from clbench.reporting.notes import MEANINGS
 from clbench.reporting.page.values import in_unit, rounded
 from clbench.reporting.render import TERMINAL
 from clbench.reporting.tables import PANEL, comparison_table
 
 __all__ = ["MEASURES", "PANEL", "Measure", "comparison_table"]
 
-NOTES = {
-    "future": "uses data that a stream has not shown yet.",
-    "upper-bound": "is trained on all experiences at once, so nothing compares its stages.",
-    "told": "is told which experience a test text belongs to.",
-}
-"""What is to be known of a method before it is compared with others, by the kind of its note."""
 MAIN = {*TERMINAL, "carried_bytes_total"}
 """The measures that are shown first where there is little room."""
 
@@ -74,7 +69,7 @@ def meaning(note: str) -> tuple[str, str]:
         (('told', 'is told which experience a test text belongs to.'), ('differs', '300 texts'))
     """
     kind, _, own = note.partition(":")
-    return kind, own.strip() or NOTES.get(kind, "a note of the method itself.")
+    return kind, own.strip() or MEANINGS.get(kind, "a note of the method itself.")
 
 
 def at_first(measure: Measure) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
 from clbench.reporting.load import STATUSES
+from clbench.reporting.notes import sources
 from clbench.reporting.page.grid import Cell, Column, Grid
 from clbench.reporting.page.measures import MEASURES, PANEL, compared, mean, notes_of, spread
-from clbench.reporting.page.values import Unit, flat, in_unit, text
+from clbench.reporting.page.values import Unit, in_unit
 from clbench.reporting.plots.costs import COSTS
 from clbench.reporting.plots.pareto import pareto_front
 
@@ -27,23 +27,8 @@ def facts(frame: pd.DataFrame) -> list[tuple[str, str]]:
         ("Scenarios", str(frame["scenario"].nunique())),
         ("Methods", str(frame["method"].nunique())),
         ("Encoders", ", ".join(sorted(set(frame["encoder"])))),
-        *((name.capitalize(), value) for name, value in _sources(frame["provenance"])),
+        *((name.capitalize(), value) for name, value in sources(frame).items()),
     ]
-
-
-def _sources(provenances: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Machine, dates, versions and commits; several where runs differ."""
-    found: dict[str, set[str]] = {key: set() for key in ("machine", "date", "versions", "commit")}
-    for one in provenances:
-        for key, values in found.items():
-            value = one.get(key)
-            if value:
-                pairs = flat(value) if isinstance(value, Mapping) else [("", text(value))]
-                values.add(", ".join(f"{name} {each}".strip() for name, each in pairs))
-    days = sorted(each[:10] for each in found.pop("date"))
-    spans = " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
-    told = {"dates": spans, **{key: "; ".join(sorted(values)) for key, values in found.items()}}
-    return [(key, value or "not recorded") for key, value in told.items()]
 
 
 def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
