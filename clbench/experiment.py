@@ -17,7 +17,9 @@ from clbench.settings import read_settings, tuned
 
 KEYS = frozenset({"title", "methods", "profiles", "table", "runs_of"})
 """The keys of an experiment's file."""
-AXES = frozenset({"scenarios", "seeds", "orders", "options", "settings", "methods", "trained"})
+AXES = frozenset(
+    {"scenarios", "seeds", "orders", "options", "scenario_options", "settings", "methods", "trained"}
+)
 """The keys of a profile."""
 TRAINED = frozenset({"seeds", "orders", "options"})
 """The keys of a profile's ``trained``."""
@@ -34,9 +36,10 @@ class Experiment:
         title: One line for lists.
         methods: What is compared: options of a run that differ from the defaults. With ``scenarios``, a
             method is run on those alone.
-        profiles: By name, the scenarios, seeds, orders and options of all runs; under ``settings``, a file of
-            tuned values for them beside the experiment's; under ``methods``, others than the experiment's;
-            under ``trained``, the seeds, orders and options where the encoder trains, which takes longer.
+        profiles: By name, the scenarios, seeds, orders and options of all runs; under ``scenario_options``,
+            other options by scenario; under ``settings``, a file of tuned values for them beside the
+            experiment's; under ``methods``, others than the experiment's; under ``trained``, the seeds,
+            orders and options where the encoder trains, which takes longer.
         table: The measures that its tables show, by name and in this order; None shows the usual ones.
         folder: Where its file is.
         source: The experiment whose runs it has: its own name, or that of ``runs_of``.
@@ -74,10 +77,10 @@ class Experiment:
         places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
         configs: list[tuple[int, RunConfig]] = []
         for method in axes.get("methods", self.methods):
-            options, own = _chosen(method, axes)
-            only = options.pop("scenarios", axes["scenarios"])
+            only = method.get("scenarios", axes["scenarios"])
             for scenario in (each for each in axes["scenarios"] if each in only):
-                chosen, names = tuned(settings, {**options, "scenario": scenario})
+                options, own = _chosen(method, axes, scenario)
+                chosen, names = tuned(settings, options)
                 for place, axis in enumerate(_axis(own)):
                     made = run_config({**chosen, **axis, **places})
                     group = f"{self.source}-{profile}"
@@ -86,13 +89,17 @@ class Experiment:
         return [config for _, config in sorted(configs, key=lambda each: each[0])]
 
 
-def _chosen(method: Mapping[str, Any], axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of a method in a profile, and the profile as it is for that method."""
-    options = {"encoder": RunConfig.encoder, **axes.get("options", {}), **method}
+def _chosen(
+    method: Mapping[str, Any], axes: Mapping[str, Any], scenario: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of a method on a scenario in a profile, and the profile as it is for that method."""
+    common = {**axes.get("options", {}), **axes.get("scenario_options", {}).get(scenario, {})}
+    own = {name: value for name, value in method.items() if name != "scenarios"} | {"scenario": scenario}
+    options = {"encoder": RunConfig.encoder, **common, **own}
     baseline = baseline_class(options["baseline"])
     tuning = options.get("tuning") or baseline.tunings[0]
     trained = axes.get("trained", {}) if tuning != "frozen" else {}
-    options |= {**trained.get("options", {}), **method, "baseline": import_path(baseline), "tuning": tuning}
+    options |= {**trained.get("options", {}), **own, "baseline": import_path(baseline), "tuning": tuning}
     return options, {**axes, **trained}
 
 
@@ -149,6 +156,10 @@ def read_experiment(path: Path) -> Experiment:
             raise UserError(f"{where}: {unknown('key of trained', key, TRAINED)}")
         if "scenarios" not in axes:
             raise UserError(f"{where}: no scenarios")
+        for scenario in set(axes.get("scenario_options", {})) - set(axes["scenarios"]):
+            raise UserError(
+                f"{where}: {unknown('scenario of scenario_options', scenario, axes['scenarios'])}"
+            )
     methods = tuple(content["methods"])
     return Experiment(
         path.stem, content["title"], methods, content["profiles"], table, path.parent, path.stem

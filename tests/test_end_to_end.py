@@ -156,6 +156,14 @@ def test_a_new_method_is_one_file(data, tmp_path):
     assert result(tmp_path / "runs", "mine-frozen-weight=0.5")["config"]["arguments"] == {"weight": 0.5}
 
 
+def test_the_package_runs_as_the_command_does():
+    for words, status in (([], 0), (["no-command"], 2)):
+        programs = [str(Path(sys.executable).with_name("clbench"))], [sys.executable, "-m", "clbench"]
+        one, other = (subprocess.run([*each, *words], capture_output=True, text=True) for each in programs)
+        assert one.returncode == other.returncode == status
+        assert (one.stdout, one.stderr) == (other.stdout, other.stderr)
+
+
 def replace_line(data: Path, split: str, number: int, line: str) -> None:
     path = data / "r8" / f"{split}.jsonl"
     lines = path.read_text().splitlines()

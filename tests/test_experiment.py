@@ -22,6 +22,7 @@ profiles:
     orders: [0, "random:1"]
     seeds: [0, 1]
     options: {encoder: tiny, epochs: 9, batch_size: 8}
+    scenario_options: {20ng-cil: {epochs: 7, train_per_class: 3}}
     trained: {seeds: [5], options: {epochs: 2, batch_size: 4}}
 """
 
@@ -47,12 +48,19 @@ def test_each_method_runs_on_each_scenario_order_and_seed(tmp_path):
         run
         for place, axis in enumerate(axes)
         for run in [
-            *[(name, "NCM", *axis, 9, 8) for name in both],
+            ("r8-cil", "NCM", *axis, 9, 8),
+            ("20ng-cil", "NCM", *axis, 7, 8),
             # The encoder trains: seeds and options of its own; what the method says itself comes first.
             *[(name, "Finetune", *each, 4, 4) for each in trained[place:][:1] for name in both],
             *[("20ng-cil", "HAT", *each, 2, 4) for each in trained[place:][:1]],
         ]
     ]  # fmt: skip
+
+
+def test_a_scenario_may_have_options_of_its_own(tmp_path):
+    found = read_experiment(written(tmp_path, BASE)).runs("small", tmp_path, None)
+    for run in found:
+        assert run.train_per_class == (3 if run.scenario == "20ng-cil" else None)
 
 
 def test_a_profile_may_have_methods_of_its_own(tmp_path):
@@ -75,6 +83,11 @@ def test_another_table_of_the_same_runs(tmp_path):
         ("seeds: [0, 1]", "seed: [0, 1]", "profile small: unknown key 'seed'"),
         ("{seeds: [5], ", "{sedes: [5], ", "profile small: unknown key of trained 'sedes'"),
         ("    scenarios: [r8-cil]\n", "", "profile quick: no scenarios"),
+        (
+            "{20ng-cil: {e",
+            "{20ng: {e",
+            "unknown scenario of scenario_options '20ng'; did you mean '20ng-cil'",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(old, new, message, tmp_path):
