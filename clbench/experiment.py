@@ -156,10 +156,9 @@ def read_experiment(path: Path) -> Experiment:
             raise UserError(f"{where}: {unknown('key of trained', key, TRAINED)}")
         if "scenarios" not in axes:
             raise UserError(f"{where}: no scenarios")
-        for scenario in set(axes.get("scenario_options", {})) - set(axes["scenarios"]):
-            raise UserError(
-                f"{where}: {unknown('scenario of scenario_options', scenario, axes['scenarios'])}"
-            )
+        scenarios = axes["scenarios"]
+        for scenario in set(axes.get("scenario_options", {})) - set(scenarios):
+            raise UserError(f"{where}: {unknown('scenario of scenario_options', scenario, scenarios)}")
     methods = tuple(content["methods"])
     return Experiment(
         path.stem, content["title"], methods, content["profiles"], table, path.parent, path.stem
