@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from clbench.flops import Cost, FlopCounter
+from clbench.flops import Cost, Measurement
 
 Phase = Literal["encode", "keys", "train", "consolidate", "evaluate"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
@@ -43,14 +43,10 @@ class Meter:
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Adds what the block costs to ``phase``, once the GPU has finished its work."""
-        started, before = time.perf_counter(), self._adjustment()
-        with FlopCounter() as counter:
+        """Adds what the block costs to ``phase``."""
+        with Measurement(self._adjustment) as measured:
             yield
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        measured = Cost(time.perf_counter() - started, counter.total)
-        self.costs[phase] += measured + self._adjustment() - before
+        self.costs[phase] += measured.cost
 
 
 def costs_to_json(costs: Mapping[Phase, Cost]) -> dict[str, Any]:

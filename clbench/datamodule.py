@@ -18,7 +18,7 @@ from clbench.batch import Batch, pad
 from clbench.device import compute_device
 from clbench.encoder import TextEncoder
 from clbench.features import FeatureCache
-from clbench.flops import Cost, FlopCounter
+from clbench.flops import Cost, Measurement
 from clbench.rows import Rows
 from clbench.scenario import Protocol, Stream
 from clbench.seeding import derive
@@ -112,7 +112,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.stage = 0
         self.stem: Stem | None = None
         self._waited = Cost()  # spent here on making rows, whoever asked first
-        self._saved = Cost()  # that boundary work would have taken, had its outcome not been on disk
+        self._saved = Cost()  # what boundary work took when it was made, less what it took to get it here
         self._tokenize_seconds = 0.0
         self._allowed = np.array([stream.allowed(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
@@ -191,8 +191,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         """Texts past ``stem``, or as token ids where there is no stem or no cache; made once each."""
         key = self._key(split, stem)
         if key not in self._encoded:
-            started = time.perf_counter()
-            with FlopCounter() as counter:
+            with Measurement() as measured:
                 self._encoded[key] = EncodedTexts(
                     self._rows(split, stem),
                     np.array(split[:]["column"], dtype=np.int64),
@@ -200,7 +199,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
                     self._allowed,
                     self._flops(split, stem),
                 )
-            self._waited += Cost(time.perf_counter() - started, counter.total)
+            self._waited += measured.cost
         return self._encoded[key]
 
     def _rows(self, split: Dataset, stem: Stem | None) -> Rows:
@@ -266,17 +265,14 @@ class Reader:
             digest.update(repr(row).encode())
         encoder = data.encoder
         where = f"{encoder.name} {encoder.fingerprint} {encoder.dtype} {compute_device().type}"
-        spent = Cost()
 
         def counted() -> tuple[dict[str, Tensor], Cost]:
-            nonlocal spent
-            started, before = time.perf_counter(), data.adjustment
-            with FlopCounter() as counter:
+            with Measurement(lambda: data.adjustment) as measured:
                 made = make()
-            measured = Cost(time.perf_counter() - started, counter.total)
-            spent = measured + data.adjustment - before
-            return made, spent
+            return made, measured.cost
 
-        tensors, cost = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", counted)
-        data._saved += cost - spent
+        # They cost what making them cost, whether they were made here, read, or waited for.
+        with Measurement(lambda: data.adjustment) as spent:
+            tensors, cost = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", counted)
+        data._saved += cost - spent.cost
         return tensors

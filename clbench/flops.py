@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -84,3 +85,33 @@ class FlopCounter(TorchDispatchMode):
         if formula is not None:
             self.total += formula(*args, **kwargs, out_val=out)
         return out
+
+
+class Measurement:
+    """What a block costs: ``with Measurement() as measured: ...``, then ``measured.cost``.
+
+    Args:
+        adjustment: What to add, so far, to whatever is measured (see ``clbench.cost.Meter``).
+
+    Attributes:
+        cost: Wall-clock seconds, once the GPU has finished its work, and operations; set when the block ends.
+    """
+
+    def __init__(self, adjustment: Callable[[], Cost] = Cost) -> None:
+        self.cost = Cost()
+        self._adjustment = adjustment
+        self._counter = FlopCounter()
+
+    def __enter__(self) -> Measurement:
+        """Begins to measure."""
+        self._started, self._before = time.perf_counter(), self._adjustment()
+        self._counter.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Sets the cost."""
+        self._counter.__exit__(*error)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        measured = Cost(time.perf_counter() - self._started, self._counter.total)
+        self.cost = measured + self._adjustment() - self._before

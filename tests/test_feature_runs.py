@@ -1,10 +1,14 @@
 """How often a whole run puts a text through the encoder, and what it says that took."""
 
 import json
+import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
+from filelock import FileLock
 
 from clbench.config import parse_run
 from clbench.encoder import TextEncoder
@@ -58,26 +62,19 @@ RUNS = {
 }
 
 
+def line_of(method: str, data: Path) -> list[str]:
+    line = ["--scenario", str(data / "eight.yaml"), "--encoder", "tiny", "--draws", "4", *RUNS[method]]
+    line += ["--batch-size", "4", "--max-tokens", "16", "--data-dir", str(data), "--dtype", "float32"]
+    return [*line, "--general", str(data.parent / "general")] if method == "generic" else line
+
+
 @pytest.mark.parametrize("epochs", ["1", "3"])
 @pytest.mark.parametrize("method", RUNS)
 def test_a_whole_run_encodes_each_text_once_and_the_next_run_none(
     method, epochs, data, passes, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
-    line = [
-        "--scenario",
-        str(data / "eight.yaml"),
-        "--encoder",
-        "tiny",
-        "--draws",
-        "4",
-        "--batch-size",
-        "4",
-        *RUNS[method],
-    ]
-    line += ["--max-tokens", "16", "--data-dir", str(data), "--dtype", "float32", "--epochs", epochs]
-    if method == "generic":
-        line += ["--general", str(tmp_path / "general")]
+    line = [*line_of(method, data), "--epochs", epochs]
     first, second = (prepare(parse_run([*line, "--results", str(tmp_path / name)])) for name in "ab")
     done = execute(first).to_json()
     texts = {
@@ -99,3 +96,28 @@ def test_a_whole_run_encodes_each_text_once_and_the_next_run_none(
     assert again["confusion"] == done["confusion"]
     assert done["costs"]["seconds"]["encode"] > 0
     assert again["costs"]["seconds"]["encode"] == pytest.approx(done["costs"]["seconds"]["encode"], abs=1e-9)
+
+
+def test_waiting_for_keys_that_another_process_makes_costs_nothing(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
+    line = [*line_of("oracle", data), "--epochs", "1"]
+    first, second = (prepare(parse_run([*line, "--results", str(tmp_path / name)])) for name in "ab")
+    made = execute(first).to_json()["costs"]
+    locks = [FileLock(path) for path in tmp_path.glob("cache/*/tensors/lock-*")]
+    held = Event()
+
+    def another() -> None:
+        with ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            held.set()
+            time.sleep(4)
+
+    thread = Thread(target=another)
+    thread.start()
+    assert held.wait(60)
+    read = execute(second).to_json()["costs"]
+    thread.join()
+    assert locks
+    assert read["wall_seconds"] > 3
+    assert read["seconds"]["keys"] == pytest.approx(made["seconds"]["keys"], abs=2)
