@@ -2,6 +2,9 @@
 
 import pytest
 import torch
+from result_files import write_all
+
+from clbench.reporting.load import load_results
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +14,15 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder of result files with numbers that are easy to compute by hand."""
+    return write_all(tmp_path / "runs")
+
+
+@pytest.fixture
+def frame(results):
+    """The same, loaded."""
+    return load_results([results])

@@ -3,6 +3,8 @@
 import json
 import re
 
+from clbench.reporting.load import load_results
+
 HOSTILE = "<img onerror=alert(1)>|"
 JOINT = "finetune-full-joint"
 ORACLE = "dkvb-np-oracle"
@@ -96,3 +98,10 @@ def write_all(folder):
                 status = unfinished.get((scenario, method, seed), "done")
                 write(folder, result(scenario, method, seed, status=status))
     return folder
+
+
+def loaded(folder, *runs):
+    """The frame of these lists of runs' contents, written to ``folder``."""
+    for content in (content for contents in runs for content in contents):
+        write(folder, content)
+    return load_results([folder])

@@ -4,8 +4,7 @@ import csv as standard
 import io
 
 import pandas as pd
-import pytest
-from result_files import ORACLE, scored, write, write_all
+from result_files import ORACLE, scored, write
 
 from clbench.reporting.load import load_results
 from clbench.reporting.measures import MEASURES
@@ -13,11 +12,6 @@ from clbench.reporting.render import csv
 from clbench.reporting.render_csv import as_csv
 from clbench.reporting.summary import summary_tables
 from clbench.reporting.tables import comparison_table
-
-
-@pytest.fixture
-def frame(tmp_path):
-    return load_results([write_all(tmp_path / "runs")])
 
 
 def read(text):

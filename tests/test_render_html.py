@@ -41,11 +41,6 @@ class Reader(HTMLParser):
             self.tables[-1][-1][-1][1] += data
 
 
-@pytest.fixture
-def frame(tmp_path):
-    return load_results([write_all(tmp_path / "runs")])
-
-
 def row(table, name):
     (found,) = (cells for cells in table if cells[0][1].startswith(name))
     return found

@@ -4,29 +4,13 @@ import doctest
 import re
 
 import pytest
-from result_files import HOSTILE, JOINT, METHODS, ORACLE, result, scored, write, write_all
+from result_files import HOSTILE, JOINT, METHODS, ORACLE, loaded, result, scored, write
 
 from clbench.errors import UserError
 from clbench.reporting import render_markdown
 from clbench.reporting.load import load_results
 from clbench.reporting.readme import filled
 from clbench.reporting.render import markdown, percent, text_table
-
-
-@pytest.fixture
-def results(tmp_path):
-    return write_all(tmp_path / "runs")
-
-
-@pytest.fixture
-def frame(results):
-    return load_results([results])
-
-
-def loaded(folder, *runs):
-    for content in (content for contents in runs for content in contents):
-        write(folder, content)
-    return load_results([folder])
 
 
 def cells(text, first):

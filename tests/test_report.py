@@ -4,17 +4,12 @@ import subprocess
 import sys
 
 import pytest
-from result_files import result, write, write_all
+from result_files import result, write
 
 from clbench.errors import UserError
 from clbench.reporting.load import load_results
 from clbench.reporting.render import csv, html, latex, markdown
 from clbench.reporting.report import write_report
-
-
-@pytest.fixture
-def results(tmp_path):
-    return write_all(tmp_path / "runs")
 
 
 def test_the_tables_of_a_report_are_those_of_the_renderers(results, tmp_path):

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from result_files import HOSTILE, JOINT, ORACLE, result, scored, write, write_all
+from result_files import HOSTILE, JOINT, ORACLE, loaded, result, scored, write
 from scipy import stats
 
 from clbench.reporting import cells, measures, notes, ranking, text, units
@@ -16,22 +16,6 @@ from clbench.reporting.ranking import average_ranks
 from clbench.reporting.statistics import hierarchical_interval
 from clbench.reporting.summary import summary_tables
 from clbench.reporting.tables import comparison_table
-
-
-@pytest.fixture
-def results(tmp_path):
-    return write_all(tmp_path / "runs")
-
-
-@pytest.fixture
-def frame(results):
-    return load_results([results])
-
-
-def loaded(folder, *runs):
-    for content in (content for contents in runs for content in contents):
-        write(folder, content)
-    return load_results([folder])
 
 
 @pytest.mark.parametrize("module", [cells, measures, notes, text, units])
