@@ -1,11 +1,8 @@
 """What a frozen prefix makes of a text, computed once per text and kept on disk.
 
 It is a pure function of the text, the weights and the options. Each text is therefore encoded once and its
-rows are read from then on, by any run of any process.
-
-Texts are encoded in batches of a *fixed* shape for each length, so a text's features do not depend, bit
-for bit, on the texts that share its batch, on what was cached before, or on who filled the cache: floating
-point kernels choose their order of summation by the shape of their inputs.
+rows are read from then on, by any run of any process. They do not depend on what was cached before, or on who
+filled the cache (see ``clbench.encoding``).
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +24,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from clbench.batch import pad
 from clbench.device import compute_device
 from clbench.encoder import TextEncoder
+from clbench.encoding import encode
 from clbench.flops import Cost, FlopCounter
 from clbench.rows import Rows
 from clbench.stem import Pooling, Stem, Then, pooled
@@ -37,10 +34,6 @@ from clbench.store import Budget, Store
 
 LAYOUT = 2
 """Counts up when the files of a cache change their form: older ones are let be."""
-LENGTH_STEP = 16
-"""Texts are padded to a multiple of this many tokens."""
-TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65536}
-"""Tokens in one encoder batch, padding included."""
 SHARD_BYTES = 256 << 20
 """Rows are written to disk whenever this much has been computed."""
 ROWS_AT_ONCE = 65536
@@ -236,39 +229,6 @@ class FeatureCache:
             bar.update(len(places))
         bar.close()
         writer.flush()
-
-
-def encode(
-    encoder: TextEncoder, tokens: Sequence[np.ndarray], pad_to: int | None = None
-) -> Iterator[tuple[int, np.ndarray, Cost]]:
-    """Encodes tokenized texts, shortest first, in batches of a fixed shape per length.
-
-    Args:
-        encoder: The frozen encoder.
-        tokens: n arrays (T, 2) of token and segment ids.
-        pad_to: Pad every text to this many tokens and keep the states of its padding.
-
-    Yields:
-        The position of a text, its token states (T, D) in float32, and its share of the cost.
-    """
-    device = compute_device()
-    shapes = [pad_to or -(-len(rows) // LENGTH_STEP) * LENGTH_STEP for rows in tokens]
-    for length in sorted(set(shapes)):
-        places = [at for at, size in enumerate(shapes) if size == length]
-        batch = max(1, TOKENS_PER_BATCH[device.type] // length)
-        for begin in range(0, len(places), batch):
-            chosen = places[begin : begin + batch]
-            started = time.perf_counter()
-            # The last batch is filled up with copies: the shape decides the rounding.
-            filled = chosen + [chosen[0]] * (batch - len(chosen))
-            rows, mask = pad([tokens[at] for at in filled])
-            rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
-            mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
-            with FlopCounter() as counter:
-                states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()
-            cost = Cost((time.perf_counter() - started) / len(chosen), counter.total // len(filled))
-            for at, state in zip(chosen, states, strict=False):
-                yield at, state[: pad_to or len(tokens[at])].copy(), cost
 
 
 def _flops_by_length(then: Then, rows: Rows) -> Callable[[int], int]:

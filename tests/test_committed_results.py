@@ -24,11 +24,17 @@ def single_head():
     )
 
 
+def main():
+    return load_results([SMALL / name for name in ("dsc-dil", "20ng-cil", "glue4-til")])
+
+
 def quick():
     return load_results(sorted((RESULTS / "quick").glob("pydocs-*")))
 
 
 REPORTS = {
+    "small/report/main": main,
+    "small/report/runtime": main,
     "small/report/single_head": single_head,
     "small/report/cost": single_head,
     "small/report/architecture": lambda: load_results([SMALL / "r8-iid"]),

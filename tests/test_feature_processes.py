@@ -12,6 +12,7 @@ import pytest
 import torch
 from test_feature_store import TEXTS, ask, encoded, same, size
 
+import clbench.encoding
 import clbench.features
 from clbench.encoder import load_encoder
 from clbench.features import FeatureCache
@@ -26,7 +27,7 @@ def _start_worker(barrier) -> None:
     _barrier = barrier
     torch.set_num_threads(1)
     clbench.features.SHARD_BYTES = 4 << 10
-    clbench.features.TOKENS_PER_BATCH = {"cpu": 64, "cuda": 64}
+    clbench.encoding.TOKENS_PER_BATCH = {"cpu": 64, "cuda": 64}
     load_encoder("tiny").frozen()
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+import clbench.encoding
 import clbench.features
 import clbench.store
 from clbench.encoder import TextEncoder, load_encoder
-from clbench.features import FeatureCache, encode
+from clbench.encoding import encode
+from clbench.features import FeatureCache
 from clbench.flops import Cost
 from clbench.stem import Stem
 from clbench.store import Store
@@ -38,7 +40,7 @@ def states(encoder):
 @pytest.fixture
 def _small_shards(monkeypatch):
     """One text of 32 tokens per batch; shards of three or four texts."""
-    monkeypatch.setattr(clbench.features, "TOKENS_PER_BATCH", {"cpu": 32, "cuda": 32})
+    monkeypatch.setattr(clbench.encoding, "TOKENS_PER_BATCH", {"cpu": 32, "cuda": 32})
     monkeypatch.setattr(clbench.features, "SHARD_BYTES", 8 << 10)
 
 

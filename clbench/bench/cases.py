@@ -12,7 +12,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from clbench import features
 from clbench.batch import Batch, pad
 from clbench.bench import naive
 from clbench.bench.measure import Measured, repeated
@@ -22,6 +21,8 @@ from clbench.codebook import nearest_keys
 from clbench.cost import peak_bytes, reset_peak
 from clbench.device import compute_device
 from clbench.encoder import TextEncoder, load_encoder
+from clbench.encoding import encode
+from clbench.features import FeatureCache
 from clbench.files import cache_dir
 from clbench.network import Context
 from clbench.prepare import prepare
@@ -97,10 +98,10 @@ def encode_engine(setting: Setting) -> Measured:
     """Per text: batches of texts of like length."""
     encoder = _begin(setting)
     tokens = setting.tokens(encoder, 2048)
-    list(features.encode(encoder, tokens[:64]))
+    list(encode(encoder, tokens[:64]))
     reset_peak()
     started = time.perf_counter()
-    for _ in features.encode(encoder, tokens):
+    for _ in encode(encoder, tokens):
         pass
     return Measured((time.perf_counter() - started) / len(tokens), max(peak_bytes().values()))
 
@@ -109,7 +110,7 @@ def _queries(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
     """Queries (N, H, d) of real tokens, and keys (H, K, d) that are queries of others."""
     encoder = _begin(setting)
     states = torch.cat(
-        [torch.from_numpy(rows) for _, rows, _ in features.encode(encoder, setting.tokens(encoder, 320))]
+        [torch.from_numpy(rows) for _, rows, _ in encode(encoder, setting.tokens(encoder, 320))]
     )
     order = torch.randperm(len(states), generator=torch.Generator().manual_seed(0))
     cut = states[order].view(len(states), HEADS, -1)
@@ -168,7 +169,7 @@ def _engine_model(setting: Setting, count: int) -> tuple[KeyValueBottleneck, lis
     layout = Layout("hidden", "mean", "after", "non-parametric", HEADS, KEYS, 1, 0, "masked",
                     encoder.hidden_size, setting.max_tokens)  # fmt: skip
     network = KeyValueBottleneck(context, layout)
-    states = [rows for _, rows, _ in features.encode(encoder, setting.tokens(encoder, count))]
+    states = [rows for _, rows, _ in encode(encoder, setting.tokens(encoder, count))]
     whole = torch.from_numpy(np.concatenate(states))
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))[:KEYS]
     network.keys.copy_(whole[order].view(KEYS, HEADS, -1).transpose(0, 1))
@@ -231,7 +232,7 @@ def protocol(setting: Setting, cache: Path) -> Measured:
         started = time.perf_counter()
         run = prepare(config)
         if run.data.cache is not None:
-            run.data.cache = features.FeatureCache(cache, progress=False)
+            run.data.cache = FeatureCache(cache, progress=False)
         execute(run)
         return Measured(time.perf_counter() - started, max(run.result.costs["peak_bytes"].values()))
     finally:
