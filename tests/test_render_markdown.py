@@ -195,7 +195,8 @@ def test_a_section_fills_a_block_of_another_file(frame, tmp_path):
     assert filled(text, tmp_path) == text
     assert "65.0 [60.0, 70.0]" in text
     assert "≈: not significantly worse" in text
-    assert text.rstrip().endswith("</details>\n\n<!-- end -->")
+    assert text.rstrip().endswith("Result files of each row: [table.md](table.md).\n\n<!-- end -->")
+    assert "order0-seed0.json" not in text
     assert "Scenario beta" not in text
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from clbench.errors import UserError
 
 _BLOCK = re.compile(r"(<!-- table (?P<file>\S+): (?P<section>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_DETAILS = re.compile(r"<details>.*?</details>\n?", re.DOTALL)
 
 
 def filled(text: str, folder: Path) -> str:
     """``text`` with each table block filled from the report that it names.
 
     A block is ``<!-- table FILE: SECTION -->``, anything, ``<!-- end -->``; FILE is relative to ``folder``,
-    and SECTION is one of its headings, or its first words.
+    and SECTION is one of its headings, or its first words. The list of result files, whose places are
+    relative to FILE, is left to it.
 
     Raises:
         UserError: There is no such file or section.
@@ -31,5 +33,6 @@ def _section(folder: Path, found: re.Match[str]) -> str:
     for section in re.split(r"^## ", content, flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
         if heading.startswith(found["section"]):
-            return f"**{heading}**\n\n{body.strip()}\n"
+            rest = f"Result files of each row: [{found['file']}]({found['file']}).\n"
+            return f"**{heading}**\n\n{_DETAILS.sub(lambda _: rest, body).strip()}\n"
     raise UserError(f"{path}: no section '{found['section']}'")
