@@ -33,6 +33,7 @@ def _section(folder: Path, found: re.Match[str]) -> str:
     for section in re.split(r"^## ", content, flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
         if heading.startswith(found["section"]):
-            rest = f"Result files of each row: [{found['file']}]({found['file']}).\n"
-            return f"**{heading}**\n\n{_DETAILS.sub(lambda _: rest, body).strip()}\n"
+            parts = (part.strip() for part in _DETAILS.split(body))
+            link = f"Result files of each row: [{found['file']}]({found['file']})."
+            return f"**{heading}**\n\n" + f"\n\n{link}\n\n".join(parts).strip() + "\n"
     raise UserError(f"{path}: no section '{found['section']}'")
