@@ -28,6 +28,12 @@ def main():
     return load_results([SMALL / name for name in ("dsc-dil", "20ng-cil", "glue4-til")])
 
 
+def keys():
+    methods = SMALL / "r8-cil/minilm"
+    first = "order0-seed0.json"  # the other seeds are single_head's
+    return load_results([*methods.glob(f"dkvb-*/{first}"), methods / "finetune-frozen" / first])
+
+
 def quick():
     return load_results(sorted((RESULTS / "quick").glob("pydocs-*")))
 
@@ -35,6 +41,7 @@ def quick():
 REPORTS = {
     "small/report/main": main,
     "small/report/runtime": main,
+    "small/report/keys": keys,
     "small/report/single_head": single_head,
     "small/report/cost": single_head,
     "small/report/architecture": lambda: load_results([SMALL / "r8-iid"]),
