@@ -1,5 +1,6 @@
 """What is committed under results/ follows from the result files there, and is up to date."""
 
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -69,3 +70,9 @@ def test_the_readme_of_the_results_is_that_of_the_result_files():
     assert (RESULTS / "README.md").read_text() == index(load_results([SMALL]), RESULTS), (
         "clbench report results/small --index results/README.md brings it up to date"
     )
+
+
+def test_no_result_file_names_a_folder_of_the_machine_that_made_it():
+    for path in RESULTS.glob("*/*/*/*/order*.json"):
+        command = json.loads(path.read_text())["provenance"]["command"]
+        assert not [word for word in command.split() if word.startswith("/")], path
