@@ -7,7 +7,6 @@ of their inputs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 from clbench.batch import pad
 from clbench.device import compute_device
 from clbench.encoder import TextEncoder
-from clbench.flops import Cost, FlopCounter
+from clbench.flops import Cost, Measurement
 
 LENGTH_STEP = 16
 """Texts are padded to a multiple of this many tokens."""
@@ -44,14 +43,13 @@ def encode(
         batch = max(1, TOKENS_PER_BATCH[device.type] // length)
         for begin in range(0, len(places), batch):
             chosen = places[begin : begin + batch]
-            started = time.perf_counter()
             # The last batch is filled up with copies: the shape decides the rounding.
             filled = chosen + [chosen[0]] * (batch - len(chosen))
-            rows, mask = pad([tokens[at] for at in filled])
-            rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
-            mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
-            with FlopCounter() as counter:
+            with Measurement() as measured:
+                rows, mask = pad([tokens[at] for at in filled])
+                rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
+                mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
                 states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()
-            cost = Cost((time.perf_counter() - started) / len(chosen), counter.total // len(filled))
+            cost = Cost(measured.cost.seconds / len(chosen), measured.cost.flops // len(filled))
             for at, state in zip(chosen, states, strict=False):
                 yield at, state[: pad_to or len(tokens[at])].copy(), cost

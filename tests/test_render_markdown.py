@@ -89,7 +89,7 @@ def test_marks_have_footnotes_where_they_are_used(frame, tmp_path):
     text = markdown(frame)
     assert cells(text, ORACLE)[0][0] == f"{ORACLE} †"
     assert cells(text, JOINT)[0][0] == f"{JOINT} ↑"
-    assert text.count("- † uses data") == text.count("- ↑ upper bound") == 3
+    assert text.count("- † uses data") == text.count("- ↑ is trained on all experiences") == 3
     write(tmp_path / "plain", result("alpha", "ewc-frozen", 0))
     assert "†" not in markdown(load_results([tmp_path / "plain"]))
 

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from clbench.cli import main
+from clbench.sweep import run_all
 from clbench.testing.streams import write_texts
 
 
@@ -73,6 +75,25 @@ def test_a_profile_alone_takes_every_experiment_that_has_it(scenario, monkeypatc
     assert "slda" not in shown
     assert main(["reproduce", "--profile", "third", "--dry-run"]) == 2
     assert "no experiment has a profile 'third'; known: first, second" in capsys.readouterr().err
+
+
+def test_what_experiments_share_is_looked_at_once(scenario, tmp_path, monkeypatch, capsys):
+    first = experiment(scenario, "first", "{baseline: ncm}", "{baseline: slda}")
+    more = experiment(scenario, "more", "{baseline: slda}", "{baseline: ranpac}", "{baseline: ncm}")
+    more.write_text(more.read_text().replace("  more:", "  first:"))
+    asked = []
+
+    def watched(configs, **options):
+        asked.append([config.baseline.rpartition(".")[2] for config in configs])
+        return run_all(configs, **options)
+
+    monkeypatch.setattr("clbench.cli.reproduce.run_all", watched)
+    line = ["reproduce", str(first), str(more), "--workers", "1", "--results", str(tmp_path / "runs")]
+    assert main(line) == 0
+    assert asked == [["NCM", "SLDA"], ["RanPAC"]]
+    assert "1 run in" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "runs/first/report/more/table.csv")
+    assert sorted(table["method"]) == ["ncm", "ranpac", "slda"]
 
 
 def test_two_runs_that_differ_do_not_write_one_file(scenario, tmp_path, capsys):

@@ -59,8 +59,6 @@ def show(frame: pd.DataFrame, out: Path, columns: Sequence[str] | None = None) -
     written = write_report(frame, out, columns=columns)
     print(text_table(frame))
     print()
-    figures = [path for path in written if path.suffix in (".svg", ".pdf")]
-    for path in written:
-        if path not in figures:
-            print(path)
-    print(f"{len(figures)} files of figures in {out}")
+    tables = [path for path in written if path.suffix not in (".svg", ".pdf")]
+    print(*tables, sep="\n")
+    print(f"{len(written) - len(tables)} files of figures in {out}")

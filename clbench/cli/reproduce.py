@@ -66,9 +66,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.dry_run:
         _forecast([run for *_, runs in chosen for run in runs], options.workers)
         return 0
-    outcomes = []
+    outcomes: list[Outcome] = []
     for experiment, folder, runs in chosen:
-        outcomes += _reproduce(experiment, folder, runs, options.workers)
+        outcomes += _reproduce(experiment, folder, runs, options.workers, outcomes)
         _refuse_shared_places(outcomes)
     for folder in dict.fromkeys(folder for _, folder, _ in chosen):
         if paths := [path for path in _written(outcomes) if path.is_relative_to(folder)]:
@@ -95,12 +95,19 @@ def _experiments(names: Sequence[str], profile: str | None) -> list[Experiment]:
 
 
 def _reproduce(
-    experiment: Experiment, folder: Path, runs: Sequence[RunConfig], workers: int
+    experiment: Experiment,
+    folder: Path,
+    runs: Sequence[RunConfig],
+    workers: int,
+    before: Sequence[Outcome],
 ) -> list[Outcome]:
-    """Runs what is not done yet, writes the report, and returns how each run ended."""
+    """Runs what is not done yet, writes the report, and returns how each run ended; ``before`` has ended."""
     print(f"{experiment.title}: {len(runs)} runs, {workers} at a time", flush=True)
     started = time.perf_counter()
-    outcomes = run_all(runs, workers=workers, progress=sys.stderr.isatty() or len(runs) > 1)
+    shared = _shared(runs, before)
+    left = [run for place, run in enumerate(runs) if place not in shared]
+    made = iter(run_all(left, workers=workers, progress=sys.stderr.isatty() or len(left) > 1) if left else [])
+    outcomes = [shared[place] if place in shared else next(made) for place in range(len(runs))]
     done = sum(outcome.skipped for outcome in outcomes)
     failed = [outcome for outcome in outcomes if outcome.error]
     print(
@@ -110,6 +117,18 @@ def _reproduce(
     if paths := _written(outcomes):
         show(load_results(paths), folder / "report" / experiment.name, experiment.table)
     return outcomes
+
+
+def _shared(runs: Sequence[RunConfig], before: Sequence[Outcome]) -> dict[int, Outcome]:
+    """By place among ``runs``, the outcomes of those that another experiment has had finished already."""
+    known = [(_ungrouped(outcome.config), outcome) for outcome in before if outcome.error is None]
+    found = {}
+    for place, run in enumerate(runs):
+        own = _ungrouped(run)
+        outcome = next((outcome for config, outcome in known if config == own), None)
+        if outcome is not None:
+            found[place] = dataclasses.replace(outcome, config=run, skipped=True)
+    return found
 
 
 def _written(outcomes: Iterable[Outcome]) -> list[Path]:

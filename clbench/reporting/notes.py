@@ -14,7 +14,7 @@ MARKS = {"future": FUTURE, "differs": DIFFERS, "upper-bound": JOINT, "told": TOL
 """The mark of each kind of note."""
 MEANINGS = {
     "future": "uses data that a stream has not shown yet.",
-    "upper-bound": "upper bound: trained on all experiences at once, so nothing compares its stages.",
+    "upper-bound": "is trained on all experiences at once: an upper bound, whose stages nothing compares.",
     "told": "is told which experience a test text belongs to.",
 }
 """What is to be known of a method before it is compared with others, by the kind of its note."""
