@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install reproduce test lint clean
+.PHONY: help install reproduce test lint results clean
 
 help:
 	@echo "make install    a virtual environment in .venv with the pinned versions"
 	@echo "make reproduce  the quick comparison, offline: runs/, tables and plots"
 	@echo "make test       the tests"
 	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make results    the committed tables, figures and README tables, from the committed result files"
 
 install: .venv/.installed
 
@@ -29,6 +30,9 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+results: install
+	PYTHONPATH=tests $(BIN)/python tests/support/committed_reports.py
 
 clean:
 	rm -rf .venv build dist *.egg-info

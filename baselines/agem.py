@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.buffer import Fill, ReplayBuffer
-from clbench.learner import ContinualLearner, MemoryKind, TextReader
-from clbench.network import Context
-from clbench.scenario import Experience
+from clbench.core.scenario import Experience
+from clbench.methods.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.methods.replay_buffer import Fill, ReplayBuffer
+from clbench.models.context import RunContext
 
 
 class AGEM(ContinualLearner):
@@ -36,7 +36,7 @@ class AGEM(ContinualLearner):
     memory: ClassVar[Mapping[str, MemoryKind]] = {"buffer.": "buffer"}
 
     def __init__(
-        self, context: Context, capacity: int = 128, reference: int = 64, fill: Fill = "reservoir"
+        self, context: RunContext, capacity: int = 128, reference: int = 64, fill: Fill = "reservoir"
     ) -> None:
         super().__init__(context)
         self.reference = reference

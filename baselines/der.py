@@ -18,10 +18,10 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.batch import Batch
-from clbench.buffer import Fill, ReplayBuffer
-from clbench.learner import ContinualLearner, MemoryKind, SearchRange
-from clbench.network import Context
+from clbench.core.batch import Batch
+from clbench.methods.learner import ContinualLearner, MemoryKind, SearchRange
+from clbench.methods.replay_buffer import Fill, ReplayBuffer
+from clbench.models.context import RunContext
 
 
 class DER(ContinualLearner):
@@ -38,7 +38,7 @@ class DER(ContinualLearner):
     search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1e-2, 1e1)}
 
     def __init__(
-        self, context: Context, capacity: int = 128, alpha: float = 0.5, fill: Fill = "reservoir"
+        self, context: RunContext, capacity: int = 128, alpha: float = 0.5, fill: Fill = "reservoir"
     ) -> None:
         super().__init__(context)
         self.alpha = alpha
@@ -47,7 +47,7 @@ class DER(ContinualLearner):
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy and what the memory adds; in training, remembers the current texts."""
         logits: Tensor = self(batch)
-        loss = F.cross_entropy(logits.masked_fill(~batch.allowed, -float("inf")), batch.targets)
+        loss = F.cross_entropy(logits.masked_fill(~batch.class_mask, -float("inf")), batch.targets)
         if self.training:
             if len(self.buffer):
                 loss = self.rehearse(loss, len(batch))
@@ -61,7 +61,7 @@ class DER(ContinualLearner):
         places = self.buffer.draw(size, self.generator)
         memory = self.buffer.batch(places)
         change: Tensor = self(memory) - self.buffer.logits[places]
-        return loss + self.alpha * change[memory.allowed].square().mean()
+        return loss + self.alpha * change[memory.class_mask].square().mean()
 
 
 class DERPP(DER):
@@ -79,7 +79,7 @@ class DERPP(DER):
 
     def __init__(
         self,
-        context: Context,
+        context: RunContext,
         capacity: int = 128,
         alpha: float = 0.5,
         beta: float = 0.5,

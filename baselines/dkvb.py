@@ -19,26 +19,26 @@ from typing import Any, ClassVar, Literal
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-from clbench.bottleneck import KeyValueBottleneck
-from clbench.codebook import Update
-from clbench.key_diagnostics import KeyDiagnostics
-from clbench.key_initialisation import KeyInitialisation, Start
-from clbench.learner import ContinualLearner, MemoryKind, TextReader
-from clbench.moments import KeptMoments
-from clbench.network import Context, Tuning
-from clbench.row_sgd import RowSGD
-from clbench.scenario import Experience
-from clbench.segmentation import Decoder, Layout, Segmentation
+from clbench.core.scenario import Experience
+from clbench.core.types import Tuning
+from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.codebook import Update
+from clbench.methods.dkvb.diagnostics import KeyDiagnostics
+from clbench.methods.dkvb.key_init import KeyInitialization, Start
+from clbench.methods.dkvb.layout import Decoder, Layout, Segmentation
+from clbench.methods.dkvb.optimizers import KeptMoments, RowSGD
+from clbench.methods.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.models.context import RunContext
 
 HEAD_SIZE = 12
 LR = {"sparse": 0.1, "reference": 0.01}
 DECODER_LR = {"sparse": 0.1, "reference": 1e-3}
 EPOCHS = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
-READS = {"oracle": "stream", "incremental": None, "generic": "general", "random": "general"}
+READS = {"oracle": "stream", "incremental": None, "generic": "generic", "random": "generic"}
 
 
 class DKVB(ContinualLearner):
-    """Discrete key-value bottleneck. ``clbench.segmentation.Layout`` says more of the first nine arguments.
+    """Discrete key-value bottleneck; see ``clbench.methods.dkvb.layout.Layout`` for the first arguments.
 
     Args:
         context: What the run provides. Its learning rate is that of values. For ``sparse`` it is the most
@@ -53,7 +53,7 @@ class DKVB(ContinualLearner):
         top_k: Keys per query.
         projection: Dimensions of a random projection per head; 0: heads are slices.
         padding: Masked, or counted as in the public code (``reference``).
-        initialisation: Keys are averages of the training texts of all experiences (``oracle``: sees the
+        initialization: Keys are averages of the training texts of all experiences (``oracle``: sees the
             future), of each experience before it is learned (``incremental``), of text of no experience
             (``generic``), or are states of random tokens of such text (``random``).
         init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
@@ -71,13 +71,13 @@ class DKVB(ContinualLearner):
     memory: ClassVar[Mapping[str, MemoryKind]] = {
         "network.keys": "keys", "network.projections": "keys", "network.values": "values",
     }  # fmt: skip
-    in_variant: ClassVar[frozenset[str]] = frozenset({"decoder", "initialisation"})
+    in_variant: ClassVar[frozenset[str]] = frozenset({"decoder", "initialization"})
     not_carried: ClassVar[tuple[str, ...]] = ("diagnostics.",)
     network: KeyValueBottleneck
 
     def __init__(
         self,
-        context: Context,
+        context: RunContext,
         heads: int | None = None,
         keys: int = 4096,
         segmentation: Segmentation = "hidden",
@@ -87,7 +87,7 @@ class DKVB(ContinualLearner):
         top_k: int = 1,
         projection: int = 0,
         padding: Literal["masked", "reference"] = "masked",
-        initialisation: Literal["oracle", "incremental", "generic", "random"] = "oracle",
+        initialization: Literal["oracle", "incremental", "generic", "random"] = "oracle",
         init_epochs: int | None = None,
         init_batch_size: int = 256,
         decay: float = 0.2,
@@ -102,10 +102,10 @@ class DKVB(ContinualLearner):
         counts = heads, keys, top_k, projection
         layout = Layout(segmentation, pooling, place, decoder, *counts, padding, *sizes)
         super().__init__(context, KeyValueBottleneck(context, layout, sparse=optimizer == "sparse"))
-        self.variant_words = ("np" if decoder == "non-parametric" else "p", initialisation)
-        epochs = EPOCHS[initialisation] if init_epochs is None else init_epochs
-        self.initialisation = KeyInitialisation(epochs, init_batch_size, decay, update, start)
-        self.reads_at_start = READS[initialisation]
+        self.variant_words = ("np" if decoder == "non-parametric" else "p", initialization)
+        epochs = EPOCHS[initialization] if init_epochs is None else init_epochs
+        self.initialization = KeyInitialization(epochs, init_batch_size, decay, update, start)
+        self.reads_at_start = READS[initialization]
         self.lr = LR[optimizer] if context.lr is None else context.lr
         self.optimizer = optimizer
         self.decoder_lr = DECODER_LR[optimizer] if decoder_lr is None else decoder_lr
@@ -115,7 +115,7 @@ class DKVB(ContinualLearner):
 
     @property
     def variant(self) -> str:
-        """``dkvb-np-oracle``: decoder and key initialisation are part of the name."""
+        """``dkvb-np-oracle``: decoder and key initialization are part of the name."""
         return "-".join(("dkvb", *self.variant_words))
 
     @property
@@ -123,21 +123,21 @@ class DKVB(ContinualLearner):
         """Which of the public code's ways were not taken."""
         ways = {
             "padding has no weight": self.network.layout.padding == "masked",
-            "keys move to means": self.initialisation.update == "mean",
-            "keys start at token states": self.initialisation.start == "states",
+            "keys move to means": self.initialization.update == "mean",
+            "keys start at token states": self.initialization.start == "states",
             "values train by SGD on the selected rows": self.optimizer == "sparse",
         }
         return ", ".join(way for way, taken in ways.items() if taken)
 
     def begin_stream(self, reader: TextReader) -> None:
         """Makes keys once and for all; not called where they are made incrementally."""
-        self.initialisation.apply(self.network, reader, self.generator)
+        self.initialization.apply(self.network, reader, self.generator)
 
     def begin_experience(self, experience: Experience, reader: TextReader) -> None:
         """With incremental keys, moves them to the texts of the experience: values lose their meaning."""
         if self.reads_at_start is None:
             first = experience.index == 0
-            self.initialisation.apply(self.network, reader, self.generator, first=first)
+            self.initialization.apply(self.network, reader, self.generator, first=first)
         self.diagnostics.begin(self.network)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -24,12 +24,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.batch import Batch
-from clbench.importance import mean_over_examples
-from clbench.learner import ContinualLearner, SearchRange, TextReader
-from clbench.network import Context
-from clbench.scenario import Experience
-from clbench.weights import QuadraticPenalty
+from clbench.core.batch import Batch
+from clbench.core.scenario import Experience
+from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
+from clbench.models.context import RunContext
 
 
 class EWC(ContinualLearner):
@@ -51,7 +50,7 @@ class EWC(ContinualLearner):
 
     def __init__(
         self,
-        context: Context,
+        context: RunContext,
         strength: float = 5000.0,
         fisher_examples: int = 100,
         fisher: Literal["averaged", "online", "separate"] = "averaged",

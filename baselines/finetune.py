@@ -6,7 +6,7 @@ output layer does: the linear probe on mean-pooled features. It carries its trai
 
 from __future__ import annotations
 
-from clbench.learner import ContinualLearner
+from clbench.methods.learner import ContinualLearner
 
 
 class Finetune(ContinualLearner):

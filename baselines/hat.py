@@ -21,12 +21,13 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from clbench.batch import Batch
-from clbench.errors import UserError
-from clbench.hard_attention import MOST, GatedClassifier
-from clbench.learner import ContinualLearner, MemoryKind, SearchRange, TextReader
-from clbench.network import Context, Tuning
-from clbench.scenario import Experience
+from clbench.core.batch import Batch
+from clbench.core.errors import UserError
+from clbench.core.scenario import Experience
+from clbench.core.types import Tuning
+from clbench.methods.gating import MOST, GatedClassifier
+from clbench.methods.learner import ContinualLearner, MemoryKind, SearchRange, TextReader
+from clbench.models.context import RunContext
 
 LARGEST_NORM = 10_000.0
 """Gradients are clipped to this, as in the authors' code."""
@@ -37,7 +38,7 @@ class HAT(ContinualLearner):
 
     Args:
         context: What the run provides.
-        sparsity: C, the weight of the regulariser.
+        sparsity: C, the weight of the regularizer.
         largest: S_max: how hard the gates are in evaluation.
         width: Units of each hidden layer, with a frozen encoder.
     """
@@ -49,7 +50,7 @@ class HAT(ContinualLearner):
     network: GatedClassifier
 
     def __init__(
-        self, context: Context, sparsity: float = 0.75, largest: float = 400.0, width: int = 512
+        self, context: RunContext, sparsity: float = 0.75, largest: float = 400.0, width: int = 512
     ) -> None:
         if not context.task_aware:
             raise UserError("HAT needs a scenario in which the experience is known at test time (task-aware)")
@@ -57,7 +58,7 @@ class HAT(ContinualLearner):
         self.sparsity = sparsity
 
     def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy and the regulariser."""
+        """Cross-entropy and the regularizer."""
         return super().loss(batch) + self.sparsity * self.network.gates.usage(batch.experience)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

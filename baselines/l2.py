@@ -13,11 +13,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clbench.batch import Batch
-from clbench.learner import ContinualLearner, SearchRange, TextReader
-from clbench.network import Context
-from clbench.scenario import Experience
-from clbench.weights import WeightStore
+from clbench.core.batch import Batch
+from clbench.core.scenario import Experience
+from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.penalties import WeightStore
+from clbench.models.context import RunContext
 
 
 class L2(ContinualLearner):
@@ -31,7 +31,7 @@ class L2(ContinualLearner):
     search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-4, 1e2)}
     boundaries: Tensor
 
-    def __init__(self, context: Context, strength: float = 0.5) -> None:
+    def __init__(self, context: RunContext, strength: float = 0.5) -> None:
         super().__init__(context)
         self.strength = strength
         self.weights = dict(self.named_trainable())

@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call
 
-from clbench.batch import Batch
-from clbench.learner import ContinualLearner, MemoryKind, SearchRange, TextReader
-from clbench.network import Context
-from clbench.scenario import Experience
-from clbench.weights import WeightStore
+from clbench.core.batch import Batch
+from clbench.core.scenario import Experience
+from clbench.methods.learner import ContinualLearner, MemoryKind, SearchRange, TextReader
+from clbench.methods.penalties import WeightStore
+from clbench.models.context import RunContext
 
 
 class LwF(ContinualLearner):
@@ -40,7 +40,7 @@ class LwF(ContinualLearner):
     search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-2, 1e2)}
     seen: Tensor
 
-    def __init__(self, context: Context, strength: float = 1.0, temperature: float = 2.0) -> None:
+    def __init__(self, context: RunContext, strength: float = 1.0, temperature: float = 2.0) -> None:
         super().__init__(context)
         self.strength = strength
         self.temperature = temperature
@@ -53,7 +53,7 @@ class LwF(ContinualLearner):
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy and distillation in the columns of earlier experiences."""
         logits: Tensor = self(batch)
-        loss = F.cross_entropy(logits.masked_fill(~batch.allowed, -torch.inf), batch.targets)
+        loss = F.cross_entropy(logits.masked_fill(~batch.class_mask, -torch.inf), batch.targets)
         groups = self.groups()
         if not self.strength or not groups:
             return loss

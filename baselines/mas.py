@@ -17,12 +17,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clbench.batch import Batch
-from clbench.importance import mean_over_examples
-from clbench.learner import ContinualLearner, SearchRange, TextReader
-from clbench.network import Context
-from clbench.scenario import Experience
-from clbench.weights import QuadraticPenalty
+from clbench.core.batch import Batch
+from clbench.core.scenario import Experience
+from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
+from clbench.models.context import RunContext
 
 
 class MAS(ContinualLearner):
@@ -38,7 +37,7 @@ class MAS(ContinualLearner):
 
     deviation = "importance is estimated on some of the texts"
 
-    def __init__(self, context: Context, strength: float = 1.0, examples: int = 100) -> None:
+    def __init__(self, context: RunContext, strength: float = 1.0, examples: int = 100) -> None:
         super().__init__(context)
         self.examples = examples
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)
@@ -54,4 +53,4 @@ class MAS(ContinualLearner):
 
     def _squared_norm(self, batch: Batch) -> Tensor:
         logits: Tensor = self(batch)
-        return logits.masked_fill(~batch.allowed, 0).square().sum()
+        return logits.masked_fill(~batch.class_mask, 0).square().sum()

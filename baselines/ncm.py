@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.learner import SearchRange
-from clbench.network import Context
-from clbench.prototype import PrototypeLearner, sums_by_class
+from clbench.methods.learner import SearchRange
+from clbench.methods.prototypes import PrototypeLearner, sums_by_class
+from clbench.models.context import RunContext
 
 
 class NCM(PrototypeLearner):
@@ -31,7 +31,7 @@ class NCM(PrototypeLearner):
     search: ClassVar[Mapping[str, SearchRange]] = {"metric": ("cosine", "euclidean")}
     sums: Tensor  # (C, D)
 
-    def __init__(self, context: Context, metric: Literal["cosine", "euclidean"] = "cosine") -> None:
+    def __init__(self, context: RunContext, metric: Literal["cosine", "euclidean"] = "cosine") -> None:
         super().__init__(context)
         self.metric = metric
         size = context.encoder.hidden_size

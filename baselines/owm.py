@@ -9,7 +9,7 @@ Adam's, would leave the directions that P allows.
 
 It carries one in x in matrix per linear layer. It costs, at each boundary, a forward pass over the texts and
 one linear system per layer; each step, a product per layer. Deviations: every input counts, where the authors
-take the mean of a batch; alpha is constant; what trains and is no linear layer (embeddings, normalisation)
+take the mean of a batch; alpha is constant; what trains and is no linear layer (embeddings, normalization)
 stays as it is, for nothing would protect it.
 """
 
@@ -22,11 +22,12 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
-from clbench.inputs import input_moments
-from clbench.learner import ContinualLearner, SearchRange, TextReader
-from clbench.network import Context, Tuning
-from clbench.scenario import Experience
-from clbench.weights import WeightStore
+from clbench.core.scenario import Experience
+from clbench.core.types import Tuning
+from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.penalties import WeightStore
+from clbench.methods.projections import input_moments
+from clbench.models.context import RunContext
 
 
 class OWM(ContinualLearner):
@@ -47,7 +48,7 @@ class OWM(ContinualLearner):
 
     deviation = "every input counts where the authors take means of batches, and alpha is constant"
 
-    def __init__(self, context: Context, alpha: float = 100.0) -> None:
+    def __init__(self, context: RunContext, alpha: float = 100.0) -> None:
         super().__init__(context)
         self.alpha = alpha
         self.layers = {

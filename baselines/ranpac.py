@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.learner import SearchRange
-from clbench.network import Context
-from clbench.prototype import PrototypeLearner, sums_by_class
+from clbench.methods.learner import SearchRange
+from clbench.methods.prototypes import PrototypeLearner, sums_by_class
+from clbench.models.context import RunContext
 
 
 class RanPAC(PrototypeLearner):
@@ -43,7 +43,7 @@ class RanPAC(PrototypeLearner):
         "2,000 random features where the paper takes 10,000, a fixed ridge, and an encoder that was not tuned"
     )
 
-    def __init__(self, context: Context, dimensions: int = 2000, ridge: float = 100.0) -> None:
+    def __init__(self, context: RunContext, dimensions: int = 2000, ridge: float = 100.0) -> None:
         super().__init__(context)
         self.ridge = ridge
         size, columns = context.encoder.hidden_size, context.columns

@@ -15,10 +15,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from clbench.batch import Batch, concatenate
-from clbench.buffer import Fill, ReplayBuffer
-from clbench.learner import ContinualLearner, MemoryKind
-from clbench.network import Context
+from clbench.core.batch import Batch, concatenate
+from clbench.methods.learner import ContinualLearner, MemoryKind
+from clbench.methods.replay_buffer import Fill, ReplayBuffer
+from clbench.models.context import RunContext
 
 
 class Replay(ContinualLearner):
@@ -32,7 +32,7 @@ class Replay(ContinualLearner):
 
     memory: ClassVar[Mapping[str, MemoryKind]] = {"buffer.": "buffer"}
 
-    def __init__(self, context: Context, capacity: int = 128, fill: Fill = "reservoir") -> None:
+    def __init__(self, context: RunContext, capacity: int = 128, fill: Fill = "reservoir") -> None:
         super().__init__(context)
         self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill)
 

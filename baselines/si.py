@@ -18,11 +18,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from clbench.batch import Batch
-from clbench.learner import ContinualLearner, SearchRange, TextReader
-from clbench.network import Context
-from clbench.scenario import Experience
-from clbench.weights import QuadraticPenalty, WeightStore
+from clbench.core.batch import Batch
+from clbench.core.scenario import Experience
+from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.penalties import QuadraticPenalty, WeightStore
+from clbench.models.context import RunContext
 
 
 class SI(ContinualLearner):
@@ -36,7 +36,7 @@ class SI(ContinualLearner):
 
     search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-3, 1e3)}
 
-    def __init__(self, context: Context, strength: float = 1.0, damping: float = 0.1) -> None:
+    def __init__(self, context: RunContext, strength: float = 1.0, damping: float = 0.1) -> None:
         super().__init__(context)
         self.damping = damping
         weights = dict(self.named_trainable())

@@ -17,9 +17,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from clbench.learner import SearchRange
-from clbench.network import Context
-from clbench.prototype import PrototypeLearner, sums_by_class
+from clbench.methods.learner import SearchRange
+from clbench.methods.prototypes import PrototypeLearner, sums_by_class
+from clbench.models.context import RunContext
 
 
 class SLDA(PrototypeLearner):
@@ -40,7 +40,7 @@ class SLDA(PrototypeLearner):
         "the exact pooled covariance in place of the running one, with shrinkage relative to its scale"
     )
 
-    def __init__(self, context: Context, shrinkage: float = 1e-2) -> None:
+    def __init__(self, context: RunContext, shrinkage: float = 1e-2) -> None:
         super().__init__(context)
         self.shrinkage = shrinkage
         columns, size = context.columns, context.encoder.hidden_size

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from result_files import write_all
+from support.result_files import write_all
 
 from clbench.reporting.load import load_results
 

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from clbench.errors import UserError, unknown
+from clbench.core.errors import UserError, unknown
 
 COMMANDS = {
     "list": "scenarios, baselines, experiments and encoders there are",

@@ -12,13 +12,13 @@ from jsonargparse import ArgumentParser
 from tabulate import tabulate
 from tqdm import tqdm
 
-from clbench.bench import cases
-from clbench.bench.measure import Comparison, Measured, alone
-from clbench.catalogue import find_scenario
-from clbench.errors import unknown
-from clbench.files import write_json, write_text
-from clbench.reporting.render import readable_bytes
-from clbench.result import provenance
+from clbench.benchmark import cases
+from clbench.benchmark.measure import Comparison, Measured, alone
+from clbench.core.errors import unknown
+from clbench.core.io import write_json, write_text
+from clbench.core.result import provenance
+from clbench.data.scenarios import find_scenario
+from clbench.reporting.tables.render import readable_bytes
 
 Case = tuple[str, float, Callable[[cases.Setting], Measured], Callable[[cases.Setting], Measured]]
 CASES: dict[str, Case] = {

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from clbench.catalogue.facts import DATASETS
-from clbench.errors import UserError, unknown
-from clbench.originals.fetch import GITHUB, fetch, fetch_wikipedia
-from clbench.sources import folder
-from clbench.streams import overlap, table_fingerprint
+from clbench.core.errors import UserError, unknown
+from clbench.data import formats
+from clbench.data.download.fetch import GITHUB, fetch, fetch_wikipedia
+from clbench.data.scenarios.facts import DATASETS
+from clbench.data.stream import overlap, table_fingerprint
 
 ACTIONS = ("list", "fetch", "verify")
 WIKI = "wiki"
@@ -52,7 +52,7 @@ def _list(names: Sequence[str], data_dir: Path | None) -> int:
     for name in names:
         there = data_dir is not None and (data_dir / name).is_dir()
         facts = DATASETS.get(name)
-        about = f"{facts.citation}. {facts.licence}" if facts else "Simple Wikipedia, CC BY-SA 4.0"
+        about = f"{facts.citation}. {facts.license}" if facts else "Simple Wikipedia, CC BY-SA 4.0"
         print(f"{name:<6}{'there' if there else 'absent':<8}{about}")
     return 0
 
@@ -74,7 +74,7 @@ def _verify(names: Sequence[str], data_dir: Path) -> int:
     """Compares datasets with what is declared; without names, those that are there."""
     status = 0
     for name in names or [each for each in DATASETS if (data_dir / each).is_dir()]:
-        table = folder.load(data_dir, name)
+        table = formats.load(data_dir, name)
         sizes = {split: len(rows) for split, rows in table.items()}
         fingerprint = table_fingerprint(table)
         fitting = [each for each in DATASETS[name].versions if dict(each.sizes) == sizes]

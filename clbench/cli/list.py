@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from jsonargparse import ArgumentParser
 
-from clbench.errors import unknown
+from clbench.core.errors import unknown
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,13 +26,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _scenarios() -> list[tuple[str, str]]:
-    from clbench.catalogue import SCENARIOS
+    from clbench.data.scenarios import SCENARIOS
 
     return [(scenario.name, scenario.title) for scenario in SCENARIOS.values()]
 
 
 def _baselines() -> list[tuple[str, str]]:
-    from clbench.registry import baseline_class, baseline_names
+    from clbench.engine.registry import baseline_class, baseline_names
 
     rows = []
     for name in sorted(baseline_names()):
@@ -42,13 +42,13 @@ def _baselines() -> list[tuple[str, str]]:
 
 
 def _experiments() -> list[tuple[str, str]]:
-    from clbench.experiment import experiment_files, read_experiment
+    from clbench.studies.experiment import experiment_files, read_experiment
 
     return [(name, read_experiment(path).title) for name, path in experiment_files().items()]
 
 
 def _encoders() -> list[tuple[str, str]]:
-    from clbench.encoder import ENCODERS
+    from clbench.models.encoder import ENCODERS
 
     return [(name, source.description) for name, source in ENCODERS.items()]
 

@@ -9,11 +9,11 @@ from string import Template
 
 from jsonargparse import ArgumentParser
 
-from clbench.errors import UserError
-from clbench.files import write_text
-from clbench.registry import baseline_names
+from clbench.core.errors import UserError
+from clbench.core.io import write_text
+from clbench.engine.registry import baseline_names
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parents[0] / "templates"
 
 
 def main(arguments: Sequence[str]) -> int:

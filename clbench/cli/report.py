@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 from jsonargparse import ArgumentParser
 
-from clbench.files import write_text
-from clbench.reporting.index import index
+from clbench.core.io import write_text
+from clbench.data.scenarios import SCENARIOS
 from clbench.reporting.load import load_results
-from clbench.reporting.page import write_page
-from clbench.reporting.readme import filled
-from clbench.reporting.render import text_table
-from clbench.reporting.report import write_report
+from clbench.reporting.publish.index import index
+from clbench.reporting.publish.readme import filled
+from clbench.reporting.publish.report import write_report
+from clbench.reporting.site import write_page
+from clbench.reporting.tables.render import text_table
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     frame = load_results(options.results)
     if options.index is not None:
         path = Path(options.index)
-        write_text(path, index(frame, path.parent))
+        declared = {name: scenario.protocol for name, scenario in SCENARIOS.items()}
+        write_text(path, index(frame, path.parent, declared))
         print(path)
         return 0
     show(frame, Path(options.out), options.columns)

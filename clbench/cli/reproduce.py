@@ -13,13 +13,14 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from clbench.cli.report import show
-from clbench.errors import UserError
-from clbench.experiment import Experiment, experiment_files, find_experiment
-from clbench.forecast import plan
+from clbench.core.config import RunConfig
+from clbench.core.errors import UserError
+from clbench.core.types import WandbMode
 from clbench.reporting.load import load_results
-from clbench.reporting.page import write_page
-from clbench.run_config import RunConfig, WandbMode
-from clbench.sweep import Outcome, run_all
+from clbench.reporting.site import write_page
+from clbench.studies.experiment import Experiment, experiment_files, find_experiment
+from clbench.studies.plan import plan
+from clbench.studies.sweep import Outcome, run_all
 from clbench.tracking.live import usable
 
 DEFAULT = "main"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from clbench.config import parse_run
-from clbench.prepare import prepare
-from clbench.result import RunResult
-from clbench.run import execute
+from clbench.core.result import RunResult
+from clbench.engine.build import prepare
+from clbench.engine.loop import execute
+from clbench.engine.parser import parse_run
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from clbench.config import parse_run
-from clbench.registry import baseline_class
-from clbench.result import provenance
-from clbench.search import search
-from clbench.settings import write_settings
+from clbench.core.result import provenance
+from clbench.engine.parser import parse_run
+from clbench.engine.registry import baseline_class
+from clbench.studies.tuned_values import write_settings
+from clbench.studies.tuning import search
 
 TRIALS = 16
 

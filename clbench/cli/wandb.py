@@ -7,10 +7,10 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from clbench.errors import UserError, unknown
-from clbench.files import write_json
+from clbench.core.config import RunConfig
+from clbench.core.errors import UserError, unknown
+from clbench.core.io import write_json
 from clbench.reporting.load import load_results
-from clbench.run_config import RunConfig
 from clbench.tracking.push import push
 from clbench.tracking.session import login_problem, one_line
 

@@ -15,8 +15,7 @@ Example:
     [PosixPath('stream_accuracy.svg'), PosixPath('stream_accuracy.pdf')]
 """
 
-from clbench.reporting.load import load_results
-from clbench.reporting.plots import (
+from clbench.reporting.figures import (
     accuracy_cost_figure,
     accuracy_matrix_figure,
     forgetting_figure,
@@ -29,11 +28,12 @@ from clbench.reporting.plots import (
     save,
     stream_accuracy_figure,
 )
-from clbench.reporting.ranking import average_ranks
-from clbench.reporting.render import csv, html, latex, markdown, text_table
-from clbench.reporting.report import write_report
-from clbench.reporting.styles import line_styles
-from clbench.reporting.tables import comparison_table
+from clbench.reporting.figures.styles import line_styles
+from clbench.reporting.load import load_results
+from clbench.reporting.publish.report import write_report
+from clbench.reporting.statistics.ranking import average_ranks
+from clbench.reporting.tables.comparison import comparison_table
+from clbench.reporting.tables.render import csv, html, latex, markdown, text_table
 
 __all__ = [
     "accuracy_cost_figure",

@@ -12,13 +12,15 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from clbench.errors import UserError
-from clbench.metrics import METRICS
+from clbench.core.errors import UserError
+from clbench.core.metrics import METRICS
+from clbench.core.result_schema import SCHEMA, migrated
 
-SCHEMA = 1
 STATUSES = ("running", "done", "failed")
 RUN = ["scenario", "encoder", "method", "order", "seed"]
 """The columns that name one run."""
+PANEL = ["scenario", "encoder"]
+"""The columns that name one table: methods are compared on the same data and the same encoder."""
 
 _COSTS = {
     "seconds": ("encode", "keys", "train", "consolidate", "evaluate", "total"),
@@ -27,7 +29,7 @@ _COSTS = {
     "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
     "peak_bytes": ("rss", "cuda"),
 }
-DIAGNOSTICS = ("dead_keys", "quantisation_error", "unselected_changed")
+DIAGNOSTICS = ("dead_keys", "quantization_error", "unselected_changed")
 """What is taken from a method's diagnostics after its last experience."""
 KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
 """What is taken from a method's diagnostics after each experience."""
@@ -194,6 +196,7 @@ class _File:
             self.refuse(" ".join(str(error).split()))
         if not isinstance(self.content, dict):
             self.refuse("not a JSON object")
+        self.content = migrated(self.content)
 
     def refuse(self, reason: str) -> NoReturn:
         raise UserError(f"{self.path} is not a result file: {reason}")

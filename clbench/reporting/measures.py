@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from clbench.errors import unknown
-from clbench.reporting.units import Unit
+from clbench.core.errors import unknown
+from clbench.reporting.formatting import Unit
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ MEASURES = (
         "costs.seconds.total",
         "Total (s)",
         "seconds",
-        "seconds of all phases: encoding, key initialisation, training, consolidation, evaluation.",
+        "seconds of all phases: encoding, key initialization, training, consolidation, evaluation.",
         "lower",
     ),
     Measure(
@@ -210,9 +210,9 @@ MEASURES = (
         "filled",
     ),
     Measure(
-        "quantisation_error",
-        "diagnostics.quantisation_error",
-        "Quantisation error",
+        "quantization_error",
+        "diagnostics.quantization_error",
+        "Quantization error",
         "ratio",
         "mean squared distance of queries from their key over their variance, in the last experience.",
         None,

@@ -12,14 +12,14 @@ from datasets import Dataset
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from clbench.batch import Batch
-from clbench.config import run_config
-from clbench.datamodule import EncodedTexts, Reader, ScenarioDataModule
-from clbench.learner import ContinualLearner
-from clbench.prepare import Run, prepare
-from clbench.result import RunResult
-from clbench.run import execute
-from clbench.stem import Stem
+from clbench.core.batch import Batch
+from clbench.core.result import RunResult
+from clbench.data.datamodule import EncodedTexts, Reader, ScenarioDataModule
+from clbench.engine.build import Run, prepare
+from clbench.engine.loop import execute
+from clbench.engine.parser import run_config
+from clbench.methods.learner import ContinualLearner
+from clbench.models.frozen_prefix import FrozenPrefix
 from clbench.testing.streams import SCENARIOS, write_texts
 
 LEARNT = 0.7
@@ -48,10 +48,10 @@ class GuardedDataModule(ScenarioDataModule):
         self._current = frozenset().union(*(_rows(each.splits["train"]) for each in stages))
         return super().reader(stage)
 
-    def general_reader(self, texts: Sequence[str]) -> Reader:
+    def generic_reader(self, texts: Sequence[str]) -> Reader:
         """Text of no experience."""
         self._current = frozenset((text, None) for text in texts)
-        return super().general_reader(texts)
+        return super().generic_reader(texts)
 
     def test_dataloader(self) -> list[DataLoader[int]]:
         """The test texts, for the evaluation."""
@@ -61,11 +61,11 @@ class GuardedDataModule(ScenarioDataModule):
         finally:
             self._evaluating = False
 
-    def texts(self, split: Dataset, stem: Stem | None) -> EncodedTexts:
+    def texts(self, split: Dataset, prefix: FrozenPrefix | None) -> EncodedTexts:
         """Texts that may be read now."""
         if not self._evaluating and not _rows(split) <= self._current:
             raise ContractError("texts were read that are not the training texts of the current experience")
-        return super().texts(split, stem)
+        return super().texts(split, prefix)
 
 
 def _rows(split: Dataset) -> frozenset[tuple[str, str | None]]:
@@ -114,7 +114,7 @@ def check_baseline(
         "threads": 1,
         "dtype": "float32",
         "data_dir": str(folder / "data"),
-        "general": str(folder / "data" / "general"),
+        "generic_corpus": str(folder / "data" / "general"),
     }
 
     def prepared(name: str) -> Run:
@@ -134,7 +134,7 @@ def check_baseline(
     _check_bytes(carried)
     batch = next(whole.data.reader(0).batches(8))
     expected = _logits(whole.learner, batch)
-    _check_neighbours(whole.learner, batch, expected)
+    _check_neighbors(whole.learner, batch, expected)
 
     fresh = prepared("loaded").learner
     fresh.load_state_dict(states[-1])
@@ -178,13 +178,13 @@ def _logits(learner: ContinualLearner, batch: Batch) -> Tensor:
     return logits
 
 
-def _check_neighbours(learner: ContinualLearner, batch: Batch, expected: Tensor) -> None:
+def _check_neighbors(learner: ContinualLearner, batch: Batch, expected: Tensor) -> None:
     for at in range(len(batch)):
         length = int(batch.mask[at].sum())
         alone = Batch(
             batch.rows[at : at + 1, :length],
             batch.mask[at : at + 1, :length],
-            *(getattr(batch, name)[at : at + 1] for name in ("targets", "allowed", "experience")),
+            *(getattr(batch, name)[at : at + 1] for name in ("targets", "class_mask", "experience")),
         )
         difference = float((_logits(learner, alone)[0] - expected[at]).abs().max())
         _require(difference <= 1e-5, f"logits of a text change by {difference} with the rest of its batch")

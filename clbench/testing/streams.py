@@ -6,8 +6,8 @@ import json
 import random
 from pathlib import Path
 
-from clbench import tiny
-from clbench.scenario import Part, Protocol, Scenario
+from clbench.core.scenario import Part, Protocol, Scenario
+from clbench.models import tiny
 
 MAX_TOKENS = 16
 SIZES = {"train": 12, "validation": 4, "test": 8}

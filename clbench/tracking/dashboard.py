@@ -11,7 +11,7 @@ from typing import Any
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
-from clbench.errors import UserError
+from clbench.core.errors import UserError
 from clbench.tracking import names
 
 TITLE = "clbench"

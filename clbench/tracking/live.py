@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clbench.result import RunResult
-from clbench.run_config import RunConfig, WandbMode
+from clbench.core.config import RunConfig
+from clbench.core.result import RunResult
+from clbench.core.types import WandbMode
 from clbench.tracking import names
 from clbench.tracking.losses import LossLogger
 from clbench.tracking.session import login_problem, one_line, open_run, warn

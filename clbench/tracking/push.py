@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clbench.result import RunResult
+from clbench.core.result import RunResult
 from clbench.tracking import names, upload
 from clbench.tracking.session import one_line, open_run
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench.reporting.figures import accuracy_matrix_figure, gallery, save
+from clbench.reporting.figures.canvas import drawing
 from clbench.reporting.load import load_results
-from clbench.reporting.plots import accuracy_matrix_figure, gallery, save
-from clbench.reporting.plots.canvas import drawing
 from clbench.tracking import content, names
 
 if TYPE_CHECKING:

@@ -1,0 +1,87 @@
+"""Measuring a piece of work in a process of its own: seconds and peak memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ParamSpec
+
+import torch
+
+from clbench.core.costs import peak_bytes, reset_peak
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds per unit of work, and the peak memory of the process that did it.
+
+    Attributes:
+        seconds: Per unit.
+        peak_bytes: Resident set, or memory on the GPU where that is more.
+    """
+
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the benchmark: a piece of the engine against its naive form."""
+
+    name: str
+    what: str
+    naive: Measured
+    engine: Measured
+    target: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster the engine is."""
+        return self.naive.seconds / self.engine.seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of the benchmark's file."""
+        return {
+            "name": self.name,
+            "what": self.what,
+            "naive_seconds": self.naive.seconds,
+            "seconds": self.engine.seconds,
+            "ratio": self.ratio,
+            "target_ratio": self.target,
+            "naive_peak_bytes": self.naive.peak_bytes,
+            "peak_bytes": self.engine.peak_bytes,
+        }
+
+
+def repeated(work: Callable[[], object], *, units: int, least_seconds: float = 3.0) -> Measured:
+    """Does ``work``, ``units`` of it, once to warm up, then until ``least_seconds`` have passed.
+
+    The seconds are the median over repetitions: other programs on the machine make some of them longer.
+    """
+    work()
+    _synchronize()
+    reset_peak()
+    seconds: list[float] = []
+    while sum(seconds) < least_seconds:
+        started = time.perf_counter()
+        work()
+        _synchronize()
+        seconds.append(time.perf_counter() - started)
+    return Measured(statistics.median(seconds) / units, max(peak_bytes().values()))
+
+
+def alone(function: Callable[P, Measured], *args: P.args, **kwargs: P.kwargs) -> Measured:
+    """Calls ``function`` in a new process, so that no measurement sees the memory of another."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *args, **kwargs).result()
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

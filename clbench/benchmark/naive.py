@@ -1,0 +1,76 @@
+"""DKVB without an engine: what the public code does at every step, in plain torch.
+
+Every text is padded to the length limit and encoded again whenever it is met; distances to all keys are
+built in full; the value table is expanded per example and gathered from; AdamW moves every value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clbench.core.batch import pad
+from clbench.core.device import compute_device
+from clbench.models.encoder import TextEncoder, token_states
+
+CHUNK = 1024
+"""Queries whose distances are built at a time: more of them are slower."""
+
+
+def encode(encoder: TextEncoder, tokens: Sequence[np.ndarray], max_tokens: int) -> Tensor:
+    """States (B, T, D) of texts padded to T = ``max_tokens``, in float32."""
+    device = compute_device()
+    rows, mask = pad(tokens)
+    missing = max_tokens - mask.shape[1]
+    rows, mask = F.pad(rows, (0, 0, 0, missing)).to(device), F.pad(mask, (0, missing)).to(device)
+    with torch.no_grad():
+        return token_states(encoder.frozen().to(device), rows, mask)  # type: ignore[arg-type]
+
+
+def assign(queries: Tensor, keys: Tensor) -> Tensor:
+    """Nearest keys (N, H) of queries (N, H, d) among (H, K, d), by all distances, some queries at once."""
+    found = [torch.cdist(part.transpose(0, 1), keys).argmin(2).T for part in queries.split(CHUNK)]
+    return torch.cat(found)
+
+
+class NaiveDKVB(nn.Module):
+    """Hidden segmentation, mean pooling after the bottleneck, non-parametric decoder; padding counts.
+
+    Args:
+        encoder: The frozen encoder.
+        keys: (H, K, d).
+        columns: C.
+        max_tokens: T.
+    """
+
+    keys: Tensor
+
+    def __init__(self, encoder: TextEncoder, keys: Tensor, columns: int, max_tokens: int) -> None:
+        super().__init__()
+        self.text_encoder = encoder
+        self.max_tokens = max_tokens
+        self.register_buffer("keys", keys)
+        self.values = nn.Parameter(torch.randn(*keys.shape[:2], columns))  # (H, K, C)
+
+    def forward(self, tokens: Sequence[np.ndarray]) -> Tensor:
+        """Logits (B, C)."""
+        heads, keys, columns = self.values.shape
+        states = encode(self.text_encoder, tokens, self.max_tokens)  # (B, T, D)
+        rows = assign(states.reshape(-1, heads, states.shape[2] // heads), self.keys)  # (B * T, H)
+        rows = rows.view(len(states), -1, heads).transpose(1, 2)  # (B, H, T)
+        table = self.values.expand(len(states), heads, keys, columns)
+        picked = table.gather(2, rows.unsqueeze(3).expand(*rows.shape, columns))  # (B, H, T, C)
+        return picked.mean((1, 2))
+
+
+def training_step(model: NaiveDKVB, optimizer: torch.optim.Optimizer, tokens: Sequence[np.ndarray]) -> None:
+    """One step on texts that all have class 0; which class it is does not change the work."""
+    logits = model(tokens)
+    loss = F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64, device=logits.device))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()

@@ -1,0 +1,208 @@
+"""What a run costs: seconds and operations by phase, and peak memory."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+_aten = torch.ops.aten
+# Attention on the CPU has an operator of its own, which torch's table of formulas lacks.
+_ALSO: Mapping[Any, Callable[..., int]] = MappingProxyType(
+    {
+        _aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[
+            _aten._scaled_dot_product_flash_attention
+        ],
+        _aten._scaled_dot_product_flash_attention_for_cpu_backward: flop_registry[
+            _aten._scaled_dot_product_flash_attention_backward
+        ],
+    }
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some work costs.
+
+    Attributes:
+        seconds: Of wall-clock time.
+        flops: Floating point operations, as ``FlopCounter`` counts them.
+        prefix_flops: Those that a frozen prefix would take for the texts that the work reads, had it to be
+            evaluated anew each time that a text is read.
+    """
+
+    seconds: float = 0.0
+    flops: int = 0
+    prefix_flops: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.seconds + other.seconds, self.flops + other.flops, self.prefix_flops + other.prefix_flops
+        )
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(
+            self.seconds - other.seconds, self.flops - other.flops, self.prefix_flops - other.prefix_flops
+        )
+
+
+class FlopCounter(TorchDispatchMode):
+    """Counts what is computed while it is entered, on this thread, backward passes included.
+
+    It is ``torch.utils.flop_counter.FlopCounterMode`` without the account by module, which would cost more
+    than the small steps that are counted here. What counts is products of matrices, convolutions and
+    attention, two operations per multiply-add; sums, activations, lookups of rows and solved systems do not.
+
+    Attributes:
+        total: Operations so far, over all times that it was entered.
+    """
+
+    supports_higher_order_operators = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Runs one operator and adds what it costs."""
+        kwargs = kwargs or {}
+        packet = getattr(func, "_overloadpacket", func)  # what torch.cond and the like call has none
+        formula = flop_registry.get(packet) or _ALSO.get(packet)
+        if formula is None and isinstance(func, torch._ops.OpOverload):
+            with self:  # in inference mode operators come whole that elsewhere come in parts
+                out = func.decompose(*args, **kwargs)
+                if out is not NotImplemented:
+                    return out
+        out = func(*args, **kwargs)
+        if formula is not None:
+            self.total += formula(*args, **kwargs, out_val=out)
+        return out
+
+
+class Measurement:
+    """What a block costs: ``with Measurement() as measured: ...``, then ``measured.cost``.
+
+    Args:
+        adjustment: What to add, so far, to whatever is measured (see ``clbench.core.costs.Meter``).
+
+    Attributes:
+        cost: Wall-clock seconds, once the GPU has finished its work, and operations; set when the block ends.
+    """
+
+    def __init__(self, adjustment: Callable[[], Cost] = Cost) -> None:
+        self.cost = Cost()
+        self._adjustment = adjustment
+        self._counter = FlopCounter()
+
+    def __enter__(self) -> Measurement:
+        """Begins to measure."""
+        self._started, self._before = time.perf_counter(), self._adjustment()
+        self._counter.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Sets the cost."""
+        self._counter.__exit__(*error)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        measured = Cost(time.perf_counter() - self._started, self._counter.total)
+        self.cost = measured + self._adjustment() - self._before
+
+
+Phase = Literal["encode", "keys", "train", "consolidate", "evaluate"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+
+class Meter:
+    """Seconds of wall-clock time and floating point operations, by phase.
+
+    Args:
+        adjustment: What to add, so far, to whatever is measured. Work that is accounted for elsewhere may
+            happen inside any phase: frozen features are computed when they are first needed, and cost what
+            they cost whoever needs them first.
+
+    Attributes:
+        costs: Phase to what it cost so far.
+        earlier: Wall-clock seconds of the run before it was stopped.
+    """
+
+    def __init__(self, adjustment: Callable[[], Cost] = Cost) -> None:
+        self.costs: dict[Phase, Cost] = dict.fromkeys(PHASES, Cost())
+        self.earlier = 0.0
+        self._adjustment = adjustment
+        self._started = time.perf_counter()
+
+    @property
+    def wall(self) -> float:
+        """Seconds since the run began, its stops left out."""
+        return self.earlier + time.perf_counter() - self._started
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        """Adds what the block costs to ``phase``."""
+        with Measurement(self._adjustment) as measured:
+            yield
+        self.costs[phase] += measured.cost
+
+
+def costs_to_json(costs: Mapping[Phase, Cost]) -> dict[str, Any]:
+    """Seconds and operations of each phase and in total, as they stand in a result file.
+
+    ``flops.spent`` is what is computed where each text goes through a frozen prefix once; ``flops.algorithm``
+    evaluates that prefix anew each time that a text is read, as the method does by its description.
+    """
+    seconds = {str(phase): cost.seconds for phase, cost in costs.items()}
+    described = {str(phase): cost.flops + cost.prefix_flops for phase, cost in costs.items()}
+    described["encode"] = 0  # it is in the phases that read its outcome
+    spent = {str(phase): cost.flops for phase, cost in costs.items()}
+    return {
+        "seconds": {**seconds, "total": sum(seconds.values())},
+        "flops": {
+            "algorithm": sum(described.values()),
+            "spent": sum(spent.values()),
+            "phases": {phase: {"algorithm": described[phase], "spent": spent[phase]} for phase in spent},
+        },
+    }
+
+
+def costs_from_json(content: Mapping[str, Any]) -> dict[Phase, Cost]:
+    """The costs by phase that ``costs_to_json`` wrote, but for the encoding phase's share in the others."""
+    phases = content["flops"]["phases"]
+    return {
+        phase: Cost(
+            content["seconds"][phase],
+            phases[phase]["spent"],
+            0 if phase == "encode" else phases[phase]["algorithm"] - phases[phase]["spent"],
+        )
+        for phase in PHASES
+    }
+
+
+def reset_peak() -> None:
+    """Forgets the peaks reached so far, where the system allows it (Linux; CUDA)."""
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_bytes() -> dict[str, int]:
+    """Peak memory since ``reset_peak``: resident set of the process, and allocations on the GPU."""
+    cuda = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return {"rss": int(line.split()[1]) * 1024, "cuda": cuda}
+    return {"rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "cuda": cuda}

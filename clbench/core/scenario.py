@@ -1,0 +1,197 @@
+"""What a stream is: scenarios as declared, experiences as loaded, and the order of training.
+
+A scenario lays all classes out as ``C`` output columns and says which of them each experience owns:
+shared between experiences (domain-incremental), disjoint (class-incremental), or own per task
+(task-incremental). ``task_aware`` says whether the experience is known at test time. Single-head
+evaluation is then no mask at all, and multi-head evaluation is the logits masked to the columns of the
+example's experience: one linear layer serves every scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Kind = Literal["class", "domain", "task"]
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a scenario is trained on; every field can be overridden on the command line.
+
+    Attributes:
+        epochs: Passes over the training data of each experience.
+        batch_size: Examples per step.
+        max_tokens: Longer texts are cut to this many tokens, special tokens included.
+        samples_per_epoch: Examples drawn with replacement per epoch and experience; None trains on each
+            example once.
+        validation_share: Part of the training texts held out where the data has no validation split.
+        train_per_class: Keep at most this many training texts of each class of each experience.
+        test_per_class: The same for validation and test texts.
+    """
+
+    epochs: int = 1
+    batch_size: int = 16
+    max_tokens: int = 128
+    samples_per_epoch: int | None = None
+    validation_share: float = 0.1
+    train_per_class: int | None = None
+    test_per_class: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where one experience's texts come from: the rows of ``dataset`` with these labels (and this domain)."""
+
+    name: str
+    dataset: str
+    labels: tuple[str, ...]
+    domain: str | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """One form in which a dataset is known: texts per split, and a hash of all of them.
+
+    Attributes:
+        name: Where it comes from.
+        sizes: Texts per split.
+        fingerprint: Of all its rows: see ``clbench.data.stream.table_fingerprint``.
+    """
+
+    name: str
+    sizes: Mapping[str, int]
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a dataset, for its texts to be checked against.
+
+    Attributes:
+        citation: Whom to cite.
+        license: Under what terms the texts may be used.
+        labels: All of its labels.
+        versions: The forms in which it is known.
+    """
+
+    citation: str
+    license: str
+    labels: tuple[str, ...]
+    versions: tuple[Version, ...]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One declared scenario: facts only, no data.
+
+    Attributes:
+        name: What ``--scenario`` takes.
+        title: One line for lists and tables.
+        kind: Which columns the experiences own: ``class`` disjoint, ``domain`` shared, ``task`` own.
+        parts: The experiences in their default order.
+        task_aware: Whether the experience of a text is known at test time (multi-head).
+        source: ``pydocs`` (built in) or ``folder`` (JSON lines under ``--data-dir``).
+        protocol: The defaults of training.
+        citation: Whom to cite for the data and the protocol.
+        license: Under what terms the texts may be used.
+        orders: Published orders of the experiences, by name; ``--order`` picks one by its number.
+        datasets: What is known of its datasets, by name: loading checks against it.
+        repeats: Whether classes may come back in a later experience.
+        root: The folder of the datasets, where it is not ``--data-dir``.
+        keys: The keys of the JSON lines that are called otherwise: ``text``, ``text_pair``, ``label`` or
+            ``domain`` to what stands there.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    parts: tuple[Part, ...]
+    task_aware: bool
+    source: Literal["pydocs", "folder"]
+    protocol: Protocol = field(default_factory=Protocol)
+    citation: str = ""
+    license: str = ""
+    orders: tuple[tuple[str, ...], ...] = ()
+    datasets: Mapping[str, DatasetFacts] = field(default_factory=dict)
+    repeats: bool = False
+    root: Path | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [part.name for part in self.parts]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.name}: two experiences have the same name")
+        total = sum(len(part.labels) for part in self.parts)
+        if self.kind == "class" and not self.repeats and len(self.columns) != total:
+            raise ValueError(f"{self.name}: a class-incremental scenario has each class in one experience")
+        if self.kind == "domain" and any(set(part.labels) != set(self.columns) for part in self.parts):
+            raise ValueError(
+                f"{self.name}: the experiences of a domain-incremental scenario share all classes"
+            )
+
+        for order in self.orders:
+            if sorted(order) != sorted(names):
+                raise ValueError(f"{self.name}: an order names other experiences than there are")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the C output columns, in the default order of the experiences."""
+        return tuple(dict.fromkeys(self.column(part, label) for part in self.parts for label in part.labels))
+
+    def column(self, part: Part, label: str) -> str:
+        """The output column of ``label`` in ``part``: tasks own theirs, other kinds share by label."""
+        return f"{part.name}:{label}" if self.kind == "task" else label
+
+
+@dataclass(frozen=True)
+class Experience:
+    """One unit of the stream, loaded: its texts and the columns that it owns.
+
+    The datasets have the columns ``text`` (str), ``text_pair`` (str or None), ``column`` (int, the output
+    column of the label) and ``experience`` (int, the index of the experience that the text belongs to).
+    """
+
+    index: int
+    name: str
+    columns: tuple[int, ...]
+    splits: Mapping[str, Dataset]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A scenario with its data, in the order of one run.
+
+    Attributes:
+        scenario: What was declared.
+        experiences: T experiences in the order of this run, each evaluated after every stage.
+        stages: What is trained on, stage after stage: the experiences themselves in a stream, one that
+            holds all their texts for the joint upper bound.
+        fingerprint: A hash of every text and label in every split: two streams with equal
+            fingerprints hold the same data, whatever their order.
+        data: Of each dataset, which known version it is, its sizes, its fingerprint and how many of its test
+            texts also are training texts.
+    """
+
+    scenario: Scenario
+    experiences: tuple[Experience, ...]
+    stages: tuple[Experience, ...]
+    fingerprint: str
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.experiences)
+
+    def class_mask(self, index: int) -> list[bool]:
+        """Which of the C columns a text of experience ``index`` may be given, at training and test time."""
+        count = len(self.scenario.columns)
+        if not self.scenario.task_aware:
+            return [True] * count
+        own = set(self.experiences[index].columns)
+        return [column in own for column in range(count)]

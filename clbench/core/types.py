@@ -1,0 +1,16 @@
+"""The options of a run that are one of a few words."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Tuning = Literal["full", "frozen", "adapter", "lora"]
+"""Which parameters of the encoder train."""
+TUNINGS: tuple[Tuning, ...] = get_args(Tuning)
+Placement = Literal["houlsby", "pfeiffer"]
+"""Where adapters are: after attention and feed-forward part, or after the latter alone."""
+Dtype = Literal["auto", "float32", "bfloat16"]
+"""The precision of a frozen encoder."""
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+WandbMode = Literal["disabled", "offline", "online"]
+"""Whether and how a run is logged to Weights & Biases."""

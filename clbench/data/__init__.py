@@ -1,0 +1,1 @@
+"""Scenarios, the texts behind them, and the data module that streams them."""

@@ -1,0 +1,278 @@
+"""The stream as Lightning sees it: the current stage's training loader, every experience's test loader."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import lightning
+import numpy as np
+import torch
+from datasets import Dataset, concatenate_datasets
+from torch import Tensor
+from torch.utils.data import DataLoader, RandomSampler, Sampler
+from torch.utils.data import Dataset as TorchDataset
+
+from clbench.core.batch import Batch, pad
+from clbench.core.costs import Cost, Measurement
+from clbench.core.device import compute_device
+from clbench.core.scenario import Protocol, Stream
+from clbench.core.seeding import derive
+from clbench.models.encoder import TextEncoder
+from clbench.models.feature_cache import FeatureCache
+from clbench.models.feature_store import RaggedArray
+from clbench.models.frozen_prefix import FrozenPrefix
+
+EVALUATION_BATCH = 64
+
+
+class EncodedTexts(TorchDataset[int]):
+    """The rows of some texts with their targets; items are positions and ``collate`` makes the batch.
+
+    Args:
+        rows: Of n texts.
+        targets: (n,) their columns.
+        experience: (n,) their experiences.
+        class_mask: (T, C) the columns that a text of each experience may be given.
+        flops: (n,) operations of the frozen prefix for each text; None where the rows are before it.
+
+    Attributes:
+        flops_read: The sum of ``flops`` over all texts in all batches so far.
+    """
+
+    def __init__(
+        self,
+        rows: RaggedArray,
+        targets: np.ndarray,
+        experience: np.ndarray,
+        class_mask: np.ndarray,
+        flops: np.ndarray | None = None,
+    ) -> None:
+        self.rows = rows
+        self.targets = targets
+        self.experience = experience
+        self.class_mask = class_mask  # (T, C)
+        self.flops = flops
+        self.flops_read = 0
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    def collate(self, indices: Sequence[int]) -> Batch:
+        """The texts at ``indices`` as one padded batch."""
+        rows, mask = pad([self.rows[index] for index in indices])
+        experience = self.experience[indices]
+        if self.flops is not None:
+            self.flops_read += int(self.flops[indices].sum())
+        return Batch(
+            rows=rows,
+            mask=mask,
+            targets=torch.from_numpy(self.targets[indices]),
+            class_mask=torch.from_numpy(self.class_mask[experience]),
+            experience=torch.from_numpy(experience),
+            encoded=self.flops is not None,
+        )
+
+    def by_length(self) -> list[int]:
+        """Positions from the shortest text to the longest: batches of these hold little padding."""
+        return [int(at) for at in np.argsort(self.rows.lengths, kind="stable")]
+
+
+class ScenarioDataModule(lightning.LightningDataModule):
+    """Streams a scenario: ``enter`` a stage, then fit on ``train_dataloader`` and test on all experiences.
+
+    Args:
+        stream: The experiences and the stages of training.
+        encoder: Tokenizes; encodes where a learner has a frozen prefix.
+        protocol: Epochs, batch size, limits.
+        cache: Where frozen features are kept; None leaves every text as token ids, and a learner with
+            a prefix then applies it batch by batch.
+        seed: The order of training texts follows from it.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        encoder: TextEncoder,
+        protocol: Protocol,
+        *,
+        cache: FeatureCache | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.stream = stream
+        self.encoder = encoder
+        self.protocol = protocol
+        self.cache = cache
+        self.seed = seed
+        self.stage = 0
+        self.prefix: FrozenPrefix | None = None
+        self._waited = Cost()  # spent here on making rows, whoever asked first
+        self._saved = Cost()  # what boundary work took when it was made, less what it took to get it here
+        self._tokenize_seconds = 0.0
+        self._class_masks = np.array([stream.class_mask(index) for index in range(len(stream))])
+        self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
+
+    def enter(self, stage: int, prefix: FrozenPrefix | None) -> None:
+        """Makes ``stage`` the current one, with texts taken through ``prefix``."""
+        self.stage = stage
+        self.prefix = prefix
+
+    def train_dataloader(self) -> DataLoader[int]:
+        """The current stage's training texts in a random order that the seed and the stage fix."""
+        texts = self.texts(self.stream.stages[self.stage].splits["train"], self.prefix)
+        generator = torch.Generator().manual_seed(derive(self.seed, "order", self.stage))
+        size = self.protocol.samples_per_epoch
+        if size is not None and len(self.stream.stages) < len(self.stream):  # joint: as many as the stream
+            size *= len(self.stream)
+        sampler = (
+            RandomSampler(texts, generator=generator)
+            if size is None
+            else RandomSampler(texts, replacement=True, num_samples=size, generator=generator)
+        )
+        return self._loader(texts, sampler, self.protocol.batch_size)
+
+    def val_dataloader(self) -> list[DataLoader[int]]:
+        """The validation texts of each experience."""
+        return self._evaluation("validation")
+
+    def test_dataloader(self) -> list[DataLoader[int]]:
+        """The test texts of each experience."""
+        return self._evaluation("test")
+
+    def reader(self, stage: int | None = None) -> Reader:
+        """The training texts of a stage, or of the whole stream, for the boundaries of a learner."""
+        if stage is not None:
+            return Reader(self, self.stream.stages[stage].splits["train"], derive(self.seed, "reader", stage))
+        whole = concatenate_datasets([part.splits["train"] for part in self.stream.stages])
+        return Reader(self, whole, derive(self.seed, "reader", "stream"))
+
+    def generic_reader(self, texts: Sequence[str]) -> Reader:
+        """Unlabeled texts for the start of a stream; their targets mean nothing."""
+        size = len(texts)
+        columns = {"column": [0] * size, "experience": [0] * size}
+        split = Dataset.from_dict({"text": texts, "text_pair": [None] * size, **columns})
+        return Reader(self, split, derive(self.seed, "reader", "general"))
+
+    @property
+    def encode_cost(self) -> Cost:
+        """What the frozen prefix costs for this run's texts, as if none had been put through it before."""
+        spent = Cost() if self.cache is None else self.cache.spent
+        return spent + Cost(self._tokenize_seconds)
+
+    @property
+    def adjustment(self) -> Cost:
+        """What to add, so far, to the costs that are measured around the use of this object.
+
+        Rows that were made here count as encoding, whoever asked for them first: they are taken off. What was
+        on disk already costs what it cost when it was made. And each text that was read would have gone
+        through the frozen prefix.
+        """
+        read = sum(texts.flops_read for texts in self._encoded.values())
+        return Cost(prefix_flops=read) + self._saved - self._waited
+
+    def _evaluation(self, split: str) -> list[DataLoader[int]]:
+        loaders = []
+        for experience in self.stream.experiences:
+            texts = self.texts(experience.splits[split], self.prefix)
+            loaders.append(self._loader(texts, texts.by_length(), EVALUATION_BATCH))
+        return loaders
+
+    def _loader(
+        self, texts: EncodedTexts, sampler: Sampler[int] | list[int], batch_size: int
+    ) -> DataLoader[int]:
+        return DataLoader(texts, batch_size=batch_size, sampler=sampler, collate_fn=texts.collate)
+
+    def texts(self, split: Dataset, prefix: FrozenPrefix | None) -> EncodedTexts:
+        """Texts past ``prefix``, or as token ids where there is no prefix or no cache; made once each."""
+        key = self._key(split, prefix)
+        if key not in self._encoded:
+            with Measurement() as measured:
+                self._encoded[key] = EncodedTexts(
+                    self._rows(split, prefix),
+                    np.array(split[:]["column"], dtype=np.int64),
+                    np.array(split[:]["experience"], dtype=np.int64),
+                    self._class_masks,
+                    self._flops(split, prefix),
+                )
+            self._waited += measured.cost
+        return self._encoded[key]
+
+    def _rows(self, split: Dataset, prefix: FrozenPrefix | None) -> RaggedArray:
+        columns = split[:]  # as lists: a column by itself is read row by row
+        texts, pairs, limit = columns["text"], columns["text_pair"], self.protocol.max_tokens
+        if prefix is not None and self.cache is not None:
+            return self.cache.features(self.encoder, texts, pairs, limit, prefix)
+        started = time.perf_counter()
+        rows = RaggedArray.from_list(self.encoder.tokenize(texts, pairs, limit))
+        self._tokenize_seconds += time.perf_counter() - started
+        return rows
+
+    def _flops(self, split: Dataset, prefix: FrozenPrefix | None) -> np.ndarray | None:
+        if prefix is None or self.cache is None:
+            return None
+        columns = split[:]
+        texts = columns["text"], columns["text_pair"]
+        return self.cache.flops(self.encoder, *texts, self.protocol.max_tokens, prefix)
+
+    def made(self, split: Dataset, prefix: FrozenPrefix | None) -> bool:
+        """Whether ``texts`` has these at hand."""
+        return self._key(split, prefix) in self._encoded
+
+    def _key(self, split: Dataset, prefix: FrozenPrefix | None) -> tuple[object, ...]:
+        return split._fingerprint, prefix.key if prefix is not None and self.cache is not None else None
+
+
+class Reader:
+    """Training texts at a boundary, in a random order fixed by a seed (see ``TextReader``)."""
+
+    def __init__(self, data: ScenarioDataModule, split: Dataset, seed: int) -> None:
+        self._data = data
+        self._split = split
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def batches(
+        self, batch_size: int, *, prefix: FrozenPrefix | None = None, limit: int | None = None
+    ) -> Iterator[Batch]:
+        """Batches of the texts past ``prefix`` (default: the learner's own), each text once."""
+        data, split = self._data, self._split
+        prefix = data.prefix if prefix is None else prefix
+        order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self._seed))[:limit]
+        if len(order) < len(split) and not data.made(split, prefix):
+            split, order = split.select(order.tolist()), torch.arange(len(order))  # encode no more than these
+        texts = data.texts(split, prefix)
+        for chosen in order.split(batch_size):
+            batch = texts.collate(chosen.tolist())
+            if prefix is not None and not batch.encoded:
+                batch = prefix(data.encoder, batch, data.protocol.max_tokens)
+            yield batch
+
+    def remembered(self, address: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What ``make`` computes from these texts, from disk if any run computed it before."""
+        data = self._data
+        if data.cache is None:
+            return make()
+        digest = hashlib.blake2b(repr((self._seed, data.protocol.max_tokens)).encode(), digest_size=16)
+        columns = self._split[:]
+        for row in zip(columns["text"], columns["text_pair"], strict=True):
+            digest.update(repr(row).encode())
+        encoder = data.encoder
+        where = f"{encoder.name} {encoder.fingerprint} {encoder.dtype} {compute_device().type}"
+
+        def counted() -> tuple[dict[str, Tensor], Cost]:
+            with Measurement(lambda: data.adjustment) as measured:
+                made = make()
+            return made, measured.cost
+
+        # They cost what making them cost, whether they were made here, read, or waited for.
+        with Measurement(lambda: data.adjustment) as spent:
+            tensors, cost = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", counted)
+        data._saved += cost - spent.cost
+        return tensors

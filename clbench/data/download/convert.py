@@ -1,0 +1,131 @@
+"""From the original files of each dataset to rows with ``text``, ``label`` and what else they have.
+
+All runs of white space become one space; nothing else is changed. Test labels of GLUE are not public: its
+development split is ``test``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from clbench.core.errors import UserError
+from clbench.data.scenarios.orders import DSC_DOMAINS
+
+Row = dict[str, str]
+Splits = dict[str, list[Row]]
+SPLITS_OF = {"train": "train", "dev": "validation", "test": "test"}
+
+
+def convert(dataset: str, files: Mapping[str, Path]) -> Splits:
+    """The rows of a dataset by split, in the order of its files.
+
+    Args:
+        dataset: A key of ``CONVERTERS``.
+        files: Path in the repository to where the file is.
+
+    Raises:
+        UserError: A line is not as it should be.
+    """
+    return CONVERTERS[dataset](files)
+
+
+def _reuters(files: Mapping[str, Path]) -> Splits:
+    """Lines of label, tab, text."""
+    splits: Splits = {}
+    for name, path in files.items():
+        rows = [{"text": clean(text), "label": label} for label, text in _columns(path, (0, 1), header=False)]
+        splits[Path(name).stem] = rows
+    return splits
+
+
+def _newsgroups(files: Mapping[str, Path]) -> Splits:
+    """The names with split and label, and the texts, line by line in the same order."""
+    (names,) = (path for name, path in files.items() if "corpus" not in name)
+    (corpus,) = (path for name, path in files.items() if "corpus" in name)
+    texts = _lines(corpus, "latin-1")
+    splits: Splits = {"train": [], "test": []}
+    for (split, label), text in zip(_columns(names, (1, 2), header=False), texts, strict=True):
+        splits[split.rpartition("-")[2]].append({"text": clean(text), "label": label})
+    return splits
+
+
+def _reviews(files: Mapping[str, Path]) -> Splits:
+    """Per domain and split, lines of text, tab, 1 or -1."""
+    splits: Splits = {"train": [], "validation": [], "test": []}
+    labels = {"1": "positive", "-1": "negative"}
+    for domain in DSC_DOMAINS:
+        for ending, split in SPLITS_OF.items():
+            (path,) = (path for name, path in files.items() if name.endswith(f"/{domain}_{ending}.tsv"))
+            splits[split] += [
+                {"text": clean(text), "label": labels[label], "domain": domain}
+                for text, label in _columns(path, (0, 1), header=False)
+            ]
+    return splits
+
+
+def _glue(places: Sequence[int], labels: Mapping[str, str]) -> Callable[[Mapping[str, Path]], Splits]:
+    """``train.tsv`` and ``dev.tsv`` with a header: one or two texts and a label at these columns."""
+
+    def rows(files: Mapping[str, Path]) -> Splits:
+        by_name = {Path(name).name: path for name, path in files.items()}
+        return {
+            split: [_pair(texts, labels[label]) for *texts, label in _columns(by_name[name], places)]
+            for split, name in (("train", "train.tsv"), ("test", "dev.tsv"))
+        }
+
+    return rows
+
+
+def _paraphrases(files: Mapping[str, Path]) -> Splits:
+    """``dev.tsv``; and the original training file without the pairs that ``dev_ids.tsv`` names."""
+    by_name = {Path(name).name: path for name, path in files.items()}
+    labels = {"0": "not_equivalent", "1": "equivalent"}
+    held = set(_columns(by_name["dev_ids.tsv"], (0, 1), header=False))
+    train = _columns(by_name["msr_paraphrase_train.txt"], (0, 1, 2, 3, 4))
+    return {
+        "train": [
+            _pair((first, second), labels[label])
+            for label, one, two, first, second in train
+            if (one, two) not in held
+        ],
+        "test": [_pair((a, b), labels[label]) for label, a, b in _columns(by_name["dev.tsv"], (0, 3, 4))],
+    }
+
+
+def _pair(texts: Sequence[str], label: str) -> Row:
+    first, *second = texts
+    pair = {"text_pair": clean(second[0])} if second else {}
+    return {"text": clean(first), **pair, "label": label}
+
+
+def clean(text: str) -> str:
+    """``text`` with all runs of white space as one space, and none at its ends."""
+    return " ".join(text.split())
+
+
+def _lines(path: Path, encoding: str = "utf-8-sig") -> list[str]:
+    text = path.read_text(encoding=encoding)
+    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]  # not at other line separators
+
+
+def _columns(path: Path, places: Sequence[int], *, header: bool = True) -> Iterator[tuple[str, ...]]:
+    for number, line in enumerate(_lines(path), start=1):
+        if header and number == 1:
+            continue
+        cells = line.split("\t")
+        if len(cells) <= max(places):
+            raise UserError(f"{path}, line {number}: {max(places) + 1} columns are wanted, not {len(cells)}")
+        yield tuple(cells[place] for place in places)
+
+
+CONVERTERS: dict[str, Callable[[Mapping[str, Path]], Splits]] = {
+    "r8": _reuters,
+    "r52": _reuters,
+    "20ng": _newsgroups,
+    "dsc": _reviews,
+    "rte": _glue((1, 2, 3), {label: label for label in ("entailment", "not_entailment")}),
+    "sst2": _glue((0, 1), {"0": "negative", "1": "positive"}),
+    "qqp": _glue((3, 4, 5), {"0": "not_duplicate", "1": "duplicate"}),
+    "mrpc": _paraphrases,
+}

@@ -1,0 +1,68 @@
+"""``clbench data fetch``: from original files to the JSON lines that scenarios read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from clbench.core.io import cache_dir, replacing
+from clbench.data.download.convert import convert
+from clbench.data.download.places import ORIGINALS
+from clbench.data.download.transfer import download
+
+GITHUB = "https://raw.githubusercontent.com"
+WIKIPEDIA = ("wikimedia/wikipedia", "20231101.simple")
+LEAST_WORDS = 30
+"""Shorter articles of Simple Wikipedia are left out."""
+
+
+def fetch(dataset: str, data_dir: Path, *, server: str = GITHUB, progress: bool = False) -> list[Path]:
+    """Downloads the original files of a dataset, converts them, and writes a file per split.
+
+    Original files are kept under the cache folder: a second call fetches only what is missing.
+
+    Args:
+        dataset: A key of ``ORIGINALS``.
+        data_dir: The folder of all datasets.
+        server: Where repositories are: ``<server>/<repository>/<commit>/<path>``.
+        progress: Whether to show progress bars.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: A file cannot be fetched or is not what it should be.
+    """
+    original = ORIGINALS[dataset]
+    files = {}
+    for path, blob_sha1 in original.files.items():
+        files[path] = cache_dir() / "originals" / original.repository / original.commit / path
+        url = f"{server}/{original.repository}/{original.commit}/{path}"
+        download(url, files[path], blob_sha1, progress=progress)
+    splits = convert(dataset, files)
+    return [write_lines(data_dir / dataset / f"{name}.jsonl.gz", rows) for name, rows in splits.items()]
+
+
+def fetch_wikipedia(data_dir: Path, repository: str = WIKIPEDIA[0]) -> list[Path]:
+    """Simple Wikipedia from the dataset hub, as the unlabeled corpus ``wiki``.
+
+    Args:
+        data_dir: The folder of all datasets.
+        repository: Of the hub, or a local folder in its layout.
+    """
+    from datasets import load_dataset
+
+    articles = load_dataset(repository, WIKIPEDIA[1], split="train")
+    texts = (" ".join(article["text"].split()) for article in articles)
+    rows = ({"text": text} for text in texts if text.count(" ") >= LEAST_WORDS - 1)
+    return [write_lines(data_dir / "wiki" / "train.jsonl.gz", rows)]
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, str]]) -> Path:
+    """Writes rows as compressed JSON lines; equal rows give equal bytes."""
+    with replacing(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return path

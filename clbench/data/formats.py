@@ -1,0 +1,189 @@
+"""Datasets kept as JSON lines in a folder, one file per split.
+
+``<data_dir>/<dataset>/train.jsonl.gz``, ``test.jsonl.gz`` and, where there is one, ``validation.jsonl.gz``
+(or the same without ``.gz``). Each line is an object with ``text``, ``label`` and, where they apply,
+``text_pair`` and ``domain``; an unlabeled corpus has ``text`` in ``train`` alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.core.errors import UserError, unknown
+from clbench.core.io import cache_dir
+from clbench.core.scenario import SPLITS
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+_SUFFIXES = (".jsonl.gz", ".jsonl")
+_COLUMNS = ("text", "text_pair", "label", "domain")
+_REQUIRED = ("text", "label")  # the other columns may be absent or null
+
+
+def files(data_dir: Path, dataset: str, *, labeled: bool = True) -> dict[str, Path]:
+    """The files of ``dataset`` by split: ``train``, ``validation`` if there is one, and ``test``.
+
+    Args:
+        data_dir: The folder of all datasets.
+        dataset: The name of one.
+        labeled: Whether a test split must be there and counts; an unlabeled corpus has ``train`` alone.
+
+    Raises:
+        UserError: The folder, the dataset or a split is missing.
+    """
+    if not data_dir.is_dir():
+        raise UserError(
+            f"data folder {data_dir} does not exist; "
+            "--data-dir or CLBENCH_DATA should name the folder that holds the datasets"
+        )
+    folder = data_dir / dataset
+    if not folder.is_dir():
+        known = [path.name for path in data_dir.iterdir() if _split_file(path, "train")]
+        raise UserError(f"{unknown('dataset', dataset, known)} (in {data_dir})")
+    found = {}
+    for split in SPLITS if labeled else ("train",):
+        path = _split_file(folder, split)
+        if path is not None:
+            found[split] = path
+        elif split != "validation":
+            raise UserError(f"{folder} lacks {split}.jsonl.gz (or {split}.jsonl)")
+    return found
+
+
+def load(
+    data_dir: Path, dataset: str, *, labeled: bool = True, keys: Mapping[str, str] | None = None
+) -> DatasetDict:
+    """The splits of ``dataset``; nothing is written into ``data_dir``.
+
+    Args:
+        data_dir: The folder of all datasets.
+        dataset: The name of one.
+        labeled: Whether texts have labels and a test split.
+        keys: Keys of the lines that are called otherwise, such as ``{"text": "body"}``.
+
+    Returns:
+        Splits with the columns ``text`` (str), ``text_pair`` (str or None), ``label`` (str) and ``domain``
+        (str or None), in the order of the files; unlabeled, ``train`` with the column ``text``.
+
+    Raises:
+        UserError: A file is missing, unreadable or empty, or a line is not as it should be.
+    """
+    from datasets import DatasetDict
+
+    found = files(data_dir, dataset, labeled=labeled)
+    return DatasetDict({split: _load_split(path, labeled, keys or {}) for split, path in found.items()})
+
+
+def _split_file(folder: Path, split: str) -> Path | None:
+    candidates = (folder / f"{split}{suffix}" for suffix in _SUFFIXES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _load_split(path: Path, labeled: bool, keys: Mapping[str, str]) -> Dataset:
+    from datasets import Dataset, Features, Value
+
+    columns = _COLUMNS if labeled else ("text",)
+    # Renamed lines are read one by one: a key may have the name of another column.
+    loaded = None if keys else _load_json(path)
+    if loaded is not None and _is_as_declared(loaded, columns):
+        for column in columns:
+            if loaded.features.get(column) != Value("string"):  # absent, or null in every line
+                loaded = loaded.remove_columns([column] if column in loaded.features else [])
+                loaded = loaded.add_column(column, [None] * len(loaded), feature=Value("string"))
+        return loaded.select_columns(list(columns))
+    # The library gives no line numbers, and guesses types: strings that look like dates become dates.
+    # Plain reading finds the wrong line, or the right strings.
+    features = Features(dict.fromkeys(columns, Value("string")))
+    return Dataset.from_list(_read_rows(path, columns, keys), features=features)
+
+
+def _load_json(path: Path) -> Dataset | None:
+    from datasets import Dataset
+
+    with _silence():
+        try:
+            # What load_dataset("json") does, without its request to a download counter on the network.
+            loaded = Dataset.from_json(str(path.absolute()), cache_dir=str(cache_dir() / "datasets"))
+            loaded.data.validate(full=True)  # the parser lets bytes through that are not UTF-8
+        except Exception:  # many classes; what is wrong with the file is found by reading it
+            return None
+    return loaded
+
+
+def _is_as_declared(loaded: Dataset, columns: tuple[str, ...]) -> bool:
+    from datasets import Value
+
+    for column in columns:
+        feature = loaded.features.get(column)
+        if column not in _REQUIRED:
+            if feature not in (Value("string"), Value("null"), None):
+                return False
+        elif feature != Value("string") or loaded.data.column(column).null_count:
+            return False
+    return True
+
+
+def _read_rows(path: Path, columns: tuple[str, ...], keys: Mapping[str, str]) -> list[dict[str, str | None]]:
+    """Every line of ``path``, checked one by one."""
+    rows = []
+    for number, line in _lines(path):
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise UserError(f"{where}: not UTF-8: {error.reason} at byte {error.start + 1}") from error
+        except json.JSONDecodeError as error:
+            raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
+        if not isinstance(row, dict):
+            raise UserError(f"{where}: should be an object with 'text', not {_shown(row)}")
+        values = {}
+        for column in columns:
+            key = keys.get(column, column)
+            values[column] = value = row.get(key)
+            if column in _REQUIRED and value is None:
+                raise UserError(f"{where}: '{key}' is missing")
+            if not isinstance(value, str | None):
+                raise UserError(f"{where}: '{key}' should be a string, not {_shown(value)}")
+        rows.append(values)
+    if not rows:
+        raise UserError(f"{path} has no examples")
+    return rows
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.rstrip(b"\r\n")
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No progress bars and no log of ``datasets``: the errors here say what is wrong."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from datasets.utils import logging
+
+    verbosity, disabled = logging.get_verbosity(), are_progress_bars_disabled()
+    logging.set_verbosity(logging.CRITICAL)
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if not disabled:
+            enable_progress_bars()

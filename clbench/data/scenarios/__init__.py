@@ -1,0 +1,25 @@
+"""The declared scenarios, and those that a user declares in a YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clbench.core.errors import unknown
+from clbench.core.scenario import Scenario
+from clbench.data.scenarios import paper, pydocs
+from clbench.data.scenarios.custom import read_scenario
+
+SCENARIOS = {scenario.name: scenario for scenario in (*pydocs.SCENARIOS, *paper.SCENARIOS)}
+
+
+def find_scenario(name: str) -> Scenario:
+    """The declared scenario called ``name``, or the one that a YAML file declares.
+
+    Raises:
+        UserError: There is none, with the nearest name; or the file is not as it should be.
+    """
+    if Path(name).suffix in (".yaml", ".yml"):
+        return read_scenario(Path(name))
+    if name not in SCENARIOS:
+        raise unknown("scenario", name, SCENARIOS)
+    return SCENARIOS[name]

@@ -1,0 +1,255 @@
+"""From a declared scenario to a stream of experiences with their texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, DatasetDict, concatenate_datasets
+
+from clbench.core.errors import UserError, unknown
+from clbench.core.scenario import SPLITS, Experience, Part, Protocol, Scenario, Stream
+from clbench.data import formats, pydocs
+
+
+def load_stream(
+    scenario: Scenario,
+    protocol: Protocol,
+    *,
+    data_dir: Path | None = None,
+    order: int | str = 0,
+    joint: bool = False,
+    first: int | None = None,
+) -> Stream:
+    """Loads the texts of a scenario and lays them out as experiences.
+
+    Args:
+        scenario: What to load.
+        protocol: Its limits on texts per class and its share of validation texts apply.
+        data_dir: The folder of JSON lines, for scenarios that read one.
+        order: The number of a published order, 0 for the declared one where there are none, or
+            ``random:SEED``.
+        joint: One stage of training on everything at once, the upper bound.
+        first: Only the first so many experiences of that order; the output columns stay the same.
+
+    Raises:
+        UserError: Where the data does not fit the declaration.
+    """
+    if first is not None and not 0 < first <= len(scenario.parts):
+        raise UserError(f"experiences {first}: scenario '{scenario.name}' has 1 to {len(scenario.parts)}")
+    tables = {
+        dataset: load_table(scenario, dataset, data_dir)
+        for dataset in dict.fromkeys(part.dataset for part in scenario.parts)
+    }
+    data = {name: _checked(scenario, name, table, data_dir) for name, table in tables.items()}
+    experiences = tuple(
+        _experience(scenario, protocol, index, part, tables[part.dataset])
+        for index, part in enumerate(arrange(scenario, order)[:first])
+    )
+    stages = (_merged(experiences),) if joint else experiences
+    return Stream(scenario, experiences, stages, _fingerprint(experiences), data)
+
+
+def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> DatasetDict:
+    """One table of a scenario's source, with the columns ``text``, ``text_pair``, ``label``, ``domain``."""
+    if scenario.source == "pydocs":
+        return pydocs.load(dataset)
+    data_dir = scenario.root or data_dir
+    if data_dir is None:
+        raise UserError(
+            f"scenario '{scenario.name}' reads a folder of JSON lines: "
+            "name it with --data-dir or the environment variable CLBENCH_DATA"
+        )
+    return formats.load(data_dir, dataset, keys=scenario.keys)
+
+
+def generic_texts(data_dir: Path | None, given: Path | None = None) -> list[str]:
+    """Unlabeled English of no scenario.
+
+    Args:
+        data_dir: The data folder; its ``wiki``, if there is one, is the default.
+        given: A folder of text to read instead: ``train.jsonl`` or ``train.jsonl.gz`` with a ``text`` in each
+            line, or else ``*.txt`` files, in which blank lines separate texts. Without either folder it is
+            documentation of libraries that no scenario asks about.
+    """
+    if given is not None:
+        return _texts_in(given)
+    if data_dir is not None and (data_dir / "wiki").is_dir():
+        return list(formats.load(data_dir, "wiki", labeled=False)["train"][:]["text"])
+    return list(pydocs.load("general")["train"][:]["text"])
+
+
+def _texts_in(given: Path) -> list[str]:
+    if any((given / name).exists() for name in ("train.jsonl", "train.jsonl.gz")):
+        return list(formats.load(given.parent, given.name, labeled=False)["train"][:]["text"])
+    files = sorted(given.glob("*.txt"))
+    try:
+        found = [part for file in files for part in file.read_text(encoding="utf-8").split("\n\n")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"folder of text {given}: {error}") from error
+    texts = [" ".join(part.split()) for part in found if part.strip()]
+    if not texts:
+        raise UserError(f"folder of text {given}: train.jsonl(.gz) or *.txt files with text are wanted there")
+    return texts
+
+
+def arrange(scenario: Scenario, order: int | str) -> tuple[Part, ...]:
+    """The experiences of a scenario in the order that ``--order`` names."""
+    parts, published = scenario.parts, scenario.orders
+    kind, _, seed = str(order).partition(":")
+    if kind == "random" and seed.isdecimal():
+        return tuple(parts[place] for place in np.random.default_rng(int(seed)).permutation(len(parts)))
+    if str(order).isdecimal() and int(order) < max(1, len(published)):
+        by_name = {part.name: part for part in parts}
+        return tuple(by_name[name] for name in published[int(order)]) if published else parts
+    known = f"0 to {len(published) - 1} (published)" if published else "0 (as declared)"
+    raise UserError(f"unknown order '{order}' of scenario '{scenario.name}'; known: {known} and random:SEED")
+
+
+def _experience(
+    scenario: Scenario, protocol: Protocol, index: int, part: Part, table: DatasetDict
+) -> Experience:
+    columns = {label: scenario.columns.index(scenario.column(part, label)) for label in part.labels}
+    own = {name: _rows_of(part, split) for name, split in table.items()}
+    if "validation" not in own:
+        own["train"], own["validation"] = _hold_out(own["train"], protocol.validation_share)
+    limits = dict(zip(SPLITS, (protocol.train_per_class, *[protocol.test_per_class] * 2), strict=True))
+    splits = {}
+    for name in SPLITS:
+        split = _limited(own[name], limits[name])[:]  # as lists: a column by itself is read row by row
+        if not split["text"] and name != "validation":
+            raise UserError(
+                f"scenario '{scenario.name}', experience '{part.name}': no {name} texts in "
+                f"'{part.dataset}' with label {' or '.join(part.labels)}"
+                + (f" and domain {part.domain}" if part.domain else "")
+            )
+        splits[name] = Dataset.from_dict(
+            {
+                "text": split["text"],
+                "text_pair": split["text_pair"],
+                "column": [columns[label] for label in split["label"]],
+                "experience": [index] * len(split["text"]),
+            }
+        )
+    return Experience(index, part.name, tuple(columns.values()), splits)
+
+
+def _rows_of(part: Part, split: Dataset) -> Dataset:
+    columns = split[:]
+    labels, domains = columns["label"], columns["domain"]
+    wanted = set(part.labels)
+    return split.select(
+        [
+            at
+            for at, (label, domain) in enumerate(zip(labels, domains, strict=True))
+            if label in wanted and part.domain in (None, domain)
+        ]
+    )
+
+
+def _by_hash(split: Dataset, purpose: str) -> dict[str, list[int]]:
+    """Positions of each label's texts, in an order that is random but depends on the texts alone."""
+    groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
+    columns = split[:]
+    for at, (text, pair, label) in enumerate(
+        zip(columns["text"], columns["text_pair"], columns["label"], strict=True)
+    ):
+        digest = hashlib.blake2b(f"{purpose}\0{text}\0{pair}".encode(), digest_size=8).digest()
+        groups[label].append((digest, at))
+    return {label: [at for _, at in sorted(found)] for label, found in groups.items()}
+
+
+def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """Training and validation texts, ``share`` of each class held out, at least one text left to train."""
+    held: set[int] = set()
+    for places in _by_hash(train, "validation").values():
+        held.update(places[: min(round(len(places) * share), len(places) - 1)])
+    kept = [at for at in range(len(train)) if at not in held]
+    return train.select(kept), train.select(sorted(held))
+
+
+def _limited(split: Dataset, per_class: int | None) -> Dataset:
+    if per_class is None:
+        return split
+    return split.select(
+        sorted(at for places in _by_hash(split, "limit").values() for at in places[:per_class])
+    )
+
+
+def _checked(
+    scenario: Scenario, dataset: str, table: Mapping[str, Dataset], data_dir: Path | None
+) -> dict[str, Any]:
+    """What a dataset turned out to be, once its labels and sizes were found to be as declared."""
+    facts = scenario.datasets.get(dataset)
+    known = {label for part in scenario.parts if part.dataset == dataset for label in part.labels}
+    labels = set(facts.labels) if facts else known
+    place = scenario.root or data_dir
+    for name, split in table.items():
+        for at, label in enumerate(split[:]["label"]):
+            if label not in labels:
+                file = formats.files(place, dataset)[name] if place else f"{dataset} ({name})"
+                raise UserError(f"{file}, record {at + 1}: {unknown('label', label, labels)}")
+    sizes = {name: len(split) for name, split in table.items()}
+    fingerprint = table_fingerprint(table)
+    version = None
+    if facts is not None:
+        fitting = [each for each in facts.versions if dict(each.sizes) == sizes]
+        if not fitting:
+            wanted = " or ".join(_sizes(each.sizes) for each in facts.versions)
+            raise UserError(
+                f"dataset '{dataset}' in {place} has {_sizes(sizes)} texts; scenario '{scenario.name}' "
+                f"is declared on {wanted}; a YAML file declares a scenario on others"
+            )
+        version = next((each.name for each in fitting if each.fingerprint in ("", fingerprint)), None)
+    return {
+        "version": version,
+        "sizes": sizes,
+        "fingerprint": fingerprint,
+        "test_texts_in_train": overlap(table),
+    }
+
+
+def _sizes(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{size} {name}" for name, size in sizes.items())
+
+
+def overlap(table: Mapping[str, Dataset]) -> int:
+    """How many test texts (or pairs of texts) also are training texts, to the letter."""
+    train, test = (table[name][:] for name in ("train", "test"))
+    seen = set(zip(train["text"], train["text_pair"], strict=True))
+    return sum(row in seen for row in zip(test["text"], test["text_pair"], strict=True))
+
+
+def table_fingerprint(table: Mapping[str, Dataset]) -> str:
+    """A hash of every row of every split of a dataset, in order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in SPLITS:
+        if name in table:
+            columns = table[name][:]
+            names = [each for each in ("text", "text_pair", "label", "domain") if each in columns]
+            for row in zip(*(columns[each] for each in names), strict=True):
+                digest.update(repr((name, *row)).encode())
+    return digest.hexdigest()
+
+
+def _merged(experiences: Sequence[Experience]) -> Experience:
+    """All experiences as one, each text keeping the columns of its own."""
+    splits = {name: concatenate_datasets([each.splits[name] for each in experiences]) for name in SPLITS}
+    columns = tuple(dict.fromkeys(column for each in experiences for column in each.columns))
+    return Experience(0, "joint", columns, splits)
+
+
+def _fingerprint(experiences: Sequence[Experience]) -> str:
+    digests = []
+    for experience in experiences:
+        digest = hashlib.blake2b(experience.name.encode(), digest_size=16)
+        for name in SPLITS:
+            split = experience.splits[name][:]
+            for row in zip(split["text"], split["text_pair"], split["column"], strict=True):
+                digest.update(repr((name, *row)).encode())
+        digests.append(digest.hexdigest())
+    return hashlib.blake2b("".join(sorted(digests)).encode(), digest_size=16).hexdigest()

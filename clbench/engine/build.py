@@ -1,0 +1,153 @@
+"""From the configuration of a run to all its parts: bad input is found here."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clbench.core.config import RunConfig
+from clbench.core.errors import UserError
+from clbench.core.io import cache_budget, cache_dir
+from clbench.core.result import RunResult, provenance
+from clbench.core.scenario import Protocol, Scenario, Stream
+from clbench.data.datamodule import ScenarioDataModule
+from clbench.data.scenarios import find_scenario
+from clbench.data.stream import load_stream
+from clbench.engine.registry import arguments_of, baseline_class, import_path
+from clbench.methods.learner import ContinualLearner
+from clbench.models.context import RunContext
+from clbench.models.encoder import TextEncoder, load_encoder
+from clbench.models.feature_cache import LAYOUT, FeatureCache
+
+
+@dataclass
+class Run:
+    """A run with all its parts made: see ``prepare`` and ``execute``."""
+
+    config: RunConfig
+    encoder: TextEncoder
+    stream: Stream
+    data: ScenarioDataModule
+    learner: ContinualLearner
+    result: RunResult
+    path: Path
+    fresh: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | None = None) -> Run:
+    """Finds and loads what a run needs; bad input is found here, before anything is written.
+
+    Args:
+        config: What to run.
+        progress: Whether to show progress bars.
+        scenario: One that is declared nowhere; None is the declared one of that name.
+
+    Raises:
+        UserError: Whatever is wrong with the configuration or the data, in one line.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    baseline = baseline_class(config.baseline)
+    if scenario is None:
+        scenario = find_scenario(config.scenario)
+    encoder = load_encoder(config.encoder, config.dtype)
+    protocol = config.protocol(scenario.protocol)
+    if config.joint and config.single:
+        raise UserError("options joint and single exclude each other")
+    stream = load_stream(
+        scenario,
+        protocol,
+        data_dir=config.data_dir,
+        order=config.order,
+        joint=config.joint,
+        first=config.experiences,
+    )
+    context = RunContext(
+        encoder=encoder,
+        columns=len(scenario.columns),
+        experiences=len(stream),
+        task_aware=scenario.task_aware,
+        max_tokens=protocol.max_tokens,
+        batch_size=protocol.batch_size,
+        tuning=config.tuning or baseline.tunings[0],
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        adapter_size=config.adapter_size,
+        adapter_placement=config.adapter_placement,
+        lora_rank=config.lora_rank,
+        seed=config.seed,
+    )
+    learner = baseline(context, **config.arguments)
+    cache = None
+    if config.cache_features:
+        cache = FeatureCache(cache_dir() / f"features-{LAYOUT}", budget=cache_budget(), progress=progress)
+    data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed)
+    resolved = _resolved(config, learner, stream, protocol)
+    order = str(config.order).replace(":", "-")
+    path = config.results / scenario.name / encoder.name / resolved["method"]
+    path = path / f"order{order}-seed{config.seed}.json"
+    source = provenance(
+        {
+            "data": stream.fingerprint,
+            "encoder": encoder.fingerprint,
+            "dtype": str(encoder.dtype).removeprefix("torch."),
+        },
+        torch.get_num_threads(),
+    )
+    source["datasets"] = stream.data
+    source["experiment"] = config.wandb_group
+    return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path)
+
+
+def _resolved(
+    config: RunConfig, learner: ContinualLearner, stream: Stream, protocol: Protocol
+) -> dict[str, Any]:
+    """The configuration as it stands in the result file, with every default filled in."""
+    baseline = type(learner)
+    defaults = arguments_of(baseline)
+    arguments = {**defaults, **config.arguments}
+    method = learner.variant
+    for name, value in arguments.items():
+        # An argument away from its default makes another method.
+        if value != defaults[name] and name not in baseline.in_variant and name not in config.tuned:
+            method += f"-{name}={value}"
+    if config.dtype != "auto":
+        method += f"-{config.dtype}"
+    if config.joint or config.single:
+        method += "-joint" if config.joint else "-single"
+    marks = ["future"] * (learner.reads_at_start == "stream") + ["upper-bound"] * config.joint
+    # A model per experience can only be asked by whoever knows the experience.
+    marks += [f"differs: {learner.deviation}"] * bool(learner.deviation)
+    marks += ["task-id-oracle"] * (config.single and not stream.scenario.task_aware)
+    return {
+        "scenario": stream.scenario.name,
+        "title": stream.scenario.title,
+        "kind": stream.scenario.kind,
+        "task_aware": stream.scenario.task_aware,
+        "columns": list(stream.scenario.columns),
+        "encoder": learner.context.encoder.name,
+        "method": method,
+        "baseline": import_path(baseline),
+        "arguments": arguments,
+        "tuned": config.tuned,
+        "tuning": learner.context.tuning,
+        "joint": config.joint,
+        "single": config.single,
+        "experiences": config.experiences,
+        "split": config.split,
+        "generic_corpus": config.generic_corpus and str(config.generic_corpus),
+        "notes": marks,
+        "order": config.order,
+        "seed": config.seed,
+        "lr": learner.lr,
+        "weight_decay": config.weight_decay,
+        "adapter_size": config.adapter_size,
+        "adapter_placement": config.adapter_placement,
+        "lora_rank": config.lora_rank,
+        "dtype": str(learner.context.encoder.dtype).removeprefix("torch."),
+        **dataclasses.asdict(protocol),
+    }

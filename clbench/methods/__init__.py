@@ -1,0 +1,1 @@
+"""The interface of a method, and the parts that methods share."""

@@ -1,0 +1,87 @@
+"""How a bottleneck uses its keys, and what an experience changed in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.codebook import nearest_keys
+from clbench.methods.dkvb.key_init import queries
+from clbench.methods.learner import TextReader
+from clbench.models.frozen_prefix import FrozenPrefix
+
+SAMPLE = 64
+"""Texts for the quantization error."""
+
+
+class KeyDiagnostics(nn.Module):
+    """Watches a bottleneck from one experience to the next.
+
+    Args:
+        network: The bottleneck; it is not made a part of this module.
+        experiences: T.
+    """
+
+    selected: Tensor  # (T, H * K): which value rows the training texts of an experience selected
+
+    def __init__(self, network: KeyValueBottleneck, experiences: int) -> None:
+        super().__init__()
+        self.register_buffer("selected", torch.zeros(experiences, network.rows, dtype=torch.bool))
+        self._before: Tensor | None = None
+
+    def begin(self, network: KeyValueBottleneck) -> None:
+        """Remembers the values as they are before an experience."""
+        self._before = network.values.weight.detach().cpu().clone()
+
+    def end(self, network: KeyValueBottleneck, index: int, reader: TextReader) -> dict[str, Any]:
+        """What is known after experience ``index``, whose training texts ``reader`` gives.
+
+        Returns:
+            keys_in_use: Keys that these texts select. perplexity: Of the use of a head's keys, averaged over
+            heads: K if all are used equally often. dead_keys: Keys that no text so far selected.
+            quantization_error: Mean squared distance of queries from their key, divided by their variance, on
+            a sample of texts. overlap: With each earlier experience, the Jaccard index of the selected keys.
+            values_changed: Value rows that differ from before. unselected_changed: The share of the rows that
+            no text of this experience selects that differ all the same. key_bytes, value_bytes.
+        """
+        assert self._before is not None
+        layout = network.layout
+        usage = torch.zeros(network.rows)
+        for batch in reader.batches(256):
+            entry, count = batch.rows[batch.mask].cpu().unbind(1)
+            usage.index_add_(0, entry % network.rows, count.float())
+        selected = usage > 0
+        self.selected[index] = selected.to(self.selected.device)
+        share = usage.view(layout.heads, layout.keys)
+        share = share / share.sum(1, keepdim=True).clamp(min=1)
+        changed = (network.values.weight.detach().cpu() != self._before).any(1)
+        self._before = None
+        earlier = self.selected[:index].cpu()
+        joint, either = (earlier & selected).sum(1), (earlier | selected).sum(1)
+        return {
+            "keys_in_use": int(selected.sum()),
+            "perplexity": float(torch.special.entr(share).sum(1).exp().mean()),
+            "dead_keys": int((~self.selected[: index + 1].any(0)).sum()),
+            "quantization_error": _quantization_error(network, reader),
+            "overlap": (joint / either.clamp(min=1)).tolist(),
+            "values_changed": int(changed.sum()),
+            "unselected_changed": float((changed & ~selected).sum() / max(1, int((~selected).sum()))),
+            "key_bytes": network.keys.nbytes,
+            "value_bytes": network.values.weight.nbytes,
+        }
+
+
+def _quantization_error(network: KeyValueBottleneck, reader: TextReader) -> float:
+    prefix = FrozenPrefix(network.layout.prefix_pooling)
+    batch = next(reader.batches(SAMPLE, prefix=prefix, limit=SAMPLE))
+    error = variance = 0.0
+    for head, asked in enumerate(queries(network, batch)):
+        if len(asked.vectors):
+            keys = network.keys[head].cpu()
+            nearest = keys[nearest_keys(asked.vectors.contiguous(), keys)[:, 0]]
+            error += float((asked.vectors - nearest).square().sum())
+            variance += float((asked.vectors - asked.vectors.mean(0)).square().sum())
+    return error / max(variance, 1e-12)

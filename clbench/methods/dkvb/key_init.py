@@ -1,0 +1,99 @@
+"""Where the keys of a bottleneck come from (arXiv 2412.08528)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from clbench.core.batch import Batch
+from clbench.core.errors import UserError
+from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.codebook import Update, move_keys
+from clbench.methods.dkvb.layout import Queries
+from clbench.methods.learner import TextReader
+from clbench.models.frozen_prefix import FrozenPrefix
+
+Start = Literal["states", "reference"]
+
+
+@dataclass(frozen=True)
+class KeyInitialization:
+    """Keys as moving averages of the queries that they are nearest to, then frozen.
+
+    Attributes:
+        epochs: Passes over the texts; 0 leaves the keys where they start.
+        batch_size: Texts per step of the moving average.
+        decay: Its step.
+        update: Towards the mean of the assigned queries, or their sum (``reference``).
+        start: At the queries of random texts (``states``), or where they are (``reference``): standard normal
+            at first. A key that starts far from every query is never the nearest of any.
+    """
+
+    epochs: int
+    batch_size: int = 256
+    decay: float = 0.2
+    update: Update = "mean"
+    start: Start = "states"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise UserError(f"init_epochs {self.epochs}: 0 or more is possible")
+        if self.batch_size < 1:
+            raise UserError(f"init_batch_size {self.batch_size}: 1 or more is possible")
+        if not 0 < self.decay <= 1:
+            raise UserError(f"decay {self.decay}: more than 0 and at most 1 is possible")
+
+    def apply(
+        self,
+        network: KeyValueBottleneck,
+        reader: TextReader,
+        generator: torch.Generator,
+        *,
+        first: bool = True,
+    ) -> None:
+        """Moves the keys of ``network`` to the texts of ``reader``.
+
+        Args:
+            network: Its keys are changed in place.
+            reader: The texts.
+            generator: Draws the start.
+            first: Whether keys start anew, or go on from where they are.
+        """
+        layout = network.layout
+        # The decoder, and pooling after the bottleneck, have no part in it.
+        shape = layout.segmentation, layout.place, layout.query_pooling, layout.max_tokens
+        address = network.address(self, shape, generator.initial_seed(), first)
+
+        def make() -> dict[str, Tensor]:
+            if first and self.start == "states":
+                self._start(network, reader, generator)
+            for _ in range(self.epochs):
+                prefix = FrozenPrefix(layout.query_pooling)
+                for batch in reader.batches(self.batch_size, prefix=prefix):
+                    for head, asked in enumerate(queries(network, batch)):
+                        move_keys(network.keys[head], asked.vectors.contiguous(), self.decay, self.update)
+            return {"keys": network.keys.clone()}
+
+        with torch.no_grad():
+            network.keys.copy_(reader.remembered(address, make)["keys"])
+
+    def _start(self, network: KeyValueBottleneck, reader: TextReader, generator: torch.Generator) -> None:
+        """Puts the keys of each head at random queries, each query about equally often."""
+        layout = network.layout
+        wanted = layout.keys if layout.place == "before" else 4 * self.batch_size
+        batch = next(reader.batches(wanted, prefix=FrozenPrefix(layout.query_pooling), limit=wanted))
+        for head, asked in enumerate(queries(network, batch)):
+            size = len(asked.vectors)
+            if size == 0:  # no text is long enough to reach this segment
+                continue
+            repeats = -(-layout.keys // size)
+            order = torch.cat([torch.randperm(size, generator=generator) for _ in range(repeats)])
+            network.keys[head] = asked.vectors[order[: layout.keys]]
+
+
+def queries(network: KeyValueBottleneck, batch: Batch) -> list[Queries]:
+    """The queries of each head, from a batch past ``FrozenPrefix(layout.query_pooling)``."""
+    return list(network.layout.queries(batch.rows[batch.mask], batch.mask.sum(1), network.projections))

@@ -1,0 +1,80 @@
+"""Plain stochastic gradient descent on the rows that a sparse gradient has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class RowSGD(torch.optim.Optimizer):
+    """``w <- w - lr g``, where a sparse g is added entry by entry; other rows are not touched.
+
+    ``torch.optim.SGD`` does the same, but merges the entries of equal rows first, which takes longer than all
+    the rest of the step.
+
+    Args:
+        params: Parameters, or groups of them with a learning rate each.
+        lr: The learning rate of groups that have none.
+    """
+
+    def __init__(self, params: Any, lr: float = 0.1) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step; ``closure`` computes the gradients and returns the loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    _descend(weight, weight.grad, group["lr"])
+        return loss
+
+
+def _descend(weight: Tensor, gradient: Tensor, lr: float) -> None:
+    if gradient.is_sparse:
+        rows, entries = gradient._indices()[0], gradient._values()  # coalescing is what takes time
+        weight.index_put_((rows,), entries * -lr, accumulate=True)
+    else:
+        weight.add_(gradient, alpha=-lr)
+
+
+class KeptMoments(nn.Module):
+    """State of Adam for one optimizer over a whole stream: buffers, so that it is saved and counted.
+
+    Lightning makes a new optimizer for each experience; ``give`` lets it go on where the last one ended.
+    It updates the averages in place; ``count`` keeps the number of steps beside them.
+
+    Args:
+        parameters: What the optimizer trains, by name.
+    """
+
+    steps: Tensor
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
+        super().__init__()
+        self._parameters_of = {name.replace(".", "_"): each for name, each in parameters.items()}
+        self.register_buffer("steps", torch.zeros(()))
+        for name, parameter in self._parameters_of.items():
+            self.register_buffer(f"{name}_first", torch.zeros_like(parameter, requires_grad=False))
+            self.register_buffer(f"{name}_second", torch.zeros_like(parameter, requires_grad=False))
+
+    def give(self, optimizer: torch.optim.Optimizer) -> None:
+        """Makes these averages those of ``optimizer``."""
+        for name, parameter in self._parameters_of.items():
+            first, second = self.get_buffer(f"{name}_first"), self.get_buffer(f"{name}_second")
+            optimizer.state[parameter] = {
+                "step": self.steps.clone(),
+                "exp_avg": first,
+                "exp_avg_sq": second,
+            }
+
+    def count(self, steps: int) -> None:
+        """Adds the steps of a training that is over."""
+        self.steps += steps

@@ -1,0 +1,212 @@
+"""The one interface of every method: a LightningModule that is told where experiences begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, Protocol, get_args
+
+import lightning
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from clbench.core.batch import Batch
+from clbench.core.errors import UserError
+from clbench.core.scenario import Experience
+from clbench.core.types import TUNINGS, Tuning
+from clbench.models.classifier import Network, TextClassifier
+from clbench.models.context import RunContext
+from clbench.models.frozen_prefix import FrozenPrefix
+
+MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
+MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
+SearchRange = tuple[float, float] | tuple[str, ...]
+"""The smallest and largest value, searched on a logarithmic scale, or the choices."""
+
+
+class TextReader(Protocol):
+    """The texts that a learner may read at a boundary: never test texts, never those of another time."""
+
+    def batches(
+        self, batch_size: int, *, prefix: FrozenPrefix | None = None, limit: int | None = None
+    ) -> Iterator[Batch]:
+        """Batches in a random order fixed by the run's seed.
+
+        Args:
+            batch_size: Texts per batch.
+            prefix: The prefix to apply; None is the learner's own.
+            limit: Stop after this many texts.
+        """
+        ...
+
+    def remembered(self, address: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What ``make`` computes from these texts, from disk if any run computed it before.
+
+        Args:
+            address: Names whatever else the outcome depends on.
+            make: A pure function of the texts, their order, and what ``address`` names.
+        """
+        ...
+
+
+class ContinualLearner(lightning.LightningModule):
+    """A text classifier that learns from a stream of experiences.
+
+    As it stands it is naive fine-tuning of an encoder and one linear layer over all output columns. A
+    method overrides as little as it can of: ``forward``, ``loss``, ``begin_stream``, ``begin_experience``,
+    ``end_experience``, ``configure_optimizers``. What it remembers is a parameter or a registered buffer
+    of fixed shape; then checkpoints, moves between devices and the count of bytes need no code of its own.
+
+    Args:
+        context: What the run provides. Subclasses add typed arguments after it, which become command-line
+            flags ``--baseline.<argument>`` and YAML keys.
+        network: What is trained; None is the encoder with one linear layer.
+    """
+
+    tunings: ClassVar[tuple[Tuning, ...]] = TUNINGS
+    """The tunings that the method works with; the first is its default."""
+    default_lr: ClassVar[Mapping[Tuning, float]] = {
+        "full": 1e-4, "frozen": 1e-2, "adapter": 1e-3, "lora": 1e-3,
+    }  # fmt: skip
+    gradient_free: ClassVar[bool] = False
+    """Whether there are no training steps: all is learned in ``end_experience``, in one pass."""
+    memory: ClassVar[Mapping[str, MemoryKind]] = {}
+    """Kinds of memory by prefix of the names in ``state_dict``; else parameters are weights and buffers
+    statistics."""
+    in_variant: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that ``variant`` speaks of; others stand behind it in the method's name where they are not
+    the default."""
+    not_carried: ClassVar[tuple[str, ...]] = ()
+    """Prefixes of names in ``state_dict`` of what only diagnostics need: no memory of the method."""
+    search: ClassVar[Mapping[str, SearchRange]] = {}
+    """What ``clbench tune`` searches beside the learning rate: ranges of arguments."""
+    reads_at_start: str | None = None
+    """Texts for ``begin_stream``: ``stream`` (the training texts of all experiences: sees the future),
+    ``generic`` (unlabeled text of no experience), or None."""
+
+    def __init__(self, context: RunContext, network: Network | None = None) -> None:
+        super().__init__()
+        if context.tuning not in self.tunings:
+            raise UserError(
+                f"{type(self).__name__} works with tuning {' or '.join(self.tunings)}, not {context.tuning}"
+            )
+        self.context = context
+        self.network = TextClassifier(context) if network is None else network
+        self.lr = self.default_lr[context.tuning] if context.lr is None else context.lr
+        self.generator = torch.Generator()  # the run seeds it at each boundary
+        self.changed_per_step = 0
+        self.confusion = nn.ModuleList(
+            MulticlassConfusionMatrix(context.columns, validate_args=False)
+            for _ in range(context.experiences)
+        )
+
+    # -- what a method overrides -------------------------------------------------------------------
+
+    @property
+    def variant(self) -> str:
+        """The method's name in tables and result files, with the options that make it another method."""
+        name = type(self).__name__.lower()
+        return f"{name}-{self.context.tuning_name}" if len(self.tunings) > 1 else name
+
+    @property
+    def deviation(self) -> str:
+        """How the method differs from its paper in what may change its outcome, in one line, or nothing."""
+        return ""
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (B, C) of all output columns, before any mask."""
+        logits: Tensor = self.network(batch)
+        return logits
+
+    def loss(self, batch: Batch) -> Tensor:
+        """What one training step minimizes: cross-entropy over the columns that each text may be given."""
+        return F.cross_entropy(self.scores(batch), batch.targets)
+
+    def begin_stream(self, reader: TextReader) -> None:
+        """Called once, before anything is learned, with the texts that ``reads_at_start`` names."""
+
+    def begin_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Called before an experience is trained on; ``reader`` holds its training texts."""
+
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Called after training on an experience: consolidate, with its training texts at hand."""
+
+    def diagnose(self, experience: Experience, reader: TextReader) -> dict[str, Any]:
+        """What the method says about itself after an experience, as JSON values.
+
+        Called after ``end_experience`` with its training texts; it may not change what the method does, and
+        its time does not count.
+        """
+        return {}
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """A fresh AdamW for each experience, over whatever trains."""
+        trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return torch.optim.AdamW(trainable, lr=self.lr, weight_decay=self.context.weight_decay, fused=True)
+
+    # -- what the base class owns ------------------------------------------------------------------
+
+    def scores(self, batch: Batch) -> Tensor:
+        """Logits (B, C), minus infinity in the columns that a text may not be given."""
+        logits: Tensor = self(batch)
+        return logits.masked_fill(~batch.class_mask, -torch.inf)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Applies the prefix where the loader did not: without a cache the result is the same."""
+        if batch.encoded or (prefix := self.network.prefix) is None:
+            return batch
+        return prefix(self.context.encoder, batch, self.context.max_tokens)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step on one batch; logs ``train/loss``."""
+        loss = self.loss(batch)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch))
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Counts, at the first step of each experience, the parameters that a step changes."""
+        if self.trainer.global_step == 0:
+            gradients = [weight.grad for _, weight in self.named_trainable() if weight.grad is not None]
+            self.changed_per_step = sum(
+                each.coalesce().values().numel() if each.is_sparse else each.numel() for each in gradients
+            )
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Counts (true, predicted) columns of experience number ``dataloader_idx``."""
+        metric = self.confusion[dataloader_idx]
+        assert isinstance(metric, MulticlassConfusionMatrix)  # ModuleList forgets the type
+        metric.update(self.scores(batch).argmax(1), batch.targets)
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """The same on validation texts."""
+        self.test_step(batch, batch_idx, dataloader_idx)
+
+    def take_counts(self) -> Tensor:
+        """The confusion counts (T, C, C) since the last call, rows true and columns predicted."""
+        metrics = [metric for metric in self.confusion if isinstance(metric, MulticlassConfusionMatrix)]
+        counts = torch.stack([metric.compute() for metric in metrics]).cpu()
+        for metric in metrics:
+            metric.reset()
+        return counts
+
+    def named_trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Names and parameters that train."""
+        return ((name, each) for name, each in self.named_parameters() if each.requires_grad)
+
+    def carried_bytes(self) -> dict[str, int]:
+        """Bytes that must be kept from one experience to the next, beyond the pretrained encoder.
+
+        Trainable parameters count in full, also those of a tuned encoder: it is no longer the pretrained
+        one. Frozen parameters of the encoder do not count.
+        """
+        carried: dict[str, int] = dict.fromkeys(MEMORY_KINDS, 0)
+        frozen = {name for name, each in self.named_parameters() if not each.requires_grad}
+        parameters = {name for name, _ in self.named_parameters()}
+        for name, tensor in self.state_dict().items():
+            kind = next((kind for prefix, kind in self.memory.items() if name.startswith(prefix)), None)
+            if (kind is None and name in frozen) or name.startswith(self.not_carried):
+                continue
+            carried[kind or ("weights" if name in parameters else "statistics")] += tensor.nbytes
+        return {**carried, "total": sum(carried.values())}

@@ -1,0 +1,122 @@
+"""What methods remember of weights: copies by name, and penalties on moving away from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from clbench.core.batch import Batch
+from clbench.methods.learner import ContinualLearner, TextReader
+
+
+class WeightStore(nn.Module):
+    """One tensor per named weight, kept as registered buffers of fixed shape.
+
+    Args:
+        weights: The weights to have a tensor for.
+        zero: Start at zero instead of a copy.
+        persistent: Whether checkpoints hold it: what lives within one experience need not be kept.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor], *, zero: bool = False, persistent: bool = True) -> None:
+        super().__init__()
+        for name, weight in weights.items():
+            start = torch.zeros_like(weight) if zero else weight.detach().clone()
+            self.register_buffer(_key(name), start.detach(), persistent=persistent)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.get_buffer(_key(name))
+
+    def copy(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes the values of ``weights``."""
+        for name, weight in weights.items():
+            self[name].copy_(weight.detach())
+
+
+class QuadraticPenalty(nn.Module):
+    """``strength / 2 * sum_j importance_j (w_j - anchor_j)^2`` (Kirkpatrick et al. 2017, eq. 3).
+
+    Args:
+        weights: What trains, by name; the parameters themselves, not copies.
+        strength: Its weight; 0 leaves the loss as it is, bit for bit.
+
+    Attributes:
+        importance: Of each weight; zero until a method sets it.
+        anchor: Where each weight is held; the first weights until a method moves it.
+        boundaries: Experiences consolidated so far, ().
+    """
+
+    boundaries: Tensor
+
+    def __init__(self, weights: Mapping[str, Tensor], strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+        self.weights = dict(weights)
+        self.importance = WeightStore(weights, zero=True)
+        self.anchor = WeightStore(weights)
+        self.register_buffer("boundaries", torch.zeros((), dtype=torch.int64))
+
+    def added_to(self, loss: Tensor) -> Tensor:
+        """``loss`` and the penalty; before the first boundary there is none."""
+        if not self.strength or not self.boundaries:
+            return loss
+        terms = [
+            (self.importance[name] * (weight - self.anchor[name]).square()).sum()
+            for name, weight in self.weights.items()
+        ]
+        return loss + self.strength / 2 * torch.stack(terms).sum()
+
+    def gradient(self, name: str) -> Tensor:
+        """The penalty's part in the gradient of a weight: strength x importance x (w - anchor)."""
+        moved = self.weights[name].detach() - self.anchor[name]
+        return self.strength * self.importance[name] * moved
+
+    def consolidate(self, importance: Mapping[str, Tensor]) -> None:
+        """Sets the importances and moves the anchor to the weights as they are."""
+        for name in self.weights:
+            self.importance[name].copy_(importance[name])
+        self.anchor.copy(self.weights)
+        self.boundaries += 1
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "/")  # a buffer's name has no dots
+
+
+def mean_over_examples(
+    learner: ContinualLearner,
+    reader: TextReader,
+    output: Callable[[Batch], Tensor],
+    of: Callable[[Tensor], Tensor],
+    limit: int,
+) -> dict[str, Tensor]:
+    """The mean over texts of a function of the gradient that each text alone gives.
+
+    It is taken without dropout. Each text has a backward pass of its own: the square of a mean over a batch
+    is not the mean of squares, and a vectorized form would hold a copy of every gradient per text, which on
+    an encoder is no faster.
+
+    Args:
+        learner: Whose trainable weights.
+        reader: The texts.
+        output: A scalar from a batch of one text.
+        of: Applied to each gradient, such as ``torch.square``.
+        limit: Texts at most.
+
+    Returns:
+        By name of a weight, a tensor of its shape.
+    """
+    names, weights = zip(*learner.named_trainable(), strict=True)
+    sums = [torch.zeros_like(weight) for weight in weights]
+    was_training = learner.training
+    learner.eval()
+    count = 0
+    for batch in reader.batches(1, limit=limit):
+        gradients = torch.autograd.grad(output(batch.to(learner.device)), weights, materialize_grads=True)
+        for total, gradient in zip(sums, gradients, strict=True):
+            total.add_(of(gradient))
+        count += 1
+    learner.train(was_training)
+    return {name: total / count for name, total in zip(names, sums, strict=True)}

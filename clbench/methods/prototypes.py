@@ -1,0 +1,90 @@
+"""Classifiers by statistics of frozen features: one pass over the texts, no gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from clbench.core.batch import Batch, masked_mean
+from clbench.core.scenario import Experience
+from clbench.core.types import Tuning
+from clbench.methods.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.models.classifier import Network
+from clbench.models.context import RunContext
+from clbench.models.frozen_prefix import FrozenPrefix
+
+READ_AT_ONCE = 256
+"""Texts per update; the outcome does not depend on it, but for rounding."""
+
+
+class FrozenFeatures(Network):
+    """The mean of the token states of a frozen encoder, and nothing after it."""
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__()
+        self.row_shape = (1, (context.encoder.hidden_size,), torch.float32)
+
+    @property
+    def prefix(self) -> FrozenPrefix | None:
+        """The mean of the token states."""
+        return FrozenPrefix("mean")
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Features (B, D)."""
+        return masked_mean(batch.rows, batch.mask)
+
+
+class PrototypeLearner(ContinualLearner):
+    """Adds texts to sums over classes when an experience ends, and reads logits off these.
+
+    Sums are in double precision, so that the order of the texts does not matter. A method overrides
+    ``observe``, ``consolidate`` and ``readout``. A class that was never seen has the lowest logit there is.
+
+    Args:
+        context: What the run provides.
+
+    Attributes:
+        counts: Texts seen of each class, (C,).
+    """
+
+    tunings: ClassVar[tuple[Tuning, ...]] = ("frozen",)
+    gradient_free: ClassVar[bool] = True
+    memory: ClassVar[Mapping[str, MemoryKind]] = {}
+    counts: Tensor
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context, FrozenFeatures(context))
+        self.register_buffer("counts", torch.zeros(context.columns, dtype=torch.float64))
+
+    def observe(self, features: Tensor, targets: Tensor) -> None:
+        """Adds features (B, D), in double precision, with their columns (B,)."""
+        raise NotImplementedError
+
+    def consolidate(self) -> None:
+        """Called when all texts of an experience were observed."""
+
+    def readout(self, features: Tensor) -> Tensor:
+        """Logits (B, C) of features (B, D); both in double precision."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (B, C)."""
+        logits = self.readout(self.network(batch).double()).float()
+        return logits.masked_fill(self.counts == 0, torch.finfo(logits.dtype).min)
+
+    @torch.no_grad()
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Learns the experience."""
+        for batch in reader.batches(READ_AT_ONCE):
+            one = batch.to(self.device)
+            self.counts += torch.bincount(one.targets, minlength=self.context.columns)
+            self.observe(self.network(one).double(), one.targets)
+        self.consolidate()
+
+
+def sums_by_class(features: Tensor, targets: Tensor, columns: int) -> Tensor:
+    """The sum of the features (B, D) of each class: (C, D)."""
+    return features.new_zeros(columns, features.shape[1]).index_add_(0, targets, features)

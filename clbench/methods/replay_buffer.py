@@ -1,0 +1,113 @@
+"""A replay memory of fixed shape, filled by reservoir sampling."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from clbench.core.batch import Batch
+from clbench.core.errors import UserError
+
+Fill = Literal["reservoir", "per-class"]
+
+
+class ReplayBuffer(nn.Module):
+    """Keeps a uniform sample of all the texts that it was shown (Vitter 1985, algorithm R).
+
+    Everything is a registered buffer of fixed shape, the number of texts seen included: a checkpoint
+    holds all of it, and its bytes do not depend on what it was shown.
+
+    Args:
+        capacity: Texts kept at most.
+        length: RaggedArray kept per text; longer texts are cut.
+        shape: Shape of one row.
+        dtype: Type of the rows.
+        columns: C, the number of output columns.
+        fill: One reservoir over all texts, or one of ``capacity // columns`` texts for each class
+            (``per-class``).
+        logits: Whether to keep the logits (C,) that each text was shown with.
+
+    Raises:
+        UserError: The capacity is too small.
+    """
+
+    rows: Tensor
+    mask: Tensor
+    targets: Tensor
+    class_mask: Tensor
+    experience: Tensor
+    seen: Tensor
+    logits: Tensor
+
+    def __init__(
+        self,
+        capacity: int,
+        length: int,
+        shape: tuple[int, ...],
+        dtype: torch.dtype,
+        columns: int,
+        fill: Fill = "reservoir",
+        *,
+        logits: bool = False,
+    ) -> None:
+        super().__init__()
+        groups = columns if fill == "per-class" else 1
+        if capacity < groups:
+            raise UserError(f"capacity {capacity}: at least {groups} texts are wanted with fill {fill}")
+        self.quota = capacity // groups
+        self.fill = fill
+        self.register_buffer("rows", torch.zeros(capacity, length, *shape, dtype=dtype))
+        self.register_buffer("mask", torch.zeros(capacity, length, dtype=torch.bool))
+        self.register_buffer("targets", torch.zeros(capacity, dtype=torch.int64))
+        self.register_buffer("class_mask", torch.zeros(capacity, columns, dtype=torch.bool))
+        self.register_buffer("experience", torch.zeros(capacity, dtype=torch.int64))
+        self.register_buffer("seen", torch.zeros(groups, dtype=torch.int64))  # texts, per reservoir
+        if logits:
+            self.register_buffer("logits", torch.zeros(capacity, columns))
+
+    def __len__(self) -> int:
+        return int(self.seen.clamp(max=self.quota).sum())
+
+    def add(self, batch: Batch, generator: torch.Generator, logits: Tensor | None = None) -> None:
+        """Shows the texts of ``batch``, in order, with their logits (B, C) if these are kept."""
+        for index in range(len(batch)):
+            group = int(batch.targets[index]) if self.fill == "per-class" else 0
+            place = int(self.seen[group])
+            if place >= self.quota:
+                place = int(torch.randint(place + 1, (), generator=generator))
+            self.seen[group] += 1
+            if place < self.quota:
+                self._put(group * self.quota + place, batch, index)
+                if logits is not None:
+                    self.logits[group * self.quota + place] = logits[index].detach()
+
+    def _put(self, place: int, batch: Batch, index: int) -> None:
+        length = min(batch.rows.shape[1], self.rows.shape[1])
+        self.rows[place] = 0
+        self.rows[place, :length] = batch.rows[index, :length].to(self.rows.dtype)
+        self.mask[place] = False
+        self.mask[place, :length] = batch.mask[index, :length]
+        self.targets[place] = batch.targets[index]
+        self.class_mask[place] = batch.class_mask[index]
+        self.experience[place] = batch.experience[index]
+
+    def draw(self, size: int, generator: torch.Generator) -> Tensor:
+        """The places of ``size`` kept texts, drawn without replacement (of all if fewer are kept)."""
+        kept = (torch.arange(self.quota) < self.seen.cpu()[:, None]).flatten().nonzero()[:, 0]
+        chosen = torch.randperm(len(kept), generator=generator)[:size]
+        return kept[chosen].to(self.targets.device)
+
+    def batch(self, places: Tensor) -> Batch:
+        """The texts at ``places``."""
+        mask = self.mask[places]
+        length = int(mask.sum(1).max())
+        rows = self.rows[places, :length]
+        return Batch(
+            rows=rows if rows.is_floating_point() else rows.long(),
+            mask=mask[:, :length],
+            targets=self.targets[places],
+            class_mask=self.class_mask[places],
+            experience=self.experience[places],
+        )

@@ -1,0 +1,1 @@
+"""Pretrained encoders, what is added to them, and the frozen prefix with its cache."""

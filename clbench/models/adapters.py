@@ -1,0 +1,106 @@
+"""Bottleneck adapters: a frozen encoder with small trainable modules in its layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clbench.core.errors import UserError
+from clbench.core.types import Placement
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# By model type: where, inside each layer, the projections of attention and of the feed-forward part are.
+_PROJECTIONS = {
+    "bert": ("attention.output.dense", "output.dense"),
+    "roberta": ("attention.output.dense", "output.dense"),
+    "distilbert": ("attention.out_lin", "ffn.lin2"),
+}
+# The standard deviation of Houlsby et al. 2019, section 3.6.
+_DEVIATION = 0.01
+
+
+class Adapter(nn.Module):
+    """A two-layer bottleneck with a skip connection: ``h + up(gelu(down(h)))``.
+
+    Houlsby et al. 2019, section 2.1. It starts as the identity, bit for bit: ``up`` is zero (in the paper,
+    nearly zero).
+
+    Args:
+        hidden_size: D, the size of the states.
+        size: m, the size of the bottleneck; the adapter has 2Dm + D + m parameters.
+        generator: Draws the weights of ``down``; None for the global random state.
+    """
+
+    def __init__(self, hidden_size: int, size: int, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.down = nn.utils.skip_init(nn.Linear, hidden_size, size)
+        self.up = nn.utils.skip_init(nn.Linear, size, hidden_size)
+        nn.init.trunc_normal_(
+            self.down.weight, std=_DEVIATION, a=-2 * _DEVIATION, b=2 * _DEVIATION, generator=generator
+        )
+        for parameter in (self.down.bias, self.up.weight, self.up.bias):
+            nn.init.zeros_(parameter)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Maps states (..., D) to states of the same shape."""
+        adapted: Tensor = states + self.up(F.gelu(self.down(states)))
+        return adapted
+
+
+class Adapted(nn.Module):
+    """A linear layer followed by an adapter; takes the layer's place."""
+
+    def __init__(self, linear: nn.Linear, adapter: Adapter) -> None:
+        super().__init__()
+        self.linear = linear
+        self.adapter = adapter
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Maps states (..., D_in) to adapted states (..., D_out)."""
+        adapted: Tensor = self.adapter(self.linear(states))
+        return adapted
+
+
+def add_adapters(
+    model: PreTrainedModel,
+    size: int = 64,
+    placement: Placement = "houlsby",
+    generator: torch.Generator | None = None,
+) -> None:
+    """Freezes ``model`` and inserts adapters into each of its layers, in place.
+
+    The outputs are unchanged, bit for bit, until the adapters are trained. With L layers and hidden size D,
+    the trainable parameters are 2L (``houlsby``) or L (``pfeiffer``) times 2D·size + D + size.
+
+    Args:
+        model: An encoder of the type BERT, RoBERTa or DistilBERT.
+        size: The size of the bottleneck.
+        placement: ``houlsby``: after the projections of attention and of the feed-forward part, each before
+            its dropout, residual connection and layer norm (Houlsby et al. 2019, arXiv 1902.00751, section
+            2.1). ``pfeiffer``: after the feed-forward part alone (Pfeiffer et al. 2020, arXiv 2005.00052).
+            Unlike in Houlsby et al., the layer norms stay frozen: the adapters are all that trains.
+        generator: Draws the adapters' weights; None for the global random state.
+
+    Raises:
+        UserError: The model is of another type, or ``size`` is not positive.
+    """
+    model_type = model.config.model_type
+    if model_type not in _PROJECTIONS:
+        known = ", ".join(_PROJECTIONS)
+        raise UserError(f"adapters do not know the layers of a '{model_type}' encoder; known types: {known}")
+    if size < 1:
+        raise UserError(f"adapter size {size}: the bottleneck needs at least one unit")
+    attention, feed_forward = _PROJECTIONS[model_type]
+    places = (attention, feed_forward) if placement == "houlsby" else (feed_forward,)
+    model.requires_grad_(False)
+    stack = cast(nn.Module, model.transformer if model_type == "distilbert" else model.encoder)
+    for layer in cast(nn.ModuleList, stack.layer):
+        for place in places:
+            linear = cast(nn.Linear, layer.get_submodule(place))
+            adapter = Adapter(linear.out_features, size, generator).to(linear.weight)
+            layer.set_submodule(place, Adapted(linear, adapter))

@@ -1,0 +1,67 @@
+"""What a learner trains: a network over texts that knows which part of itself is frozen."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from clbench.core.batch import Batch, masked_mean
+from clbench.models.adapters import add_adapters
+from clbench.models.context import RunContext
+from clbench.models.encoder import token_states
+from clbench.models.frozen_prefix import FrozenPrefix
+from clbench.models.lora import add_lora
+
+
+class Network(nn.Module):
+    """Logits over all output columns from a batch past the frozen prefix.
+
+    Attributes:
+        row_shape: Past the prefix: rows per text at most, shape of a row, and its type. A replay buffer
+            keeps texts in this form.
+    """
+
+    @property
+    def prefix(self) -> FrozenPrefix | None:
+        """The frozen prefix, or None where texts arrive as token ids."""
+        return None
+
+    row_shape: tuple[int, tuple[int, ...], torch.dtype]
+
+
+class TextClassifier(Network):
+    """An encoder, the mean of its token states, and one linear layer over all C output columns.
+
+    With tuning ``frozen`` the encoder is the prefix and only the linear layer is here.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__()
+        size = context.encoder.hidden_size
+        generator = context.generator("network")
+        self.encoder = None if context.tuning == "frozen" else context.encoder.model()
+        if self.encoder is None:
+            self.row_shape = (1, (size,), torch.float32)
+        else:
+            self.row_shape = (context.max_tokens, (2,), torch.int32)
+            if context.tuning == "adapter":
+                add_adapters(
+                    self.encoder, context.adapter_size, context.adapter_placement, generator=generator
+                )
+            elif context.tuning == "lora":
+                add_lora(self.encoder, context.lora_rank, generator=generator)
+        self.head = nn.Linear(size, context.columns)
+        with torch.no_grad():
+            self.head.weight.uniform_(-(size**-0.5), size**-0.5, generator=generator)
+            self.head.bias.zero_()
+
+    @property
+    def prefix(self) -> FrozenPrefix | None:
+        """The mean of the token states of a frozen encoder."""
+        return FrozenPrefix("mean") if self.encoder is None else None
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (B, C)."""
+        rows = batch.rows if self.encoder is None else token_states(self.encoder, batch.rows, batch.mask)
+        logits: Tensor = self.head(masked_mean(rows, batch.mask))
+        return logits

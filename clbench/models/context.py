@@ -1,0 +1,57 @@
+"""What a run tells its method: encoder, sizes, tuning and seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from clbench.core.seeding import derive
+from clbench.core.types import Placement, Tuning
+from clbench.models.encoder import TextEncoder
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a run tells a learner about itself; a method adds arguments of its own beside it.
+
+    Attributes:
+        encoder: The pretrained encoder.
+        columns: C, the number of output columns of the scenario.
+        experiences: T, the number of experiences of the stream.
+        task_aware: Whether the experience of a text is known at test time.
+        max_tokens: The longest text, in tokens.
+        batch_size: Examples per training step.
+        tuning: Which parameters of the encoder train.
+        lr: Learning rate; None takes the method's own default for the tuning.
+        weight_decay: Of AdamW.
+        adapter_size: Width of the bottleneck adapters.
+        adapter_placement: Where they are: see ``clbench.models.adapters.add_adapters``.
+        lora_rank: Rank of the low-rank updates.
+        seed: Everything random in the learner follows from it.
+    """
+
+    encoder: TextEncoder
+    columns: int
+    experiences: int
+    task_aware: bool = False
+    max_tokens: int = 128
+    batch_size: int = 16
+    tuning: Tuning = "full"
+    lr: float | None = None
+    weight_decay: float = 0.01
+    adapter_size: int = 64
+    adapter_placement: Placement = "houlsby"
+    lora_rank: int = 8
+    seed: int = 0
+
+    @property
+    def tuning_name(self) -> str:
+        """The tuning as it stands in a method's name: adapters of another placement are another method."""
+        if self.tuning == "adapter" and self.adapter_placement != "houlsby":
+            return self.adapter_placement
+        return self.tuning
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A generator of its own for one purpose, such as the first weights."""
+        return torch.Generator().manual_seed(derive(self.seed, purpose))

@@ -1,0 +1,307 @@
+"""What a frozen prefix makes of a text, computed once per text and kept on disk.
+
+It is a pure function of the text, the weights and the options. Each text is therefore encoded once and its
+rows are read from then on, by any run of any process. They do not depend on what was cached before, or on who
+filled the cache (see ``clbench.models.frozen_prefix``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from clbench.core.costs import Cost, FlopCounter
+from clbench.core.device import compute_device
+from clbench.models.encoder import TextEncoder
+from clbench.models.feature_store import Budget, RaggedArray, Store
+from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode, pooled
+
+LAYOUT = 2
+"""Counts up when the files of a cache change their form: older ones are let be."""
+SHARD_BYTES = 256 << 20
+"""RaggedArray are written to disk whenever this much has been computed."""
+ROWS_AT_ONCE = 65536
+"""Encoder rows in one call of what comes after the encoder."""
+_TENSORS = "made.safetensors"
+BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
+    "states": ("states", "mean", "cls"),
+    "mean": ("mean", "cls"),
+    "cls": ("mean", "cls"),
+    "padded": ("padded",),
+}
+"""What is kept of an encoded text beside what was asked for: one vector costs next to nothing."""
+
+
+class FeatureCache:
+    """Frozen features on disk, addressed by content.
+
+    Args:
+        folder: Where to keep them: a folder per encoder, precision, length limit and prefix.
+        budget: Bytes that may stay there; the least recently used go first. None is without limit. A request
+            that is larger is still served in full, and is encoded anew by the next process that needs it.
+        progress: Whether to show progress bars.
+
+    Attributes:
+        texts_encoded: How many texts this object has put through an encoder.
+    """
+
+    def __init__(self, folder: Path, *, budget: int | None = None, progress: bool = True) -> None:
+        self.folder = folder
+        self.progress = progress
+        self.texts_encoded = 0
+        self._budget = Budget(folder, budget)
+        self._spent: dict[tuple[str, str], Cost] = {}
+        self._stores: dict[Path, Store] = {}
+
+    def features(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        pairs: Sequence[str | None],
+        max_tokens: int,
+        prefix: FrozenPrefix,
+    ) -> RaggedArray:
+        """The rows of ``texts`` past ``prefix``.
+
+        Texts that were never put through it are put through it now; two processes that need the same ones
+        wait for each other instead of doing the work twice.
+        """
+        keys = [_key(text, pair) for text, pair in zip(texts, pairs, strict=True)]
+        store = self._store(encoder, max_tokens, prefix)
+        if store.missing(keys):
+            with store.lock:
+                if at := store.missing(keys):
+                    some = [texts[i] for i in at], [pairs[i] for i in at]
+                    if prefix.transform is None:
+                        self._encode(encoder, *some, max_tokens, prefix.pooling)
+                    else:
+                        self._continue(encoder, *some, max_tokens, prefix)
+        rows = store.rows(keys)
+        self._budget.enforce()
+        family = _family(encoder, max_tokens)
+        for key in keys:
+            encode, after = store.costs[key]
+            self._spent[family, key.hex()] = encode
+            if prefix.transform is not None:
+                self._spent[store.folder.name, key.hex()] = after
+        return rows
+
+    def flops(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        pairs: Sequence[str | None],
+        max_tokens: int,
+        prefix: FrozenPrefix,
+    ) -> np.ndarray:
+        """(n,) int64: the operations that ``prefix`` takes for each text; all have been put through it."""
+        costs = self._store(encoder, max_tokens, prefix).costs
+        each = [costs[_key(text, pair)] for text, pair in zip(texts, pairs, strict=True)]
+        return np.array([encode.flops + after.flops for encode, after in each], dtype=np.int64)
+
+    def tensors(
+        self, address: str, make: Callable[[], tuple[dict[str, Tensor], Cost]]
+    ) -> tuple[dict[str, Tensor], Cost]:
+        """What ``make`` computes, from disk if it was computed before.
+
+        Args:
+            address: Names everything that the outcome depends on.
+            make: A pure function of what ``address`` names; gives tensors and what they took.
+
+        Returns:
+            The tensors, and what they took when they were made.
+        """
+        shard = self.folder / "tensors" / f"shard-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
+        shard.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(shard.with_name(f"lock-{shard.name}")):
+            tensors, metadata = _read_tensors(shard)
+            if not metadata:
+                known, self._spent = self._spent, {}
+                try:
+                    tensors, cost = make()
+                    metadata = {
+                        "address": address,
+                        "cost": json.dumps(dataclasses.asdict(cost)),
+                        "asked_for": self.asked_for,
+                    }
+                finally:
+                    self._spent = known | self._spent
+                _write_tensors(shard, tensors, metadata)
+        self._budget.enforce()
+        # The rows that went into them count as asked for, also when there was no need to look at them.
+        self.was_asked_for(metadata["asked_for"])
+        return tensors, Cost(**json.loads(metadata["cost"]))
+
+    @property
+    def asked_for(self) -> str:
+        """What this object was asked for and what it took, as text for ``was_asked_for``."""
+        return json.dumps([[*place, cost.seconds, cost.flops] for place, cost in self._spent.items()])
+
+    def was_asked_for(self, text: str) -> None:
+        """Counts what another object was asked for: a run that goes on has used what it used before."""
+        self._spent |= {(where, key): Cost(*cost) for where, key, *cost in json.loads(text)}
+
+    @property
+    def spent(self) -> Cost:
+        """What the rows that this object was asked for took when they were made, each counted once."""
+        return sum(self._spent.values(), Cost())
+
+    def _store(self, encoder: TextEncoder, max_tokens: int, prefix: FrozenPrefix) -> Store:
+        family = _family(encoder, max_tokens)
+        folder = self.folder / "-".join([family, *(part for part in prefix.key if part)])
+        if folder not in self._stores:
+            # An encoder writes several poolings at once, under one lock.
+            lock = family if prefix.transform is None else folder.name
+            self._stores[folder] = Store(folder, self.folder / f"{lock}.lock")
+        return self._stores[folder]
+
+    def _encode(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        pairs: Sequence[str | None],
+        max_tokens: int,
+        pooling: Pooling,
+    ) -> None:
+        """Puts texts through the encoder and writes what ``BESIDE`` lists."""
+        writers = {
+            each: _Writer(self._store(encoder, max_tokens, FrozenPrefix(each)), self._budget)
+            for each in BESIDE[pooling]
+        }
+        tokens = encoder.tokenize(texts, pairs, max_tokens)
+        bar = tqdm(total=len(texts), desc=f"encoding with {encoder.name}", unit="text", leave=False,
+                   disable=not self.progress)  # fmt: skip
+        for at, states, cost in encode(encoder, tokens, max_tokens if pooling == "padded" else None):
+            key, mask = _key(texts[at], pairs[at]), torch.ones(1, len(states), dtype=torch.bool)
+            for each, writer in writers.items():
+                kept = pooled(torch.from_numpy(states).unsqueeze(0), mask, each)[0][0].numpy()
+                writer.add(key, kept, (cost, Cost()))
+            self.texts_encoded += 1
+            bar.update()
+        bar.close()
+        for writer in writers.values():
+            writer.flush()
+
+    def _continue(
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        pairs: Sequence[str | None],
+        max_tokens: int,
+        prefix: FrozenPrefix,
+    ) -> None:
+        """Applies what comes after the encoder to its rows, and writes the outcome."""
+        assert prefix.transform is not None
+        source = FrozenPrefix(prefix.pooling)
+        rows = self.features(encoder, texts, pairs, max_tokens, source)
+        before = self._store(encoder, max_tokens, source).costs
+        writer = _Writer(self._store(encoder, max_tokens, prefix), self._budget)
+        bar = tqdm(total=len(texts), desc="selecting keys", unit="text", leave=False,
+                   disable=not self.progress)  # fmt: skip
+        flops = _flops_by_length(prefix.transform, rows)
+        for places in rows.chunks(ROWS_AT_ONCE):
+            started = time.perf_counter()
+            values, lengths = rows.packed(places)
+            with torch.no_grad():
+                out, counts = prefix.transform(torch.from_numpy(values), torch.from_numpy(lengths))
+            share = (time.perf_counter() - started) / lengths.sum()
+            parts = np.split(out.cpu().numpy(), np.cumsum(counts.cpu().numpy())[:-1])
+            for at, part, length in zip(places, parts, lengths, strict=True):
+                key = _key(texts[at], pairs[at])
+                after = Cost(float(share * length), flops(int(length)))
+                writer.add(key, part, (before[key][0], after))
+            bar.update(len(places))
+        bar.close()
+        writer.flush()
+
+
+def _flops_by_length(transform: Transform, rows: RaggedArray) -> Callable[[int], int]:
+    """What ``transform`` takes for a text of so many rows.
+
+    It is counted on a shortest and a longest text and interpolated: ``transform`` treats all rows alike.
+    """
+    ends = sorted({int(rows.lengths.argmin()), int(rows.lengths.argmax())}, key=lambda at: rows.lengths[at])
+    lengths, counts = [], []
+    for at in ends:
+        values, length = rows.packed([at])
+        with torch.no_grad(), FlopCounter() as counter:
+            transform(torch.from_numpy(values), torch.from_numpy(length))
+        lengths.append(int(length[0]))
+        counts.append(counter.total)
+    per_row = (counts[-1] - counts[0]) // max(1, lengths[-1] - lengths[0])
+    return lambda length: counts[0] + per_row * (length - lengths[0])
+
+
+class _Writer:
+    """Collects rows and writes a shard whenever enough have come together."""
+
+    def __init__(self, store: Store, budget: Budget) -> None:
+        self._store = store
+        self._budget = budget
+        self._pending: list[tuple[bytes, np.ndarray, tuple[Cost, Cost]]] = []
+        self._bytes = 0
+        self._written: set[Path] = set()
+
+    def add(self, key: bytes, rows: np.ndarray, costs: tuple[Cost, Cost]) -> None:
+        if key in self._store.places:  # beside what was asked for
+            return
+        self._pending.append((key, rows, costs))
+        self._bytes += rows.nbytes
+        if self._bytes >= SHARD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._pending:
+            keys, rows, costs = zip(*self._pending, strict=True)
+            self._written.add(self._store.write(keys, rows, costs))
+            self._budget.enforce(keep=self._written)
+            self._pending.clear()
+            self._bytes = 0
+
+
+def _read_tensors(shard: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata; nothing of a shard that is not there, was evicted or was cut short."""
+    try:
+        os.utime(shard)
+        with safe_open(shard / _TENSORS, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    except (FileNotFoundError, SafetensorError):
+        return {}, {}
+
+
+def _write_tensors(shard: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Puts a shard in the place of whatever is left of it; whoever calls holds its lock."""
+    temporary = shard.with_name(f".partial-{shard.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    temporary.mkdir()
+    try:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / _TENSORS, metadata)
+        shutil.rmtree(shard, ignore_errors=True)
+        os.rename(temporary, shard)  # noqa: PTH104 - a folder onto a free name
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _family(encoder: TextEncoder, max_tokens: int) -> str:
+    dtype = str(encoder.dtype).removeprefix("torch.")
+    return f"{encoder.name}-{encoder.fingerprint[:16]}-{dtype}-{compute_device().type}-{max_tokens}"
+
+
+def _key(text: str, pair: str | None) -> bytes:
+    """The address of a text or pair of texts; the separator cannot occur in either."""
+    content = text.encode() if pair is None else text.encode() + b"\xff" + pair.encode()
+    return hashlib.blake2b(content, digest_size=16).digest()

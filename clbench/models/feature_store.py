@@ -1,0 +1,202 @@
+"""Ragged rows on disk, addressed by content: shards that are whole or absent, under a byte budget."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from clbench.core.costs import Cost
+
+_PARTS = ("values", "stop", "keys", "costs")
+
+
+class Store:
+    """The rows of many texts in one folder, as shards of memory-mapped arrays.
+
+    A shard is a folder with ``values``, ``stop``, ``keys`` and ``costs``. It is written under a temporary
+    name and renamed, so that an interrupted writer leaves nothing that is read. Shards may be removed at
+    any time (see ``Budget``): those that were opened before stay readable.
+
+    Attributes:
+        folder: Where the shards are; made if it is not there.
+        lock: Held by whoever adds rows, so that no two processes do the same work.
+        places: For each text's key, its array, first row and last row.
+        costs: For each text's key, what its rows took: in the encoder, and after it.
+    """
+
+    def __init__(self, folder: Path, lock: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.lock = FileLock(lock)
+        self.places: dict[bytes, tuple[int, int, int]] = {}
+        self.costs: dict[bytes, tuple[Cost, Cost]] = {}
+        self._values: list[np.ndarray] = []
+        self._shards: list[Path] = []
+        self.refresh()
+
+    def missing(self, keys: Sequence[bytes]) -> list[int]:
+        """Positions of the keys that have no rows, the first of equals only; looks for new shards first."""
+        if any(key not in self.places for key in keys):
+            self.refresh()
+        absent = {key: at for at, key in reversed(list(enumerate(keys))) if key not in self.places}
+        return sorted(absent.values())
+
+    def refresh(self) -> None:
+        """Opens the shards that have appeared since the last time, and removes those that are broken."""
+        for shard in sorted(self.folder.glob("shard-*")):
+            if shard in self._shards:
+                continue
+            try:
+                self._open(shard, shard)
+            except FileNotFoundError:
+                continue  # another process removed it between the listing and the reading
+            except (ValueError, EOFError):
+                shutil.rmtree(shard, ignore_errors=True)  # cut short when the machine went down
+
+    def _open(self, found: Path, shard: Path) -> None:
+        """Maps the files in ``found``, which are or will be those of ``shard``."""
+        values, stop, keys, costs = (np.load(found / f"{part}.npy", mmap_mode="r") for part in _PARTS)
+        start = np.concatenate([[0], stop[:-1]])
+        for row, first, last, cost in list(zip(keys, start, stop, costs, strict=True)):
+            key = row.tobytes()
+            self.places[key] = (len(self._values), int(first), int(last))
+            encode, after = cost.tolist()  # of each, seconds and operations
+            self.costs[key] = (Cost(encode[0], int(encode[1])), Cost(after[0], int(after[1])))
+        self._values.append(values)
+        self._shards.append(shard)
+
+    def rows(self, keys: Sequence[bytes]) -> RaggedArray:
+        """The rows of texts that are all there; marks their shards as used now."""
+        places = [self.places[key] for key in keys]
+        array, start, stop = (np.array([place[part] for place in places], np.int64) for part in range(3))
+        for used in np.unique(array):
+            with suppress(FileNotFoundError):  # evicted; what was opened stays readable
+                os.utime(self._shards[used])
+        return RaggedArray(tuple(self._values), array, start, stop)
+
+    def write(
+        self, keys: Sequence[bytes], rows: Sequence[np.ndarray], costs: Sequence[tuple[Cost, Cost]]
+    ) -> Path:
+        """Adds one shard and opens it; whoever calls holds the lock. Returns its place."""
+        for leftover in self.folder.glob(".partial-*"):
+            shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
+        shard = self.folder / f"shard-{hashlib.blake2b(b''.join(keys), digest_size=12).hexdigest()}"
+        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.folder))
+        try:
+            np.save(temporary / "values.npy", np.concatenate(rows))
+            np.save(temporary / "stop.npy", np.cumsum([len(row) for row in rows]))
+            np.save(temporary / "keys.npy", np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1))
+            parts = [[(part.seconds, part.flops) for part in both] for both in costs]
+            np.save(temporary / "costs.npy", np.array(parts, dtype=np.float64))  # (n, 2, 2)
+            if not shard.exists():
+                self._open(temporary, shard)  # before another process can see it, and evict it
+                os.rename(temporary, shard)  # noqa: PTH104 - a folder onto a free name
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return shard
+
+
+class Budget:
+    """Keeps the shards of all stores under ``folder`` within a number of bytes.
+
+    The least recently used go first. What was evicted is computed again when it is next needed.
+
+    Args:
+        folder: Of the stores.
+        limit: Bytes; None is without limit.
+    """
+
+    def __init__(self, folder: Path, limit: int | None) -> None:
+        self.folder = folder
+        self.limit = limit
+
+    def enforce(self, keep: Collection[Path] = ()) -> None:
+        """Evicts the least recently used shards until the rest fits, ``keep`` excepted."""
+        if self.limit is None:
+            return
+        with FileLock(self.folder / "budget.lock"):
+            for leftover in self.folder.glob("*/.evicted-*"):
+                shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
+            shards = []
+            for shard in self.folder.glob("*/shard-*"):
+                try:
+                    size = sum(file.stat().st_size for file in shard.iterdir())
+                    shards.append((shard.stat().st_mtime, shard, size))
+                except FileNotFoundError:
+                    continue
+            total = sum(size for _, _, size in shards)
+            for _, shard, size in sorted(shards):
+                if total <= self.limit:
+                    break
+                if shard not in keep:
+                    _remove(shard)
+                    total -= size
+
+
+def _remove(shard: Path) -> None:
+    """Takes a shard out of sight at once, then deletes it: nobody reads half of it."""
+    gone = shard.with_name(f".evicted-{shard.name}-{os.getpid()}")
+    try:
+        shard.rename(gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class RaggedArray(Sequence[np.ndarray]):
+    """Ragged rows of n texts: text i is ``values[array[i]][start[i]:stop[i]]``.
+
+    Attributes:
+        values: Arrays (N, ...), memory-mapped where they come from disk.
+        array: (n,) which of ``values`` a text is in.
+        start: (n,) its first row.
+        stop: (n,) one past its last row.
+    """
+
+    values: tuple[np.ndarray, ...]
+    array: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+    @classmethod
+    def from_list(cls, rows: Sequence[np.ndarray]) -> RaggedArray:
+        """The given arrays, in memory."""
+        stop = np.cumsum([len(row) for row in rows])
+        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
+        return cls((np.concatenate(rows),), np.zeros(len(rows), np.int64), start, stop)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(n,) the number of rows of each text."""
+        lengths: np.ndarray = self.stop - self.start
+        return lengths
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
+        return np.asarray(self.values[self.array[index]][self.start[index] : self.stop[index]])
+
+    def chunks(self, rows_at_once: int) -> Iterator[range]:
+        """Consecutive positions that have about ``rows_at_once`` rows together, at least one text each."""
+        ends = np.cumsum(self.lengths)
+        begin = 0
+        while begin < len(self):
+            before = ends[begin - 1] if begin else 0
+            end = max(begin + 1, int(np.searchsorted(ends, before + rows_at_once, side="right")))
+            yield range(begin, end)
+            begin = end
+
+    def packed(self, places: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of some texts one after the other, (N, ...), and how many each has, (len(places),)."""
+        return np.concatenate([self[at] for at in places]), self.lengths[list(places)]

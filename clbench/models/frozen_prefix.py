@@ -1,0 +1,112 @@
+"""The frozen prefix of a network: all that comes before its first trainable parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clbench.core.batch import Batch, masked_mean, pad
+from clbench.core.costs import Cost, Measurement
+from clbench.core.device import compute_device
+from clbench.models.encoder import TextEncoder
+
+Pooling = Literal["states", "mean", "cls", "padded"]
+Transform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class FrozenPrefix:
+    """A pure function of the text, evaluated once per text; training starts from its output.
+
+    Attributes:
+        pooling: What is kept of the frozen encoder's token states: all of them, their mean, the first
+            (``cls``), or all of a text that was padded to the length limit, padding included (``padded``).
+        transform: What is made of the kept rows of B texts: rows (N, D), one text after the other, and the
+            number of rows of each text, (B,), to other rows and their numbers; all on the CPU. None keeps
+            them.
+        address: Of ``transform``: equal for functions that give equal rows, whatever process they are in.
+    """
+
+    pooling: Pooling
+    transform: Transform | None = None
+    address: str = ""
+
+    @property
+    def key(self) -> tuple[Pooling, str]:
+        """Equal for stems that give equal rows for one encoder and length limit."""
+        return self.pooling, self.address
+
+    def __call__(self, encoder: TextEncoder, batch: Batch, max_tokens: int) -> Batch:
+        """Applies the prefix to a batch of token rows, without any cache."""
+        rows, mask = batch.rows, batch.mask
+        if self.pooling == "padded":
+            missing = max_tokens - mask.shape[1]
+            rows, mask = F.pad(rows, (0, 0, 0, missing)), F.pad(mask, (0, missing))
+        rows, mask = pooled(encoder.frozen_states(rows, mask), mask, self.pooling)
+        if self.transform is not None:
+            with torch.no_grad():
+                rows, mask = padded(*self.transform(rows[mask].cpu(), mask.sum(1).cpu()))
+            rows, mask = rows.to(batch.rows.device), mask.to(batch.rows.device)
+        return Batch(rows, mask, batch.targets, batch.class_mask, batch.experience, encoded=True)
+
+
+def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tensor]:
+    """What is kept of token states (B, T, D) with mask (B, T), and the mask of what is kept."""
+    if pooling == "mean":
+        return masked_mean(states, mask).unsqueeze(1), mask[:, :1]
+    if pooling == "cls":
+        return states[:, :1], mask[:, :1]
+    return states, torch.ones_like(mask) if pooling == "padded" else mask
+
+
+def padded(rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Packed rows (N, ...) of B texts as (B, T, ...), padded with zeros, and the mask (B, T)."""
+    longest = int(lengths.max())
+    mask = torch.arange(longest, device=rows.device) < lengths.unsqueeze(1)
+    out = rows.new_zeros(*mask.shape, *rows.shape[1:])
+    out[mask] = rows
+    return out, mask
+
+
+LENGTH_STEP = 16
+"""Texts are padded to a multiple of this many tokens."""
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65536}
+"""Tokens in one encoder batch, padding included."""
+
+
+def encode(
+    encoder: TextEncoder, tokens: Sequence[np.ndarray], pad_to: int | None = None
+) -> Iterator[tuple[int, np.ndarray, Cost]]:
+    """Encodes tokenized texts, shortest first, in batches of a fixed shape per length.
+
+    Args:
+        encoder: The frozen encoder.
+        tokens: n arrays (T, 2) of token and segment ids.
+        pad_to: Pad every text to this many tokens and keep the states of its padding.
+
+    Yields:
+        The position of a text, its token states (T, D) in float32, and its share of the cost.
+    """
+    device = compute_device()
+    shapes = [pad_to or -(-len(rows) // LENGTH_STEP) * LENGTH_STEP for rows in tokens]
+    for length in sorted(set(shapes)):
+        places = [at for at, size in enumerate(shapes) if size == length]
+        batch = max(1, TOKENS_PER_BATCH[device.type] // length)
+        for begin in range(0, len(places), batch):
+            chosen = places[begin : begin + batch]
+            # The last batch is filled up with copies: the shape decides the rounding.
+            filled = chosen + [chosen[0]] * (batch - len(chosen))
+            with Measurement() as measured:
+                rows, mask = pad([tokens[at] for at in filled])
+                rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
+                mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
+                states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()
+            cost = Cost(measured.cost.seconds / len(chosen), measured.cost.flops // len(filled))
+            for at, state in zip(chosen, states, strict=False):
+                yield at, state[: pad_to or len(tokens[at])].copy(), cost

@@ -1,0 +1,126 @@
+"""Where the files of an encoder are found.
+
+They are looked for where that costs nothing first: the hub cache, then an installed package that holds
+them, and only then the hub. A machine without a network therefore never waits for a timeout when the files
+are there, and somebody who set ``HF_HOME`` gets the files from there even when the package is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+from clbench.core.errors import UserError
+
+WEIGHTS = "model.safetensors"
+_CONFIG = "config.json"
+_TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+)
+_PATIENCE = 10.0  # seconds until the hub counts as out of reach
+_FILES = (_CONFIG, WEIGHTS, *_TOKENIZER)
+
+
+@dataclass(frozen=True)
+class PackagedFiles:
+    """Encoder files inside an installed Python package.
+
+    Attributes:
+        distribution: The name under which the package is installed.
+        folder: The folder of the files, relative to the installation root.
+    """
+
+    distribution: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """One declared encoder: facts only, no files.
+
+    Attributes:
+        description: One line for lists.
+        hub_id: The model's name on the hub; None for an encoder that is built in.
+        revision: The commit on the hub, 40 hexadecimal digits.
+        sha256: What the SHA-256 of ``model.safetensors`` must be, wherever it is found.
+        package: An installed package that may hold the same files.
+    """
+
+    description: str
+    hub_id: str | None = None
+    revision: str | None = None
+    sha256: str | None = None
+    package: PackagedFiles | None = None
+
+
+def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
+    """The directory of a declared encoder's files, and the provenance to report: source and revision.
+
+    Raises:
+        UserError: The files are nowhere, and the hub does not give them.
+    """
+    # Imported here: the hub client takes half a second, which encoders without a hub can do without.
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if source.hub_id is None or source.revision is None:
+        raise ValueError(f"encoder '{name}' is built in: it has no files")
+    snapshot = partial(snapshot_download, source.hub_id, revision=source.revision, allow_patterns=[*_FILES])
+    try:
+        directory = Path(snapshot(local_files_only=True))
+        if missing_file(directory) is None:  # half a download may be left in the cache
+            return directory, {"source": "hub cache", "revision": source.revision}
+    except LocalEntryNotFoundError:
+        pass
+    if source.package is not None:
+        try:
+            package = metadata.distribution(source.package.distribution)
+            directory = Path(str(package.locate_file(source.package.folder)))
+            return directory, {"source": f"package {package.name}", "revision": package.version}
+        except metadata.PackageNotFoundError:
+            pass
+    try:
+        # snapshot_download alone would try for half a minute to reach a hub that is not there.
+        HfApi().model_info(source.hub_id, revision=source.revision, timeout=_PATIENCE)
+        return Path(snapshot()), {"source": "hub", "revision": source.revision}
+    except Exception as error:  # the classes of transport errors change with the hub client's version
+        install = f"pip install {source.package.distribution}, " if source.package else ""
+        raise UserError(
+            f"encoder '{name}' ({source.hub_id}) is not in the hub cache and the hub does not give it "
+            f"({_reason(error)}); {install}give a local directory: --encoder path/to/dir, "
+            "or set HF_HOME to a folder whose cache holds it"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:120]
+
+
+def missing_file(directory: Path) -> str | None:
+    """The first needed file that ``directory`` lacks; None where it has all."""
+    for file in (_CONFIG, WEIGHTS):
+        if not (directory / file).is_file():
+            return file
+    vocabularies = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
+    if any(all((directory / file).is_file() for file in files) for files in vocabularies):
+        return None
+    return "tokenizer.json"
+
+
+def file_hashes(directory: Path) -> dict[str, str]:
+    """The SHA-256 of each file of the encoder in ``directory``."""
+    return {file: _sha256(directory / file) for file in _FILES if (directory / file).is_file()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,150 @@
+"""Accuracy against what it costs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+from clbench.reporting.figures.canvas import (
+    GRAY,
+    WIDTH,
+    drawing,
+    finished,
+    groups,
+    legend,
+    legend_height,
+    looks_of,
+    names_of,
+    note,
+    say,
+    vacant,
+)
+from clbench.reporting.figures.labels import readable, scenario_title
+from clbench.reporting.figures.pareto import pareto_front
+from clbench.reporting.figures.spread import bounds
+
+COSTS = {
+    "costs.seconds.total": "Total time (s)",
+    "costs.flops.algorithm": "FLOPs of the algorithm",
+    "costs.carried_bytes.total": "Carried (bytes)",
+}
+"""The columns of loaded results that are drawn against accuracy, and how their axes are called."""
+_HEIGHT = 2.6  # inches
+_FRONT: dict[str, Any] = {
+    "color": GRAY,
+    "linewidth": 0.9,
+    "linestyle": (0, (4, 2)),
+    "drawstyle": "steps-post",
+    "zorder": 1.7,
+}
+
+
+def accuracy_cost_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> Figure:
+    """Average accuracy against seconds, FLOPs and bytes carried: a point per method, and the Pareto front.
+
+    Points are means over finished runs, and bars their 95 % intervals where there are several. The front
+    joins the methods that no other beats in both; upper bounds, and methods that are told the experience
+    where others are not, are drawn, but have no part in it. Methods whose runs do not record a cost are named
+    over its panel.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+        whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
+    """
+    blocks, whole = groups(frame), frame if whole is None else whole
+    with drawing():
+        size = WIDTH, _HEIGHT * len(blocks) + legend_height(names_of(frame, whole).values(), WIDTH)
+        figure = Figure(figsize=size, layout="constrained")
+        parts = figure.subfigures(len(blocks), 1, squeeze=False).ravel()
+        for part, runs in zip(parts, blocks, strict=True):
+            part.suptitle("\n".join(scenario_title(frame, runs, 90)), fontsize=9)
+            line = part.subplots(1, len(COSTS), sharey=True)
+            for axes, (cost, name) in zip(line, COSTS.items(), strict=True):
+                _panel(axes, whole, finished(runs), cost)
+                axes.set_xlabel(name)
+            line[0].set_ylabel("Average accuracy (%)")
+        front = Line2D([], [], label="Pareto front", **_FRONT | {"drawstyle": "default"})
+        legend(figure, frame, whole, points=True, more=[front])
+    return figure
+
+
+def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> None:
+    """One scenario and one cost."""
+    axes.margins(y=0.1)
+    if done.empty:
+        vacant(axes, "no finished run")
+        return
+    known = done[done[cost].notna()]
+    if known.empty:
+        say(axes, "no run records it")
+        axes.set_xticks([])
+        return
+    lacking = [method for method in looks_of(done, whole) if method not in set(known["method"])]
+    if lacking:
+        note(axes, "not recorded", [names_of(done, whole)[method] for method in lacking], 32)
+    points = []
+    for method, look in looks_of(known, whole).items():
+        runs = known[known["method"] == method]
+        values = np.stack([runs[cost], 100 * runs["metrics.average_accuracy"]], axis=1)
+        (x, y), spread = values.mean(axis=0), {}
+        if len(runs) > 1:
+            low, high = bounds(values, list(runs["order"]))
+            # The interval of equal values may be off by a rounding error.
+            reach = np.maximum(0, [[x - low[0], high[0] - x], [y - low[1], high[1] - y]])
+            spread = {"xerr": reach[0][:, None], "yerr": reach[1][:, None]}
+        marks = look.line() | {"linestyle": "none"}
+        axes.errorbar([x], [y], label=method, elinewidth=0.7, **spread, **marks)
+        told = any("task-id-oracle" in notes for notes in runs["notes"])
+        points.append((x, y, look.joint or told))
+    _front(axes, pd.DataFrame(points, columns=["cost", "value", "apart"]))
+    _cost_axis(axes, known.groupby("method")[cost].mean())
+
+
+def _front(axes: Axes, points: pd.DataFrame) -> None:
+    """The line that joins the methods on the Pareto front, those with an unfair advantage aside."""
+    points = points[~points["apart"].astype(bool)]
+    best = points[pareto_front(points["cost"], points["value"])].sort_values(["cost", "value"])
+    axes.plot(best["cost"], best["value"], label="Pareto front", **_FRONT)
+
+
+def _cost_axis(axes: Axes, costs: pd.Series) -> None:
+    """A logarithmic axis with at least one number, however narrow the range; with a zero, if there is one."""
+    low, high = costs[costs > 0].min(), costs.max()
+    if not high > 0:
+        axes.set_xticks([0])
+        return
+    if (costs == 0).any():
+        decades = float(np.log10(high / low))
+        axes.set_xscale("symlog", linthresh=low, linscale=max(0.2, 0.25 * decades))
+        axes.set_xlim(-low / 3, high * 2)
+        axes.set_xticks([0, *_ticks(low, high * 2)])
+    else:
+        margin = max(1.15, (high / low) ** 0.1)
+        axes.set_xscale("log")
+        axes.set_xlim(low / margin, high * margin)
+        axes.set_xticks(_ticks(low / margin, high * margin))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(readable))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Up to five round numbers between two positive ones, evenly on a logarithmic axis where it is long."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    decades = range(first, last + 1)
+    for step in range(len(decades), 0, -1):
+        ticks = [10.0**power for power in decades if power % step == 0 and low <= 10.0**power <= high]
+        if 3 <= len(ticks) <= 5:
+            return ticks
+    for leading in ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        ticks = [digit * 10.0**power for power in decades for digit in leading]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if 3 <= len(ticks) <= 5:
+            return ticks
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]

@@ -1,0 +1,105 @@
+"""All figures of a set of results, in files of a size for a page."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from clbench.reporting.figures.canvas import groups, panel_count
+from clbench.reporting.figures.costs import accuracy_cost_figure
+from clbench.reporting.figures.curves import forgetting_figure, stream_accuracy_figure
+from clbench.reporting.figures.keys import key_overlap_figure, key_use_figure, with_keys
+from clbench.reporting.figures.matrices import accuracy_matrix_figure
+from clbench.reporting.figures.phases import phase_seconds_figure
+from clbench.reporting.figures.ranks import rank_figure
+from clbench.reporting.figures.styles import line_styles
+from clbench.reporting.statistics.ranking import average_ranks
+
+
+def _bar_lines(frame: pd.DataFrame) -> int:
+    """Bars that a figure of ``frame`` would have, and what is around them in each block, in bars."""
+    return sum(runs["method"].nunique() + 5 for runs in groups(frame))
+
+
+def _map_lines(frame: pd.DataFrame) -> int:
+    """Lines of heat maps, four in each, that a figure of ``frame`` would have."""
+    return sum(math.ceil(runs["method"].nunique() / 4) for runs in groups(frame))
+
+
+def _blocks(frame: pd.DataFrame) -> int:
+    return len(groups(frame))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One kind of figure, and how it is divided over files.
+
+    Attributes:
+        name: Its files are called so.
+        draw: Makes the figure of a part of loaded results, and of the whole.
+        size: How large a figure of some results would be, in its own measure.
+        limit: Larger ones have a file per scenario and encoder.
+        part: Which of the runs it is about.
+    """
+
+    name: str
+    draw: Callable[..., Figure]
+    size: Callable[[pd.DataFrame], int]
+    limit: int
+    part: Callable[[pd.DataFrame], pd.DataFrame] = pd.DataFrame.copy
+
+
+PLOTS = (
+    Plot("stream_accuracy", stream_accuracy_figure, panel_count, 9),
+    Plot("forgetting", forgetting_figure, panel_count, 9),
+    Plot("accuracy_matrix", accuracy_matrix_figure, _map_lines, 3),
+    Plot("accuracy_cost", accuracy_cost_figure, _blocks, 3),
+    Plot("phase_seconds", phase_seconds_figure, _bar_lines, 50),
+    Plot("key_use", key_use_figure, _blocks, 3, with_keys),
+    Plot("key_overlap", key_overlap_figure, _map_lines, 3, with_keys),
+)
+"""The figures of a report."""
+
+
+def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    """Every figure of a report, each with the name of its files without a suffix.
+
+    Where one figure would be too large for a page, there is one per scenario and encoder, named after them,
+    such as ``stream_accuracy-r8-cil-minilm``. Figures about keys are left out where no run tells of keys, and
+    ranks where methods do not share several scenarios.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+    """
+    for plot in PLOTS:
+        runs = plot.part(frame)
+        if runs.empty:
+            continue
+        if plot.size(runs) <= plot.limit or len(groups(runs)) == 1:
+            yield plot.name, plot.draw(runs, whole=frame)
+            continue
+        taken: set[str] = set()
+        for each in groups(runs):
+            first = each.iloc[0]
+            name = f"{plot.name}-{_plain(first['scenario'])}-{_plain(first['encoder'])}"
+            yield _free(name, taken), plot.draw(each, whole=frame)
+    if len(groups(frame)) > 1 and (ranks := average_ranks(frame))["mean"].notna().any():
+        yield "ranks", rank_figure(ranks, looks=line_styles(frame))
+
+
+def _plain(text: str) -> str:
+    """``text`` as a part of a file's name: at most 60 letters, digits, dots, hyphens and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:60]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """``name``, or where it is taken, the same with the next free number."""
+    numbers = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    free = next(each for each in (name, *numbers) if each not in taken)
+    taken.add(free)
+    return free

@@ -1,0 +1,102 @@
+"""Means with their intervals, one under the other: ranks, or another measure of methods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from clbench.reporting.figures.canvas import GRAY, NARROW, blank_figure, drawing
+from clbench.reporting.figures.labels import labels
+from clbench.reporting.figures.styles import LineStyle, line_styles
+
+_ROW = 0.21  # inches
+
+
+def rank_figure(
+    ranks: pd.DataFrame,
+    label: str = "Average rank (1 is best)",
+    *,
+    best: str = "low",
+    looks: Mapping[str, LineStyle] | None = None,
+) -> Figure:
+    """A row per method, the best first: its mean, and its interval as a line.
+
+    The number behind a row is the mean. How many values it is of stands behind the name of the method, or
+    once, under the axis, where it is the same for all.
+
+    Args:
+        ranks: The columns ``method``, without one twice; ``mean``; ``low`` and ``high``, the bounds of the
+            interval, both NaN where there is none; ``n``, how many values each mean is of. Methods whose mean
+            is NaN stand last, without a point.
+        label: What is measured, for the axis.
+        best: Which means come first: ``low`` or ``high``.
+        looks: Those of the methods, from :func:`~clbench.reporting.figures.styles.line_styles` of all
+            results; without them methods look as they do among themselves.
+
+    Raises:
+        ValueError: A column is missing, a method stands there twice, or ``best`` is neither of the two.
+
+    Example:
+        >>> ranks = pd.DataFrame(
+        ...     {"method": ["ewc", "ncm"], "mean": [1.8, 1.2], "low": [1.6, 1.0], "high": [2.0, 1.4], "n": 5}
+        ... )
+        >>> [tick.get_text() for tick in rank_figure(ranks).axes[0].get_yticklabels()]
+        ['ncm', 'ewc']
+    """
+    _check(ranks, best)
+    if ranks.empty:
+        return blank_figure("no methods to rank")
+    rows = ranks.sort_values("method").sort_values("mean", ascending=best == "low", kind="stable")
+    names = labels(rows["method"])
+    looks = line_styles(rows.assign(joint=False)) if looks is None else looks
+    counts = set(rows["n"])
+    with drawing():
+        figure = Figure(figsize=(NARROW, _ROW * len(rows) + 0.75), layout="constrained")
+        axes = figure.subplots()
+        for place, row in enumerate(rows.to_dict("records")):
+            if math.isnan(row["mean"]):
+                continue
+            look = looks[row["method"]]
+            if not math.isnan(row["low"]):
+                axes.plot([row["low"], row["high"]], [place, place], color=look.color, linewidth=1.8)
+            axes.plot([row["mean"]], [place], label=row["method"], **look.line() | {"linestyle": "none"})
+            # Right of the axes, where no interval is.
+            axes.annotate(
+                f"{row['mean']:.2f}",
+                (1.01, place),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=8,
+                color=GRAY,
+            )
+        axes.set_yticks(
+            range(len(rows)), [_tick(names[m], n, counts) for m, n in rows[["method", "n"]].values]
+        )
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.margins(x=0.06)
+        axes.grid(visible=False, axis="y")
+        if rows["mean"].isna().all():
+            axes.set_xticks([])
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
+        axes.set_xlabel(f"{label}, n = {counts.pop()}" if len(counts) == 1 else label)
+    return figure
+
+
+def _check(ranks: pd.DataFrame, best: str) -> None:
+    missing = [name for name in ("method", "mean", "low", "high", "n") if name not in ranks]
+    if missing:
+        raise ValueError(f"ranks has no column {', '.join(missing)}")
+    twice = sorted(set(ranks.loc[ranks["method"].duplicated(), "method"]))
+    if twice:
+        raise ValueError(f"ranks has more than one row of {', '.join(twice)}")
+    if best not in ("low", "high"):
+        raise ValueError(f"best is '{best}', not 'low' or 'high'")
+
+
+def _tick(name: str, n: int, counts: set[int]) -> str:
+    return name if len(counts) == 1 else f"{name} (n = {n})"

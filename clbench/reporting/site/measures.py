@@ -1,0 +1,83 @@
+"""Columns of the comparison as cells: the only place of the page that knows how the comparison is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from clbench.reporting.load import PANEL
+from clbench.reporting.measures import MEASURES, Measure
+from clbench.reporting.site.values import in_unit, rounded
+from clbench.reporting.tables.comparison import comparison_table
+from clbench.reporting.tables.notes import MEANINGS
+from clbench.reporting.tables.render import TERMINAL
+
+__all__ = ["MEASURES", "PANEL", "Measure", "comparison_table"]
+
+MAIN = {*TERMINAL, "carried_bytes_total"}
+"""The measures that are shown first where there is little room."""
+
+
+def measured(table: pd.DataFrame) -> list[Measure]:
+    """The measures that a table has a value of, or one that is not zero where they are only shown then."""
+    return [
+        each
+        for each in MEASURES
+        if table[each.name].notna().any()
+        and not (each.shown == "filled" and (table[each.name].fillna(0) == 0).all())
+    ]
+
+
+def mean(row: Mapping[Any, Any], measure: Measure) -> str:
+    """The mean over the finished runs."""
+    return in_unit(float(row[measure.name]), measure.unit)
+
+
+def spread(row: Mapping[Any, Any], measure: Measure) -> str:
+    """The 95 % interval of the mean, in its unit; empty where there is none or it has no width."""
+    low, high = float(row[f"{measure.name}_low"]), float(row[f"{measure.name}_high"])
+    if not low < high:  # false for NaN too
+        return ""
+    (_, *bounds), _ = rounded([float(row[measure.name]), low, high], measure.unit)
+    return f"[{', '.join(bounds)}]"
+
+
+SPREAD_MEANING = (
+    "Values are means over finished runs, and beside them their 95 % intervals where there are several."
+)
+"""What :func:`spread` shows, in words."""
+
+
+def of_run(run: Mapping[str, Any]) -> list[tuple[Measure, float]]:
+    """What was measured in one run, a row of loaded results."""
+    values = [(each, float(run.get(each.source, math.nan))) for each in MEASURES]
+    return [(measure, value) for measure, value in values if not math.isnan(value)]
+
+
+def notes_of(row: Mapping[Any, Any]) -> list[str]:
+    """The notes of a method or a run, the upper bound among them."""
+    return sorted({*row["notes"], *(["upper-bound"] if row["joint"] else [])})
+
+
+def meaning(note: str) -> tuple[str, str]:
+    """The kind of a note and what it means: ``differs: 300 texts`` says it itself.
+
+    Example:
+        >>> meaning("task-id-oracle"), meaning("differs: 300 texts")
+        (('task-id-oracle', 'is told which experience a test text belongs to.'), ('differs', '300 texts'))
+    """
+    kind, _, own = note.partition(":")
+    return kind, own.strip() or MEANINGS.get(kind, "a note of the method itself.")
+
+
+def at_first(measure: Measure) -> bool:
+    """Whether a measure is shown where there is room, or only where it is asked for."""
+    return measure.shown != "chosen"
+
+
+def compared(row: Mapping[Any, Any]) -> bool:
+    """Whether a method has no advantage that rules it out as the best one: see the notes."""
+    return bool(row["competes"])

@@ -1,0 +1,86 @@
+"""The first page: what the results are, and which methods stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clbench.reporting.figures.costs import COSTS
+from clbench.reporting.figures.pareto import pareto_front
+from clbench.reporting.load import STATUSES
+from clbench.reporting.site.grid import Cell, Column, Grid
+from clbench.reporting.site.measures import MEASURES, PANEL, compared, mean, notes_of, spread
+from clbench.reporting.site.values import Unit, in_unit
+from clbench.reporting.tables.notes import sources
+
+_UNITS: dict[str, Unit] = {"costs.seconds.total": "seconds", "costs.carried_bytes.total": "bytes"}
+_ACCURACY = next(each for each in MEASURES if each.name == "average_accuracy")
+
+
+def facts(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """What the results are of, as pairs of a name and its value."""
+    counts = frame["status"].value_counts()
+    ended = ", ".join(f"{counts[each]} {each}" for each in STATUSES if each in counts)
+    return [
+        ("Result files", f"{len(frame)} ({ended})"),
+        ("Scenarios", str(frame["scenario"].nunique())),
+        ("Methods", str(frame["method"].nunique())),
+        ("Encoders", ", ".join(sorted(set(frame["encoder"])))),
+        *((name.capitalize(), value) for name, value in sources(frame).items()),
+    ]
+
+
+def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
+    """The most accurate method of each scenario and encoder."""
+    rows = []
+    for (scenario, encoder), methods in table.groupby(PANEL, sort=True):
+        # The comparison has the best first.
+        done = [row for row in methods.to_dict("records") if row["n"] and compared(row)]
+        start = [Cell(str(scenario), href=scenarios[str(scenario)], aside=methods["title"].iloc[0])]
+        start.append(Cell(str(encoder)))
+        if done:
+            best = done[0]
+            accuracy = Cell(mean(best, _ACCURACY), best[_ACCURACY.name], spread(best, _ACCURACY))
+            method, runs = Cell(best["method"], notes=notes_of(best)), Cell(str(best["n"]), best["n"])
+            rows.append([*start, method, accuracy, runs])
+        else:
+            rows.append([*start, Cell("no finished run"), Cell("\N{EN DASH}"), Cell("0", 0)])
+    columns = [
+        Column("Scenario"),
+        Column("Encoder"),
+        Column("Best method"),
+        Column(_ACCURACY.heading, "number"),
+        Column("Runs", "number"),
+    ]
+    return Grid("The most accurate method of each scenario", columns, rows)
+
+
+def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
+    """For each scenario, encoder and cost, the methods that no other one beats in both it and accuracy."""
+    rows = []
+    done = frame[frame["status"] == "done"]
+    rated = [row for row in table.to_dict("records") if compared(row)]
+    fair = {(row["scenario"], row["encoder"], row["method"]) for row in rated}
+    for (scenario, encoder), runs in done.groupby(PANEL, sort=True):
+        mine = runs[[(scenario, encoder, method) in fair for method in runs["method"]]]
+        cells = []
+        for cost in COSTS:
+            known = mine[mine[cost].notna()]
+            means = known.groupby("method")[[cost, _ACCURACY.source]].mean()
+            best = means[pareto_front(means[cost], means[_ACCURACY.source])]
+            names = [
+                f"{method} ({in_unit(accuracy, 'share')} %, {_amount(value, cost)})"
+                for method, value, accuracy in best.sort_values([cost, _ACCURACY.source]).itertuples(
+                    name=None
+                )
+            ]
+            cells.append(Cell("" if names else "not recorded", items=names))
+        rows.append([Cell(str(scenario), href=scenarios[str(scenario)]), Cell(str(encoder)), *cells])
+    columns = [Column(name) for name in ("Scenario", "Encoder", *COSTS.values())]
+    return Grid("Methods that no other one beats in both accuracy and cost", columns, rows)
+
+
+def _amount(value: float, cost: str) -> str:
+    unit = _UNITS.get(cost, "amount")
+    return in_unit(value, unit) + {"seconds": " s", "amount": " FLOPs"}.get(unit, "")

@@ -1,0 +1,139 @@
+"""All pages of a report: what each one shows is elsewhere, here they are written."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup, escape
+
+from clbench.reporting.site import comparison, overview, runs
+from clbench.reporting.site.figures import figures
+from clbench.reporting.site.folder import replacing_pages
+from clbench.reporting.site.measures import SPREAD_MEANING, comparison_table, meaning, notes_of
+from clbench.reporting.site.names import run_ids, run_label, scenario_ids
+from clbench.reporting.site.values import percent, plain, shade
+
+
+def write_page(frame: pd.DataFrame, out: Path) -> Path:
+    """Writes ``index.html`` and all that it leads to: a page per scenario and run, and a comparison of two.
+
+    The folder needs no network and no server. The same results give the same bytes. Pages of an earlier
+    report in ``out`` whose runs are gone are removed.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+        out: A folder; made if it is not there.
+
+    Returns:
+        The path of ``index.html``.
+    """
+    with replacing_pages(out) as folder:
+        _Site(frame, folder, out).write()
+    return out / "index.html"
+
+
+class _Site:
+    """The pages of some results, written into ``folder``, to be read in ``out``."""
+
+    def __init__(self, frame: pd.DataFrame, folder: Path, out: Path) -> None:
+        self.frame, self.folder, self.out = frame, folder, out
+        self.table = comparison_table(frame)
+        self.runs: list[dict[str, Any]] = [
+            {str(key): value for key, value in row.items()} for row in frame.to_dict("records")
+        ]
+        self.ids = run_ids(frame)
+        self.scenarios = scenario_ids(frame["scenario"])
+        self.templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("clbench.reporting.site"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=_shown,
+        )
+        self.templates.filters |= {"percent": percent, "shade": shade, "breakable": _breakable}
+        self.templates.globals |= {"meaning": meaning, "notes_of": notes_of}
+
+    def write(self) -> None:
+        """Writes all files."""
+        for source in files("clbench.reporting.site").joinpath("static").iterdir():
+            self._put(f"static/{source.name}", source.read_text(encoding="utf-8"))
+        self._overview()
+        for scenario in self.scenarios:
+            self._scenario(scenario)
+        for run, name in zip(self.runs, self.ids, strict=True):
+            self._run(run, name)
+        self._compare()
+
+    def _overview(self) -> None:
+        links = {name: f"scenarios/{file}.html" for name, file in self.scenarios.items()}
+        self._page(
+            "index.html",
+            "overview",
+            facts=overview.facts(self.frame),
+            best=overview.best_grid(self.table, links),
+            fronts=overview.fronts_grid(self.frame, self.table, links),
+            methods=comparison.methods_grid(self.table, "All scenarios and methods", links, everything=False),
+            spread=SPREAD_MEANING,
+            unfinished=comparison.unfinished_grid(self.runs, [f"runs/{name}.html" for name in self.ids]),
+        )
+
+    def _scenario(self, scenario: str) -> None:
+        mine = [place for place, run in enumerate(self.runs) if run["scenario"] == scenario]
+        runs_here = [self.runs[place] for place in mine]
+        self._page(
+            f"scenarios/{self.scenarios[scenario]}.html",
+            "scenario",
+            scenario=scenario,
+            title=runs_here[0]["title"],
+            methods=comparison.methods_grid(
+                self.table[self.table["scenario"] == scenario], "Methods", {}, everything=True
+            ),
+            spread=SPREAD_MEANING,
+            figures=list(figures(self.frame.iloc[mine], self.frame)),
+            runs=comparison.runs_grid(runs_here, [f"../runs/{self.ids[place]}.html" for place in mine]),
+        )
+
+    def _run(self, run: dict[str, Any], name: str) -> None:
+        link = f"../scenarios/{self.scenarios[run['scenario']]}.html"
+        self._page(f"runs/{name}.html", "run", id=name, link=link, **runs.context(run, self.out))
+        self._put(f"data/{name}.js", f"clbench.add({_json(name)}, {_json(runs.data(run))});\n")
+
+    def _compare(self) -> None:
+        index = [
+            [name, run["scenario"], run["encoder"], run_label(run)]
+            for name, run in zip(self.ids, self.runs, strict=True)
+        ]
+        self._put("data/runs.js", f"clbench.list({_json(index)});\n")
+        self._page("compare.html", "compare")
+
+    def _page(self, path: str, template: str, **values: Any) -> None:
+        root = "../" * path.count("/")
+        html = self.templates.get_template(f"{template}.html.jinja").render(root=root, **values)
+        self._put(path, html)
+
+    def _put(self, path: str, text: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _shown(value: Any) -> Any:
+    """What a template shows of a value: text without characters that turn the direction of writing."""
+    return plain(value) if type(value) is str and not value.isprintable() else value
+
+
+def _breakable(text: str) -> Markup:
+    """``text``, escaped, that may go on in another line after the signs that join names."""
+    return Markup(re.sub(r"([+_=])", r"\1<wbr>", str(escape(_shown(text)))))
+
+
+def _json(value: Any) -> str:
+    """A value as JavaScript that a script element may hold as well: it cannot end one."""
+    return json.dumps(value).replace("<", "\\u003c")

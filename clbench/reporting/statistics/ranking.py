@@ -1,0 +1,103 @@
+"""Which scenarios methods can be compared across, and the average rank of each in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clbench.reporting.load import PANEL
+from clbench.reporting.statistics.across import Estimate, ranks
+from clbench.reporting.statistics.intervals import DRAWS, percentiles, run_weights
+
+SCORE = "metrics.average_accuracy"
+Scores = Mapping[str, Mapping[Any, pd.DataFrame]]
+"""The finished runs of each method on each task."""
+
+
+def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = None) -> pd.DataFrame:
+    """The rank of each method by mean average accuracy, mean over scenarios, the best first.
+
+    Only the scenarios (with each encoder) in which all methods have finished runs count; equals share their
+    average rank. The interval is of the bootstrap over orders and seeds within each scenario: methods with
+    the same orders and seeds are drawn on the same ones.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+        generator: The only source of chance; by default one with seed 0.
+
+    Returns:
+        The columns ``method``, ``mean``, ``low``, ``high`` and ``n``: the number of scenarios. Joint upper
+        bounds and models per experience, which do not compete, are left out; a method without any finished
+        run is not ranked, and its numbers are NaN.
+    """
+    rivals = _rivals(frame)
+    scores = scores_of(frame)
+    ranked = [method for method in rivals if method in scores]
+    tasks = common_tasks(scores, ranked)
+    found = _ranked(scores, ranked, tasks, generator or np.random.default_rng(0))
+    rows = [
+        (method, each.value, each.low, each.high, len(tasks) if method in found else 0)
+        for method in rivals
+        for each in [found.get(method, Estimate(math.nan, math.nan, math.nan))]
+    ]
+    table = pd.DataFrame(rows, columns=["method", "mean", "low", "high", "n"])
+    return table.sort_values(["mean", "method"], ignore_index=True)
+
+
+def _rivals(frame: pd.DataFrame) -> list[str]:
+    """The methods that compete wherever they run."""
+    apart = frame["joint"] | frame["notes"].map(lambda notes: "task-id-oracle" in notes)
+    apart |= frame["config"].map(lambda config: config.get("single") is True)
+    return sorted(set(frame["method"]) - set(frame.loc[apart, "method"]))
+
+
+def scores_of(frame: pd.DataFrame) -> dict[str, dict[Any, pd.DataFrame]]:
+    """The finished runs of each method that has any, by task."""
+    done = frame[frame["status"] == "done"]
+    return {
+        str(method): dict(list(runs.groupby(PANEL, sort=True)))
+        for method, runs in done.groupby("method", sort=True)
+    }
+
+
+def common_tasks(scores: Scores, methods: Sequence[str]) -> list[Any]:
+    """The tasks in which each of these methods has finished runs."""
+    sets = [set(scores[method]) for method in methods]
+    return sorted(set.intersection(*sets)) if sets else []
+
+
+def _ranked(
+    scores: Scores, methods: Sequence[str], tasks: Sequence[Any], generator: np.random.Generator
+) -> dict[str, Estimate]:
+    if not tasks:
+        return {}
+    places, drawn = np.zeros(len(methods)), np.zeros((DRAWS, len(methods)))
+    for task in tasks:
+        seed = int(generator.integers(2**63))
+        means, samples = np.empty(len(methods)), np.empty((DRAWS, len(methods)))
+        for at, method in enumerate(methods):
+            values = scores[method][task][SCORE].to_numpy(dtype=np.float64)
+            weights = run_weights(list(scores[method][task]["order"]), np.random.default_rng(seed))
+            means[at], samples[:, at] = values.mean(), weights @ values
+        # Equal means may differ by the rounding of their sums.
+        places += ranks(means.round(12)) / len(tasks)
+        drawn += ranks(samples.round(12)) / len(tasks)
+    low, high = percentiles(drawn.T)
+    return {
+        method: Estimate(float(places[at]), float(low[at]), float(high[at]))
+        for at, method in enumerate(methods)
+    }
+
+
+def padded(runs: Mapping[Any, pd.DataFrame], tasks: Sequence[Any]) -> NDArray[np.float64]:
+    """(runs, tasks) scores of one method, NaN where a task has fewer runs."""
+    columns = [runs[task][SCORE].to_numpy(dtype=np.float64) for task in tasks]
+    table = np.full((max(map(len, columns)), len(tasks)), np.nan)
+    for at, column in enumerate(columns):
+        table[: len(column), at] = column
+    return table

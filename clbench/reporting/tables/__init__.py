@@ -1,0 +1,1 @@
+"""Comparison tables, from means to Markdown, CSV, LaTeX and HTML."""

@@ -1,0 +1,161 @@
+"""The comparison of methods: means over seeds and orders with their intervals, before any rounding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from clbench.reporting.load import PANEL
+from clbench.reporting.measures import MEASURES, Measure
+from clbench.reporting.statistics.intervals import hierarchical_interval
+from clbench.reporting.statistics.paired import ALPHA, holm, worse_p
+
+Mark = Literal["", "best", "close"]
+"""``close``: not significantly worse than the best."""
+
+
+def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """One row per scenario, encoder and method; no run is dropped in silence.
+
+    Within a scenario and encoder the joint upper bounds stand first; then the methods by falling average
+    accuracy, equals by name; then those without a finished run, by name. A method that has runs elsewhere
+    in ``frame``, but none here, has a row with status ``missing``.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+        seed: Of the bootstrap. Each row has a generator of its own, so that an interval depends on nothing
+            but its runs.
+
+    Returns:
+        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``notes``, ``joint``; ``competes``:
+        whether it can be the best, which joint upper bounds and models per experience cannot; ``status``:
+        ``done`` if every run is, ``partial`` if some are, otherwise ``failed``, ``running`` or ``missing``;
+        ``runs``: how many result files there are; ``n``: how many of them are done; ``files``: their paths;
+        and for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have
+        it, ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard
+        deviation (n - 1 in the denominator), ``_n``: how many they are, ``_mark``: ``best``, or ``close``
+        where it is not significantly worse, ``_p``: of the test against the best, Holm-corrected, and
+        ``_pairs``: the runs of that test. NaN stands for a value that is undefined.
+    """
+    methods = frame.groupby("method", sort=True)
+    # A method that lacks runs here is described by its runs elsewhere.
+    known = {name: _described(rows) for name, rows in methods}
+    tables = []
+    for (scenario, encoder), panel in frame.groupby(PANEL, sort=True):
+        rows: list[dict[str, Any]] = []
+        own = dict(list(panel.groupby("method")))
+        for method, described in known.items():
+            runs = own.get(method, panel.iloc[:0])
+            rows.append(
+                {
+                    "scenario": scenario,
+                    "title": panel["title"].iloc[0],
+                    "encoder": encoder,
+                    "method": method,
+                    **(_described(runs) if len(runs) else described),
+                    **_measured(runs, seed),
+                }
+            )
+        _mark(rows, panel[panel["status"] == "done"])
+        table = pd.DataFrame(rows)
+        rank = pd.DataFrame(
+            {
+                "without": table["n"] == 0,
+                "stream": ~table["joint"],
+                "loss": -table["average_accuracy"],
+                "method": table["method"],
+            }
+        ).sort_values(["without", "stream", "loss", "method"])
+        tables.append(table.loc[rank.index])
+    return pd.concat(tables, ignore_index=True)
+
+
+def _described(runs: pd.DataFrame) -> dict[str, Any]:
+    notes = tuple(sorted({note for notes in runs["notes"] for note in notes}))
+    joint = bool(runs["joint"].any())
+    single = any(config.get("single") is True for config in runs["config"])
+    return {"notes": notes, "joint": joint, "competes": not (joint or single or "task-id-oracle" in notes)}
+
+
+def _measured(runs: pd.DataFrame, seed: int) -> dict[str, Any]:
+    done = runs[runs["status"] == "done"]
+    row: dict[str, Any] = {
+        "status": _status(runs),
+        "runs": len(runs),
+        "n": len(done),
+        "files": tuple(done["path"]),
+    }
+    values = done[[measure.source for measure in MEASURES]].to_numpy(dtype=np.float64)  # (N, Q)
+    orders = done["order"].to_numpy()
+    means, lows, highs, deviations = np.full((4, len(MEASURES)), np.nan)
+    defined = ~np.isnan(values)
+    counts = defined.sum(axis=0)
+    # Measures that are defined in the same runs are drawn on the same runs.
+    for these in np.unique(defined[:, counts > 0].T, axis=0):
+        columns = (defined == these[:, None]).all(axis=0)
+        part = values[np.ix_(these, columns)]
+        found = hierarchical_interval(part, list(orders[these]), np.random.default_rng(seed))
+        means[columns], lows[columns], highs[columns] = found.mean, found.low, found.high
+        if found.n > 1:
+            deviations[columns] = part.std(axis=0, ddof=1)
+    for place, measure in enumerate(MEASURES):
+        row |= {
+            measure.name: float(means[place]),
+            f"{measure.name}_low": float(lows[place]),
+            f"{measure.name}_high": float(highs[place]),
+            f"{measure.name}_sd": float(deviations[place]),
+            f"{measure.name}_n": int(counts[place]),
+        }
+    return row
+
+
+def _mark(rows: Sequence[dict[str, Any]], done: pd.DataFrame) -> None:
+    """Adds to the rows of one table which is best in each measure, and how sure that is."""
+    names = [row["method"] for row in rows]
+    pairs = pd.MultiIndex.from_frame(done[["order", "seed"]].drop_duplicates())
+    place = pairs.get_indexer(pd.MultiIndex.from_frame(done[["order", "seed"]]))
+    column = pd.Index(names).get_indexer(pd.Index(done["method"]))
+    for measure in MEASURES:
+        values = np.full((len(pairs), len(rows)), np.nan)
+        values[place, column] = done[measure.source]
+        marks, p, counts = _judged(rows, measure, values)
+        for row, mark, each, count in zip(rows, marks, p, counts, strict=True):
+            row[f"{measure.name}_mark"], row[f"{measure.name}_p"] = mark, each
+            row[f"{measure.name}_pairs"] = count
+
+
+def _judged(
+    rows: Sequence[dict[str, Any]], measure: Measure, values: np.ndarray
+) -> tuple[list[Mark], list[float], list[int]]:
+    """The mark, the p-value and the pairs of each row; ``values`` (order and seed, row) of the runs."""
+    sign = -1 if measure.better == "lower" else 1
+    marks: list[Mark] = [""] * len(rows)
+    p, pairs = [math.nan] * len(rows), [0] * len(rows)
+    means = [sign * row[measure.name] for row in rows]
+    rivals = [at for at, row in enumerate(rows) if row["competes"] and not math.isnan(means[at])]
+    top = max((means[at] for at in rivals), default=math.nan)
+    leaders = [at for at in rivals if math.isclose(means[at], top, rel_tol=1e-12, abs_tol=1e-12)]
+    # Where all are equal none is best.
+    if measure.better is None or len(leaders) == len(rivals):
+        return marks, p, pairs
+    others = [at for at in rivals if at not in leaders]
+    found, counts = worse_p(sign * values[:, leaders[0]], sign * values[:, others])
+    for at in leaders:
+        marks[at] = "best"
+    for at, adjusted, count in zip(others, holm(found), counts, strict=True):
+        p[at], pairs[at] = float(adjusted), int(count)
+        marks[at] = "close" if adjusted >= ALPHA else ""
+    return marks, p, pairs
+
+
+def _status(runs: pd.DataFrame) -> str:
+    statuses = set(runs["status"])
+    if not statuses:
+        return "missing"
+    if "done" in statuses:
+        return "done" if len(statuses) == 1 else "partial"
+    return "failed" if "failed" in statuses else "running"

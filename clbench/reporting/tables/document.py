@@ -1,0 +1,177 @@
+"""The tables of a set of results, as cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from clbench.reporting.formatting import plain
+from clbench.reporting.load import PANEL
+from clbench.reporting.measures import MEASURES, Measure, chosen
+from clbench.reporting.statistics.paired import ALPHA
+from clbench.reporting.tables.cells import Cell, Column, Document, Row, Table, mean_text, shown_paths
+from clbench.reporting.tables.comparison import comparison_table
+from clbench.reporting.tables.notes import footnotes, mixed, provenance, remarks, signs, unfinished
+from clbench.reporting.tables.summary import summary_tables
+
+READING = (
+    "R[t, i] is the accuracy on experience i after training stage t, and T the last. Values are means over "
+    "the n finished runs (orders and seeds), in brackets the 95 % interval of the mean by the bootstrap, "
+    "orders drawn first and then seeds within each; there is none for one run, or where all runs are equal. "
+    "A dash is a value that is undefined or was not recorded. Joint upper bounds come first, then methods "
+    "by average accuracy. Joint upper bounds, and models per experience, are never the best."
+)
+
+
+def document(
+    frame: pd.DataFrame, columns: Sequence[str] | None = None, relative_to: Path | None = None
+) -> Document:
+    """The tables of a report.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+        columns: Names of measures, in the order of the columns; by default those that tell something.
+        relative_to: The folder of the report, from which result files are named.
+
+    Raises:
+        UserError: A column that there is not.
+    """
+    measures = _measures(columns)
+    compared = comparison_table(frame)
+    tables = _tables(frame, compared, measures, columns is not None, relative_to)
+    seen = {column.name for table in tables for column in table.columns if column.shown}
+    return Document(
+        compared=tables,
+        across=tuple(summary_tables(frame, compared, relative_to)),
+        reading=READING,
+        definitions=tuple(_column(measure, shown=True) for measure in measures if measure.name in seen),
+        source=provenance(frame),
+    )
+
+
+def compared_tables(
+    frame: pd.DataFrame, columns: Sequence[str] | None = None, relative_to: Path | None = None
+) -> tuple[Table, ...]:
+    """Only the tables of one scenario and encoder each, as in :func:`document`."""
+    measures = _measures(columns)
+    return _tables(frame, comparison_table(frame), measures, columns is not None, relative_to)
+
+
+def _measures(columns: Sequence[str] | None) -> Sequence[Measure]:
+    return MEASURES if columns is None else chosen(columns)
+
+
+def _tables(
+    frame: pd.DataFrame,
+    compared: pd.DataFrame,
+    measures: Sequence[Measure],
+    all_shown: bool,
+    relative_to: Path | None,
+) -> tuple[Table, ...]:
+    panels = dict(list(frame.groupby(PANEL)))
+    return tuple(
+        _table(rows, panels[keys], measures, all_shown, relative_to)
+        for keys, rows in compared.groupby(PANEL, sort=True)
+    )
+
+
+def _table(
+    rows: pd.DataFrame,
+    panel: pd.DataFrame,
+    measures: Sequence[Measure],
+    all_shown: bool,
+    relative_to: Path | None,
+) -> Table:
+    runs = dict(list(panel[panel["status"] == "done"].groupby("method")))
+    columns = tuple(_column(each, shown=all_shown or _telling(each, rows)) for each in measures)
+    records = rows.to_dict("records")
+    scenario, encoder = (plain(str(rows[name].iloc[0])) for name in PANEL)
+    best, close = _judgement(rows, [column.name for column in columns if column.shown])
+    return Table(
+        title=plain(rows["title"].iloc[0]),
+        caption=f"Scenario {scenario}, encoder {encoder}.",
+        counted="n",
+        columns=columns,
+        rows=tuple(
+            _row(row, runs.get(row["method"], panel.iloc[:0]), measures, relative_to) for row in records
+        ),
+        best=best,
+        close=close,
+        notes=(*footnotes(records), *unfinished(panel), *mixed(panel)),
+    )
+
+
+def _column(measure: Measure, *, shown: bool) -> Column:
+    judged = measure.better is not None
+    return Column(measure.name, measure.heading, measure.definition, shown, judged)
+
+
+def _telling(measure: Measure, rows: pd.DataFrame) -> bool:
+    """Whether readers see a column that they did not ask for."""
+    filled = bool((rows[measure.name].fillna(0) != 0).any())
+    return measure.shown == "always" or (measure.shown == "filled" and filled)
+
+
+def _row(
+    row: Mapping[Any, Any],
+    runs: pd.DataFrame,
+    measures: Sequence[Measure],
+    relative_to: Path | None,
+) -> Row:
+    files = shown_paths(row["files"], relative_to)
+    cells = []
+    for measure in measures:
+        own = files
+        if row[f"{measure.name}_n"] < row["n"]:  # not every run need have every measure
+            own = shown_paths(list(runs["path"][runs[measure.source].notna()]), relative_to)
+        cells.append(_cell(row, measure, own))
+    return Row(
+        method=plain(row["method"]),
+        signs=signs(row["notes"], row["joint"]),
+        remarks=remarks(row["notes"]),
+        status=row["status"],
+        runs=str(row["n"]) if row["n"] == row["runs"] else f"{row['n']} of {row['runs']}",
+        cells=tuple(cells),
+        files=files,
+        facts=tuple(
+            (name, ";".join(row[name]) if name == "notes" else str(row[name]))
+            for name in ("scenario", "title", "encoder", "method", "notes", "joint", "status", "runs", "n")
+        ),
+    )
+
+
+def _cell(row: Mapping[Any, Any], measure: Measure, files: tuple[str, ...]) -> Cell:
+    if not row["n"]:
+        return Cell(row["status"])
+    name = measure.name
+    value, low, high, n = (row[f"{name}{end}"] for end in ("", "_low", "_high", "_n"))
+    return Cell(
+        mean_text(value, low, high, measure.unit) + (f" (n = {n})" if 0 < n < row["n"] else ""),
+        value,
+        low,
+        high,
+        row[f"{name}_sd"],
+        n,
+        row[f"{name}_mark"],
+        row[f"{name}_p"],
+        files,
+    )
+
+
+def _judgement(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, str]:
+    """What the marks of these columns mean: the best, and those that are not significantly worse."""
+    if not any((rows[f"{name}_mark"] == "best").any() for name in names):
+        return "", ""
+    pairs = pd.concat([rows.loc[rows[f"{name}_p"].notna(), f"{name}_pairs"] for name in names])
+    if pairs.empty:
+        return "the best mean of a column; no test, as no other method shares two runs with it", ""
+    least, most = pairs.min(), pairs.max()
+    return (
+        "the best mean of a column",
+        "not significantly worse than it (one-sided paired t-test on the "
+        f"{least if least == most else f'{least} to {most}'} orders and seeds that both have, p ≥ {ALPHA} "
+        "after Holm's correction over the methods)",
+    )

@@ -1,0 +1,165 @@
+"""Methods across scenarios: average accuracy in each, average rank, interquartile mean, improvement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clbench.reporting.formatting import Unit, plain
+from clbench.reporting.statistics.across import Estimate, interquartile_mean, probability_of_improvement
+from clbench.reporting.statistics.ranking import Scores, average_ranks, common_tasks, padded, scores_of
+from clbench.reporting.tables.cells import NOTHING, Cell, Column, Row, Table, mean_text, shown_paths
+from clbench.reporting.tables.notes import footnotes, remarks, signs
+
+
+def summary_tables(
+    frame: pd.DataFrame, compared: pd.DataFrame, relative_to: Path | None = None
+) -> list[Table]:
+    """A table for each encoder that has several scenarios: methods as rows, scenarios as columns.
+
+    Args:
+        frame: What :func:`clbench.reporting.load.load_results` returns.
+        compared: What :func:`clbench.reporting.tables.comparison.comparison_table` makes of it.
+        relative_to: The folder of the report.
+    """
+    return [
+        _summary(runs, compared[compared["encoder"] == encoder], str(encoder), relative_to)
+        for encoder, runs in frame.groupby("encoder", sort=True)
+        if runs["scenario"].nunique() > 1
+    ]
+
+
+def _summary(frame: pd.DataFrame, compared: pd.DataFrame, encoder: str, relative_to: Path | None) -> Table:
+    scenarios = sorted(set(compared["scenario"]))
+    scores, ranked = scores_of(frame), average_ranks(frame)
+    tasks = common_tasks(scores, list(ranked.loc[ranked["n"] > 0, "method"]))
+    top = str(ranked["method"].iloc[0]) if tasks else ""
+    estimates = _estimates(scores, tasks, top)
+    for place in ranked[ranked["n"] > 0].to_dict("records"):
+        estimates[place["method"]]["rank"] = Estimate(place["mean"], place["low"], place["high"])
+    records = {
+        str(method): rows.set_index("scenario").to_dict("index")
+        for method, rows in compared.groupby("method")
+    }
+    order = sorted(
+        records,
+        key=lambda method: (
+            not any(row["joint"] for row in records[method].values()),
+            estimates.get(method, {}).get("rank", Estimate(math.inf, 0, 0)).value,
+            method,
+        ),
+    )
+    described = {method: _described(encoder, method, records[method]) for method in order}
+    columns = [Column(name, plain(name)) for name in scenarios]
+    columns += [
+        Column("rank", "Average rank"),
+        Column("iqm", "IQM (%)"),
+        Column("improvement", f"P({plain(top)} better) (%)" if top else "P(best better) (%)"),
+    ]
+    best = any(row["average_accuracy_mark"] == "best" for row in compared.to_dict("records"))
+    return Table(
+        title=f"Across scenarios, encoder {plain(encoder)}",
+        caption="Average accuracy (%) in each scenario.",
+        counted="Scenarios",
+        columns=tuple(columns),
+        rows=tuple(
+            _row(described[method], records[method], scenarios, tasks, estimates.get(method, {}), relative_to)
+            for method in order
+        ),
+        best="the best mean of a scenario" if best else "",
+        close="not significantly worse than it, by the test of the scenario's own table"
+        if (compared["average_accuracy_mark"] == "close").any()
+        else "",
+        notes=(*footnotes(list(described.values())), *_explained(scenarios, tasks, top)),
+    )
+
+
+def _estimates(scores: Scores, tasks: Sequence[Any], top: str) -> dict[str, dict[str, Estimate]]:
+    """The interquartile mean, and the probability that the first is better, where a method has all tasks."""
+    found: dict[str, dict[str, Estimate]] = {}
+    for method, runs in scores.items():
+        if not tasks or not set(tasks) <= set(runs):
+            continue
+        # Generators of its own, so that a method's interval depends on no other row.
+        table = padded(runs, tasks)
+        found[method] = {"iqm": interquartile_mean(table, np.random.default_rng(0))}
+        if method != top:
+            best = padded(scores[top], tasks)
+            found[method]["improvement"] = probability_of_improvement(best, table, np.random.default_rng(0))
+    return found
+
+
+def _described(encoder: str, method: str, rows: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
+    notes = sorted({note for row in rows.values() for note in row["notes"]})
+    joint = any(row["joint"] for row in rows.values())
+    return {"encoder": encoder, "method": method, "notes": notes, "joint": joint}
+
+
+def _row(
+    described: Mapping[str, Any],
+    rows: Mapping[Any, Mapping[Any, Any]],
+    scenarios: Sequence[str],
+    tasks: Sequence[Any],
+    estimates: Mapping[str, Estimate],
+    relative_to: Path | None,
+) -> Row:
+    files = {name: shown_paths(rows[name]["files"], relative_to) for name in scenarios}
+    common = tuple(path for scenario, _ in tasks for path in files[scenario])
+    done = [name for name in scenarios if rows[name]["n"]]
+    units: dict[str, Unit] = {"rank": "ratio", "iqm": "share", "improvement": "share"}
+    cells = [_cell(rows[name], files[name]) for name in scenarios]
+    cells += [_estimate(estimates.get(name), unit, common) for name, unit in units.items()]
+    return Row(
+        method=plain(described["method"]),
+        signs=signs(described["notes"], described["joint"]),
+        remarks=remarks(described["notes"]),
+        status="done" if len(done) == len(scenarios) else "partial" if done else "missing",
+        runs=str(len(done)) if len(done) == len(scenarios) else f"{len(done)} of {len(scenarios)}",
+        cells=tuple(cells),
+        files=tuple(path for paths in files.values() for path in paths),
+        facts=(
+            ("encoder", str(described["encoder"])),
+            ("method", str(described["method"])),
+            ("notes", ";".join(described["notes"])),
+            ("ranked_scenarios", ";".join(str(scenario) for scenario, _ in tasks)),
+        ),
+    )
+
+
+def _cell(row: Mapping[Any, Any], files: tuple[str, ...]) -> Cell:
+    if not row["n"]:
+        return Cell(row["status"])
+    value, low, high, deviation, mark, p = (
+        row[f"average_accuracy{end}"] for end in ("", "_low", "_high", "_sd", "_mark", "_p")
+    )
+    text = mean_text(value, low, high, "share")
+    return Cell(text, value, low, high, deviation, row["n"], mark, p, files)
+
+
+def _estimate(found: Estimate | None, unit: Unit, files: tuple[str, ...]) -> Cell:
+    if found is None:
+        return Cell(NOTHING)
+    text = mean_text(found.value, found.low, found.high, unit)
+    return Cell(text, found.value, found.low, found.high, n=len(files), files=files)
+
+
+def _explained(scenarios: Sequence[str], tasks: Sequence[Any], top: str) -> list[str]:
+    if not tasks:
+        return ["No ranks: there is no scenario in which all methods that compete have finished runs."]
+    named = ", ".join(plain(str(scenario)) for scenario, _ in tasks)
+    part = "all scenarios"
+    if len(tasks) < len(scenarios):
+        part = f"the {len(tasks)} of {len(scenarios)} scenarios in which all methods compared have "
+        part += f"finished runs ({named})"
+    return [
+        f"Average rank, IQM and P are over {part}. Rank 1 is the highest mean in a scenario; equals share "
+        "their average.",
+        "IQM: interquartile mean, the mean of the middle half of all runs. "
+        f"P: the probability that a run of {plain(top)}, first by rank, is better than one of this method on "
+        "the same scenario, equals half (both as in rliable).",
+    ]

@@ -1,1 +1,0 @@
-"""Where texts come from: folders of JSON lines, and the documentation of installed libraries."""

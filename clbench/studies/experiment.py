@@ -1,0 +1,166 @@
+"""Experiments: what a YAML file under ``experiments/`` declares, and the runs that follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clbench.core.config import RunConfig
+from clbench.core.errors import UserError, unknown
+from clbench.core.io import read_yaml
+from clbench.core.types import WandbMode
+from clbench.engine.parser import run_config
+from clbench.engine.registry import baseline_class, import_path
+from clbench.studies.tuned_values import read_settings, tuned
+
+KEYS = frozenset({"title", "methods", "profiles", "table", "runs_of"})
+"""The keys of an experiment's file."""
+AXES = frozenset(
+    {"scenarios", "seeds", "orders", "options", "scenario_options", "settings", "methods", "trained"}
+)
+"""The keys of a profile."""
+TRAINED = frozenset({"seeds", "orders", "options"})
+"""The keys of a profile's ``trained``."""
+SETTINGS = "settings.yaml"
+"""Among the experiments, the file of tuned values."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment as its file declares it.
+
+    Attributes:
+        name: The file's name.
+        title: One line for lists.
+        methods: What is compared: options of a run that differ from the defaults. With ``scenarios``, a
+            method is run on those alone.
+        profiles: By name, the scenarios, seeds, orders and options of all runs; under ``scenario_options``,
+            other options by scenario; under ``settings``, a file of tuned values for them beside the
+            experiment's; under ``methods``, others than the experiment's; under ``trained``, the seeds,
+            orders and options where the encoder trains, which takes longer.
+        table: The measures that its tables show, by name and in this order; None shows the usual ones.
+        folder: Where its file is.
+        source: The experiment whose runs it has: its own name, or that of ``runs_of``.
+    """
+
+    name: str
+    title: str
+    methods: tuple[Mapping[str, Any], ...]
+    profiles: Mapping[str, Mapping[str, Any]]
+    table: tuple[str, ...] | None = None
+    folder: Path = Path()
+    source: str = ""
+
+    def runs(
+        self, profile: str, results: Path, data_dir: Path | None, *, wandb: WandbMode = "disabled"
+    ) -> list[RunConfig]:
+        """The configurations of all runs of a profile, in the order of the file.
+
+        The first order and seed of every method come before the second of any: a sweep that was stopped
+        compares all of them already.
+
+        Args:
+            profile: Which one.
+            results: Where result files go.
+            data_dir: The folder of JSON lines, where a scenario reads one.
+            wandb: Logging to Weights & Biases, in a group of this experiment and profile.
+
+        Raises:
+            UserError: The profile is unknown, or an option is wrong.
+        """
+        if profile not in self.profiles:
+            raise unknown(f"profile of experiment {self.name}", profile, self.profiles)
+        axes = self.profiles[profile]
+        settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
+        places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
+        configs: list[tuple[int, RunConfig]] = []
+        for method in axes.get("methods", self.methods):
+            only = method.get("scenarios", axes["scenarios"])
+            for scenario in (each for each in axes["scenarios"] if each in only):
+                options, own = _chosen(method, axes, scenario)
+                chosen, names = tuned(settings, options)
+                for place, axis in enumerate(_axis(own)):
+                    made = run_config({**chosen, **axis, **places})
+                    group = f"{self.source}-{profile}"
+                    made = dataclasses.replace(made, tuned=names, wandb=wandb, wandb_group=group)
+                    configs.append((place, made))
+        return [config for _, config in sorted(configs, key=lambda each: each[0])]
+
+
+def _chosen(
+    method: Mapping[str, Any], axes: Mapping[str, Any], scenario: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of a method on a scenario in a profile, and the profile as it is for that method."""
+    common = {**axes.get("options", {}), **axes.get("scenario_options", {}).get(scenario, {})}
+    own = {name: value for name, value in method.items() if name != "scenarios"} | {"scenario": scenario}
+    options = {"encoder": RunConfig.encoder, **common, **own}
+    baseline = baseline_class(options["baseline"])
+    tuning = options.get("tuning") or baseline.tunings[0]
+    trained = axes.get("trained", {}) if tuning != "frozen" else {}
+    options |= {**trained.get("options", {}), **own, "baseline": import_path(baseline), "tuning": tuning}
+    return options, {**axes, **trained}
+
+
+def _axis(axes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for order in axes.get("orders", [0]):
+        for seed in axes.get("seeds", [0]):
+            yield {"seed": seed, "order": str(order)}
+
+
+def experiment_files() -> dict[str, Path]:
+    """The experiments of the source tree that this code runs from, or else of the current folder."""
+    folders = [Path(__file__).parents[2] / "experiments", Path("experiments")]
+    folder = next((each for each in folders if each.is_dir()), None)
+    found = sorted(folder.glob("*.yaml")) if folder else []
+    return {path.stem: path for path in found if path.name != SETTINGS}
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment of a declared name, or of a YAML file."""
+    known = experiment_files()
+    if name in known:
+        return read_experiment(known[name])
+    if Path(name).suffix in (".yaml", ".yml"):
+        return read_experiment(Path(name))
+    raise unknown("experiment", name, known)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Reads and checks an experiment's file.
+
+    With ``runs_of``, the name of an experiment beside it, it has the methods and profiles of that one: it is
+    another table of the same runs.
+
+    Raises:
+        UserError: It is not there, not YAML, has other keys than ``KEYS``, or lacks some.
+    """
+    content = read_yaml(path, "experiment")
+    if not isinstance(content, dict):
+        raise UserError(f"experiment {path}: 'key: value' lines are wanted")
+    for key in set(content) - KEYS:
+        raise UserError(f"experiment {path}: {unknown('key', key, KEYS)}")
+    wanted = {"title", "runs_of"} if "runs_of" in content else {"title", "methods", "profiles"}
+    for key in sorted(wanted - set(content)):
+        raise UserError(f"experiment {path}: no '{key}'")
+    table = tuple(content["table"]) if "table" in content else None
+    if "runs_of" in content:
+        other = read_experiment(path.with_name(f"{content['runs_of']}.yaml"))
+        return dataclasses.replace(other, name=path.stem, title=content["title"], table=table)
+    for name, axes in content["profiles"].items():
+        where = f"experiment {path}, profile {name}"
+        for key in set(axes) - AXES:
+            raise UserError(f"{where}: {unknown('key', key, AXES)}")
+        for key in set(axes.get("trained", {})) - TRAINED:
+            raise UserError(f"{where}: {unknown('key of trained', key, TRAINED)}")
+        if "scenarios" not in axes:
+            raise UserError(f"{where}: no scenarios")
+        scenarios = axes["scenarios"]
+        for scenario in set(axes.get("scenario_options", {})) - set(scenarios):
+            raise UserError(f"{where}: {unknown('scenario of scenario_options', scenario, scenarios)}")
+    methods = tuple(content["methods"])
+    return Experiment(
+        path.stem, content["title"], methods, content["profiles"], table, path.parent, path.stem
+    )

@@ -1,0 +1,78 @@
+"""The naive form that speed is measured against computes the same thing; the command measures it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from clbench.benchmark import naive
+from clbench.benchmark.measure import Comparison, Measured, repeated
+from clbench.cli import main
+from clbench.core.batch import Batch, pad
+from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.layout import Layout
+from clbench.models.context import RunContext
+from clbench.models.encoder import load_encoder
+
+TEXTS = ["oil prices rose", "a much longer text on the price of grain and of ships in the gulf", "earn"]
+
+
+def test_the_naive_form_computes_what_the_engine_computes_and_trains_the_same():
+    encoder = load_encoder("tiny")
+    tokens = encoder.tokenize(TEXTS, [None] * 3, 16)
+    context = RunContext(encoder, columns=3, experiences=1, max_tokens=16, tuning="frozen")
+    # The naive form counts padding, as the public code does.
+    layout = Layout("hidden", "mean", "after", "non-parametric", 4, 8, 1, 0, "reference", 32, 16)
+    engine = KeyValueBottleneck(context, layout, sparse=False)
+    model = naive.NaiveDKVB(encoder, engine.keys, 3, 16)
+    with torch.no_grad():
+        model.values.copy_(engine.values.weight.view(4, 8, 3))
+    rows, mask = pad(tokens)
+    zeros = torch.zeros(3, dtype=torch.int64)
+    batch = Batch(rows, mask, zeros, torch.ones(3, 3, dtype=torch.bool), zeros, encoded=False)
+    batch = engine.prefix(encoder, batch, 16)
+    torch.testing.assert_close(model(tokens), engine(batch), atol=1e-5, rtol=0)
+    naive.training_step(model, torch.optim.AdamW(model.parameters(), lr=0.1), tokens)
+    optimizer = torch.optim.AdamW(engine.parameters(), lr=0.1)
+    torch.nn.functional.cross_entropy(engine(batch), zeros).backward()
+    optimizer.step()
+    torch.testing.assert_close(model.values.flatten(0, 1), engine.values.weight, atol=1e-4, rtol=0)
+
+
+def test_the_ratio_is_of_seconds_for_one_unit():
+    calls = []
+    measured = repeated(lambda: calls.append(1), units=10, least_seconds=0.01)
+    assert 0 < measured.seconds < 0.01 / (len(calls) - 1)
+    compared = Comparison("x", "what", Measured(3.0, 20), Measured(0.5, 10), target=5)
+    assert compared.to_json() == {
+        "name": "x", "what": "what", "naive_seconds": 3.0, "seconds": 0.5, "ratio": 6.0,
+        "target_ratio": 5, "naive_peak_bytes": 20, "peak_bytes": 10,
+    }  # fmt: skip
+
+
+def test_bench_measures_prints_and_writes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "data" / "r8"
+    folder.mkdir(parents=True)
+    labels = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        lines = [
+            json.dumps({"text": " ".join(random.choice(labels, random.integers(3, 300))), "label": label})
+            for label in labels
+            for _ in range(8)
+        ]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    (folder.parent / "eight.yaml").write_text("kind: class\ndata: r8\nprotocol: {max_tokens: 256}\n")
+    line = ["bench", "encode", "--encoder", "tiny", "--threads", "1"]
+    line += ["--scenario", str(folder.parent / "eight.yaml")]
+    assert main([*line, "--json", str(tmp_path / "bench.json")]) == 0
+    (entry,) = json.loads((tmp_path / "bench.json").read_text())
+    assert entry["name"] == "encode"
+    assert entry["ratio"] == pytest.approx(entry["naive_seconds"] / entry["seconds"])
+    assert entry["provenance"]["scenario"] == "eight"
+    assert "| encode " in (tmp_path / "bench.md").read_text()
+    assert "encode" in capsys.readouterr().out
+    assert main(["bench", "encod"]) == 2
+    assert "did you mean 'encode'" in capsys.readouterr().err

@@ -1,0 +1,334 @@
+"""Fetching original files from a local HTTP server that serves their real bytes, and converting them."""
+
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from clbench.cli import main
+from clbench.core.errors import UserError
+from clbench.data.download import download as download_module
+from clbench.data.download.convert import convert
+from clbench.data.download.fetch import fetch_wikipedia
+from clbench.data.download.places import ORIGINALS
+from clbench.data.download.transfer import download, git_blob_sha1
+
+DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "shared" / "data")
+needs_data = pytest.mark.skipif(
+    not (DATA / "r8").is_dir(), reason=f"{DATA} is not there; CLBENCH_DATA names the paper's data"
+)
+
+
+def blob_sha1(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def rows(dataset: str, split: str) -> list[dict]:
+    with gzip.open(DATA / dataset / f"{split}.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+class Server:
+    """Serves ``files`` by path; ``cut`` says after how many bytes the next answers break off."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.cut: list[int] = []
+        self.asked: list[str | None] = []
+        self.ranges = True
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.headers.get("Range"))
+                content = outer.files.get(self.path)
+                if content is None:
+                    self.send_error(404)
+                    return
+                start = 0
+                asked = self.headers.get("Range")
+                if asked and outer.ranges:
+                    start = int(asked.removeprefix("bytes=").rstrip("-"))
+                    if start >= len(content):
+                        self.send_error(416)
+                        return
+                self.send_response(206 if asked and outer.ranges else 200)
+                body = content[start:]
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: outer.cut.pop(0)] if outer.cut else body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server():
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
+
+
+# -- one file ------------------------------------------------------------------------------------------
+
+CONTENT = bytes(range(256)) * 4000
+SHA1 = blob_sha1(CONTENT)
+
+
+def test_a_file_is_fetched_once(server, tmp_path):
+    server.files["/x"] = CONTENT
+    for _ in range(2):
+        download(f"{server.url}/x", tmp_path / "x", SHA1)
+    assert (tmp_path / "x").read_bytes() == CONTENT
+    assert server.asked == [None]
+    assert git_blob_sha1(tmp_path / "x") == SHA1
+
+
+def test_a_transfer_that_is_cut_off_is_taken_up_where_it_ended(server, tmp_path):
+    server.files["/x"] = CONTENT
+    server.cut = [300_000, 200_000]
+    download(f"{server.url}/x", tmp_path / "x", SHA1)
+    assert (tmp_path / "x").read_bytes() == CONTENT
+    starts = [int(asked.removeprefix("bytes=").rstrip("-")) for asked in server.asked[1:]]
+    assert 0 < starts[0] <= 300_000
+    assert starts[0] < starts[1] <= 500_000
+
+
+def test_a_second_call_goes_on(server, tmp_path):
+    server.files["/x"] = CONTENT
+    server.cut = [100_000] * download_module.ATTEMPTS
+    with pytest.raises(UserError, match="goes on from here"):
+        download(f"{server.url}/x", tmp_path / "x", SHA1)
+    assert not (tmp_path / "x").exists()
+    download(f"{server.url}/x", tmp_path / "x", SHA1)
+    assert (tmp_path / "x").read_bytes() == CONTENT
+    assert server.asked[-1] is not None
+
+
+def test_a_server_without_ranges_is_read_from_the_start(server, tmp_path):
+    server.files["/x"] = CONTENT
+    server.ranges = False
+    server.cut = [100_000]
+    download(f"{server.url}/x", tmp_path / "x", SHA1)
+    assert (tmp_path / "x").read_bytes() == CONTENT
+
+
+def test_a_part_that_is_whole_already_is_taken(server, tmp_path):
+    server.files["/x"] = CONTENT
+    (tmp_path / ".x.part").write_bytes(CONTENT)
+    download(f"{server.url}/x", tmp_path / "x", SHA1)
+    assert (tmp_path / "x").read_bytes() == CONTENT
+
+
+def test_another_file_is_refused_and_not_kept(server, tmp_path):
+    server.files["/x"] = CONTENT + b"!"
+    with pytest.raises(UserError, match=f"should be {SHA1}"):
+        download(f"{server.url}/x", tmp_path / "x", SHA1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_named(server, tmp_path):
+    with pytest.raises(UserError, match="/none: the server answers 404"):
+        download(f"{server.url}/none", tmp_path / "x", SHA1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_network_there_is_one_line_and_nothing_is_written(tmp_path, capsys):
+    line = ["data", "fetch", "r8", "--data-dir", str(tmp_path / "data"), "--server", "http://127.0.0.1:9"]
+    assert main(line) == 2
+    error = capsys.readouterr().err
+    assert "127.0.0.1:9" in error
+    assert "cannot be fetched" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+
+
+# -- the paper's datasets ------------------------------------------------------------------------------
+
+
+def reuters(dataset: str) -> dict[str, bytes]:
+    """The original files, whose only difference from the rows is a space at the end of each line."""
+    return {
+        f"data/{dataset.upper()}/{split}.txt": "\n".join(
+            f"{row['label']}\t{row['text']} " for row in rows(dataset, split)
+        ).encode()
+        for split in ("train", "test")
+    }
+
+
+def sst2() -> dict[str, bytes]:
+    return {
+        f"glue_data/SST-2/{name}.tsv": (
+            "sentence\tlabel\n"
+            + "".join(f"{row['text']} \t{int(row['label'] == 'positive')}\n" for row in rows("sst2", split))
+        ).encode()
+        for name, split in (("train", "train"), ("dev", "test"))
+    }
+
+
+def dsc() -> dict[str, bytes]:
+    files: dict[str, list[str]] = {}
+    for ending, split in (("train", "train"), ("dev", "validation"), ("test", "test")):
+        for row in rows("dsc", split):
+            label = "1" if row["label"] == "positive" else "-1"
+            files.setdefault(f"dat/dsc/{row['domain']}_{ending}.tsv", []).append(f"{row['text']}\t{label}\n")
+    return {name: "".join(lines).encode() for name, lines in files.items()}
+
+
+MADE = {"r8": lambda: reuters("r8"), "sst2": sst2, "dsc": dsc}
+
+
+@needs_data
+@pytest.mark.parametrize("dataset", MADE)
+def test_real_bytes_become_the_papers_data_line_for_line(dataset, server, tmp_path, capsys):
+    original = ORIGINALS[dataset]
+    for path, content in MADE[dataset]().items():
+        assert blob_sha1(content) == original.files[path]  # these are the original bytes
+        server.files[f"/{original.repository}/{original.commit}/{path}"] = content
+    data = tmp_path / "data"
+    assert main(["data", "fetch", dataset, "--data-dir", str(data), "--server", server.url]) == 0
+    for file in (DATA / dataset).iterdir():
+        with gzip.open(file) as expected, gzip.open(data / dataset / file.name) as found:
+            assert found.read() == expected.read()
+    assert f"{dataset}: " in capsys.readouterr().out
+    assert main(["data", "verify", "--data-dir", str(data)]) == 0
+    assert "as declared" in capsys.readouterr().out
+
+
+@needs_data
+def test_the_test_texts_of_r52_come_from_the_original_bytes():
+    path = "data/R52/test.txt"
+    assert blob_sha1(reuters("r52")[path]) == ORIGINALS["r52"].files[path]
+
+
+def files_of(folder: Path, contents: dict[str, str], encoding: str = "utf-8") -> dict[str, Path]:
+    for name, text in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding=encoding)
+    return {name: folder / name for name in contents}
+
+
+def test_20_newsgroups_joins_names_and_texts_line_by_line(tmp_path):
+    names = (
+        "d/20news-bydate-test/a/1\t20news-bydate-test\ta\nd/20news-bydate-train/b/2\t20news-bydate-train\tb\n"
+    )
+    files = files_of(tmp_path, {"data/20ng.txt": names}) | files_of(
+        tmp_path, {"data/corpus/20ng.txt": "From:  one\u00e9 \x85 text\nsecond\ttext\n"}, "latin-1"
+    )
+    assert convert("20ng", files) == {
+        "train": [{"text": "second text", "label": "b"}],
+        "test": [{"text": "From: one\u00e9 text", "label": "a"}],
+    }
+
+
+def test_mrpc_takes_the_development_pairs_out_of_the_training_file(tmp_path):
+    header = "\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
+    files = files_of(
+        tmp_path,
+        {
+            "MRPC/dev.tsv": header + "1\t3\t4\tc \td\n",
+            "MRPC/dev_ids.tsv": "3\t4\n",
+            "MRPC/msr_paraphrase_train.txt": header + '0\t1\t2\ta "b\ta\r\n1\t3\t4\tc\td\r\n',
+            "MRPC/train.tsv": header,
+        },
+    )
+    assert convert("mrpc", files) == {
+        "train": [{"text": 'a "b', "text_pair": "a", "label": "not_equivalent"}],
+        "test": [{"text": "c", "text_pair": "d", "label": "equivalent"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("dataset", "line", "row"),
+    [
+        ("rte", "0\tone\ttwo\tentailment", {"text": "one", "text_pair": "two", "label": "entailment"}),
+        ("qqp", "9\t1\t2\tone?\ttwo?\t1", {"text": "one?", "text_pair": "two?", "label": "duplicate"}),
+    ],
+)
+def test_pairs_of_glue(dataset, line, row, tmp_path):
+    files = files_of(tmp_path, {"a/train.tsv": f"header\n{line}\n", "a/dev.tsv": f"header\n{line}\n{line}\n"})
+    assert convert(dataset, files) == {"train": [row], "test": [row, row]}
+
+
+def test_a_line_with_too_few_columns_is_named(tmp_path):
+    files = files_of(tmp_path, {"a/train.tsv": "header\nshort\n", "a/dev.tsv": "header\n"})
+    with pytest.raises(UserError, match=r"train\.tsv, line 2: 4 columns"):
+        convert("rte", files)
+
+
+def test_every_dataset_has_its_files_at_a_fixed_commit():
+    for original in ORIGINALS.values():
+        assert len(original.commit) == 40
+        assert all(len(sha1) == 40 for sha1 in original.files.values())
+
+
+def test_simple_wikipedia_from_a_repository_in_the_hubs_layout(tmp_path):
+    from datasets import Dataset
+
+    folder = tmp_path / "wikipedia"
+    (folder / "20231101.simple").mkdir(parents=True)
+    long = "word " * 40
+    Dataset.from_dict(
+        {"id": ["1", "2"], "title": ["a", "b"], "text": [f"{long}\n\n{long}", "short"]}
+    ).to_parquet(folder / "20231101.simple" / "train-00000-of-00001.parquet")
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: 20231101.simple\n  data_files:\n"
+        "  - split: train\n    path: 20231101.simple/train-*\n---\n"
+    )
+    (path,) = fetch_wikipedia(tmp_path / "data", str(folder))
+    with gzip.open(path, "rt") as file:
+        assert [json.loads(line) for line in file] == [{"text": " ".join(["word"] * 80)}]
+
+
+# -- the command ---------------------------------------------------------------------------------------
+
+
+def test_list_says_what_there_is(tmp_path, capsys):
+    (tmp_path / "r8").mkdir()
+    assert main(["data", "list", "--data-dir", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(ORIGINALS) + 1
+    assert lines[0].startswith("r8    there")
+    assert all(line[6:].startswith("absent") for line in lines[1:])
+
+
+def test_verify_finds_data_that_is_another(tmp_path, capsys):
+    (tmp_path / "r8").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / "r8" / f"{split}.jsonl").write_text('{"text": "a", "label": "earn"}\n')
+    assert main(["data", "verify", "r8", "--data-dir", str(tmp_path)]) == 1
+    assert "r8: 1 train, 1 test; 1 test texts in train; not as declared" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["fech"], "did you mean 'fetch'"),
+        (["fetch", "r9", "--data-dir", "x"], "did you mean 'r8'"),
+        (["fetch", "r8"], "--data-dir"),
+    ],
+)
+def test_bad_input_is_one_line(words, expected, capsys, monkeypatch):
+    monkeypatch.delenv("CLBENCH_DATA", raising=False)
+    assert main(["data", *words]) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import are_progress_bars_disabled
+from datasets.packaged_modules.json.json import Json
+
+from clbench.core.errors import UserError
+from clbench.data import formats
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("CLBENCH_DATA") or REPOSITORY.parent / "shared" / "data")
+LABELED = {"text", "text_pair", "label", "domain"}
+GOOD = [{"text": f"text {i}", "label": "ab"[i % 2]} for i in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def lines(rows: list[Any]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a dataset 'news' whose training file is as given, and returns the data folder."""
+
+    def write(train: bytes | list[Any], name: str = "train.jsonl", **others: list[Any]) -> Path:
+        data = tmp_path / "data"
+        (data / "news").mkdir(parents=True)
+        (data / "news" / name).write_bytes(train if isinstance(train, bytes) else lines(train))
+        for split, rows in {"test": GOOD, **others}.items():
+            (data / "news" / f"{split}.jsonl.gz").write_bytes(gzip.compress(lines(rows)))
+        return data
+
+    return write
+
+
+def error_of(data: Path, dataset: str = "news", labeled: bool = True) -> str:
+    with pytest.raises(UserError) as caught:
+        formats.load(data, dataset, labeled=labeled)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(str(data), "DATA")
+
+
+def test_columns_are_those_declared_in_the_order_of_the_file(
+    write: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+):
+    rows = [
+        {"id": 7, "text": "é one", "label": "x", "text_pair": "two", "domain": None},
+        {"text": "three", "label": "y", "domain": "d"},
+        {"label": "x", "text": ""},
+    ]
+    bars = are_progress_bars_disabled()
+    loaded = formats.load(write(rows, validation=GOOD), "news")
+    assert are_progress_bars_disabled() == bars
+    assert list(loaded) == ["train", "validation", "test"]
+    assert all(set(split.column_names) == LABELED for split in loaded.values())
+    keys = ("text", "text_pair", "label", "domain")
+    assert list(loaded["train"]) == [{key: row.get(key) for key in keys} for row in rows]
+    assert list(loaded["test"]) == [{**row, "text_pair": None, "domain": None} for row in GOOD]
+    assert {str(f.dtype) for split in loaded.values() for f in split.features.values()} == {"string"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_strings_that_look_like_dates_stay_strings(write: Callable[..., Path]):
+    rows = [{"text": f"2020-01-0{i}", "label": "2021-05-05", "domain": "2016-01-01"} for i in range(1, 4)]
+    loaded = formats.load(write(rows), "news")["train"]
+    assert list(loaded) == [{**row, "text_pair": None} for row in rows]
+
+
+def test_unlabeled_text_is_one_column_of_the_train_split(write: Callable[..., Path]):
+    data = write([{"text": "a"}, {"text": "b", "label": 3}])
+    (data / "news" / "test.jsonl.gz").unlink()
+    loaded = formats.load(data, "news", labeled=False)
+    assert {split: rows.to_dict() for split, rows in loaded.items()} == {"train": {"text": ["a", "b"]}}
+
+
+def test_a_changed_file_is_read_again(write: Callable[..., Path]):
+    data = write(GOOD)
+    assert len(formats.load(data, "news")["train"]) == 5
+    (data / "news" / "train.jsonl").write_bytes(lines(GOOD[:2]))
+    assert len(formats.load(data, "news")["train"]) == 2
+
+
+def test_a_second_reading_comes_from_the_cache(
+    write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = write(GOOD)
+    first = formats.load(data, "news")
+    monkeypatch.setattr(Json, "_generate_tables", None)
+    monkeypatch.setattr(formats, "_read_rows", None)
+    second = formats.load(data, "news")
+    assert {split: list(rows) for split, rows in first.items()} == {s: list(r) for s, r in second.items()}
+    (file,) = second["train"].cache_files
+    assert Path(file["filename"]).is_relative_to(tmp_path / "cache")
+
+
+def test_nothing_is_written_into_the_data_folder(write: Callable[..., Path]):
+    data = write(GOOD)
+    before = sorted(data.rglob("*"))
+    formats.load(data, "news")
+    assert sorted(data.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"text": "a", "label": ', "not JSON: Expecting value at column 24"),
+        (b'{"text": "\xff", "label": "a"}', "not UTF-8: invalid start byte at byte 11"),
+        (b'["text", "a"]', 'should be an object with \'text\', not ["text", "a"]'),
+        (b'"a"', "should be an object with 'text', not \"a\""),
+        (b'{"text": "a"}', "'label' is missing"),
+        (b'{"text": "a", "label": null}', "'label' is missing"),
+        (b'{"text": "a", "label": 1}', "'label' should be a string, not 1"),
+        (b'{"text": "a", "label": true}', "'label' should be a string, not true"),
+        (b'{"label": "a"}', "'text' is missing"),
+        (b'{"text": ["a"], "label": "a"}', "'text' should be a string, not [\"a\"]"),
+        (b'{"text": {"a": 1}, "label": "a"}', "'text' should be a string, not {\"a\": 1}"),
+        (b'{"text": "a", "label": "a", "domain": 2}', "'domain' should be a string, not 2"),
+        (b'{"text": "a", "label": "a", "text_pair": 2.5}', "'text_pair' should be a string, not 2.5"),
+    ],
+)
+@pytest.mark.parametrize("at", [1, 4])
+def test_a_wrong_line_is_named_with_its_file_and_number(
+    write: Callable[..., Path], line: bytes, problem: str, at: int
+):
+    rows = lines(GOOD).splitlines(keepends=True)
+    rows.insert(at - 1, line + b"\n")
+    message = error_of(write(b"".join(rows)))
+    assert message.startswith(f"DATA/news/train.jsonl, line {at}: {problem}")
+
+
+def test_a_column_that_is_wrong_in_every_line_is_named_at_the_first(write: Callable[..., Path]):
+    data = write([{"text": "a", "label": i} for i in range(3)])
+    assert error_of(data) == "DATA/news/train.jsonl, line 1: 'label' should be a string, not 0"
+
+
+def test_blank_lines_count_but_are_no_examples(write: Callable[..., Path]):
+    data = write(lines(GOOD) + b"\n\n" + b'{"text": 1, "label": "a"}\n')
+    assert error_of(data) == "DATA/news/train.jsonl, line 8: 'text' should be a string, not 1"
+    (data / "news" / "train.jsonl").write_bytes(b"\n" + lines(GOOD) + b"\n")
+    assert len(formats.load(data, "news")["train"]) == 5
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+def test_an_empty_split_is_refused(write: Callable[..., Path], content: bytes):
+    assert error_of(write(content)) == "DATA/news/train.jsonl has no examples"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"no gzip at all" + data]
+)
+def test_a_damaged_gzip_file_is_named(write: Callable[..., Path], damage: Callable[[bytes], bytes]):
+    data = write(damage(gzip.compress(lines(GOOD * 50))), name="train.jsonl.gz")
+    assert error_of(data).startswith("DATA/news/train.jsonl.gz cannot be read: ")
+
+
+def test_missing_folders_and_files_are_named(write: Callable[..., Path], tmp_path: Path):
+    assert error_of(tmp_path / "nowhere").startswith(
+        "data folder DATA does not exist; --data-dir or CLBENCH_DATA"
+    )
+    data = write(GOOD)
+    (data / "orders").mkdir()  # a folder without a training file is no dataset
+    assert error_of(data, "nws") == "unknown dataset 'nws'; did you mean 'news'? Known: news (in DATA)"
+    (data / "news" / "test.jsonl.gz").unlink()
+    assert error_of(data) == "DATA/news lacks test.jsonl.gz (or test.jsonl)"
+    (data / "news" / "train.jsonl").unlink()
+    assert error_of(data, labeled=False) == "DATA/news lacks train.jsonl.gz (or train.jsonl)"
+
+
+def test_files_prefers_the_compressed_one(write: Callable[..., Path]):
+    data = write(GOOD, validation=GOOD)
+    shutil.copy(data / "news" / "test.jsonl.gz", data / "news" / "train.jsonl.gz")
+    assert {split: path.name for split, path in formats.files(data, "news").items()} == {
+        "train": "train.jsonl.gz",
+        "validation": "validation.jsonl.gz",
+        "test": "test.jsonl.gz",
+    }
+
+
+@pytest.mark.skipif(
+    not (DATA / "r8").is_dir(), reason=f"{DATA} has no r8; CLBENCH_DATA names the data folder"
+)
+def test_r8_is_read_whole():
+    loaded = formats.load(DATA, "r8")
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 5485, "test": 2189}
+    counts = Counter(loaded["train"]["label"])
+    assert len(counts) == 8
+    assert (min(counts.values()), max(counts.values())) == (41, 2840)
+    with gzip.open(formats.files(DATA, "r8")["test"], "rt", encoding="utf-8") as file:
+        assert loaded["test"]["text"][:] == [json.loads(line)["text"] for line in file]

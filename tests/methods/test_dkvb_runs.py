@@ -1,0 +1,350 @@
+"""Whole runs of DKVB on small folders of text and the tiny encoder, through the command line."""
+
+import copy
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from support.naive_dkvb import naive_counts
+
+from clbench.cli import main
+from clbench.core.scenario import Part, Scenario
+from clbench.engine.build import Run, prepare
+from clbench.engine.loop import execute
+from clbench.engine.parser import parse_run
+from clbench.models import tiny
+from clbench.models.frozen_prefix import FrozenPrefix
+
+MAX_TOKENS = 16
+SIX = ("a", "b", "c", "d", "e", "f")
+PAIRED = tuple(Part("".join(two), "six", two) for two in (SIX[:2], SIX[2:4], SIX[4:]))
+DOMAINS = tuple(Part(domain, "kinds", ("no", "yes"), domain) for domain in ("news", "mail"))
+TASKS = (Part("plain", "kinds", ("no", "yes")), Part("pairs", "pairs", ("no", "yes")))
+SCENARIOS = {
+    "cil": Scenario("cil", "", "class", PAIRED, False, "folder"),
+    "cil-aware": Scenario("cil-aware", "", "class", PAIRED, True, "folder"),
+    "dil": Scenario("dil", "", "domain", DOMAINS, False, "folder"),
+    "til": Scenario("til", "", "task", TASKS, True, "folder"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _quick(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setattr("clbench.engine.build.find_scenario", SCENARIOS.__getitem__)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Texts of 1 to 20 words, of which each class prefers some."""
+    folder = tmp_path_factory.mktemp("data")
+    draw = random.Random(0)
+    words = [word for word in tiny.vocabulary() if word.isalpha() and len(word) > 2]
+
+    def text(label: str) -> str:
+        liked = words[ord(label[0]) % 26 :: 26]
+        return " ".join(draw.choice(draw.choice([words, liked])) for _ in range(draw.randint(1, 20)))
+
+    for name, labels in (("six", SIX), ("kinds", ("no", "yes")), ("pairs", ("no", "yes"))):
+        (folder / name).mkdir()
+        for split, size in (("train", 8), ("validation", 1), ("test", 3)):
+            lines = [
+                {"text": text(label), "text_pair": text(label) if name == "pairs" else None}
+                | {"label": label, "domain": domain}
+                for label in labels
+                for domain in ("news", "mail")
+                for _ in range(size // 2 or 1)
+            ]
+            (folder / name / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    (folder / "general").mkdir()
+    (folder / "general" / "all.txt").write_text("\n\n".join(text("q") for _ in range(20)))
+    return folder
+
+
+def options(data: Path, results: Path, *more: str) -> list[str]:
+    """Options of a run; those of DKVB are written with a dot before them."""
+    fixed = ["--scenario", "cil", "--encoder", "tiny", "--dtype", "float32", "--epochs", "1"]
+    fixed += ["--batch-size", "4", "--max-tokens", str(MAX_TOKENS), "--data-dir", str(data)]
+    fixed += ["--results", str(results), "--generic-corpus", str(data / "general"), "--baseline", "dkvb"]
+    fixed += ["--baseline.heads", "4", "--baseline.keys", "64", "--baseline.init_batch_size", "8"]
+    return [*fixed, *(f"--baseline{word}" if word.startswith(".") else word for word in more)]
+
+
+def prepared(data: Path, results: Path, *more: str) -> Run:
+    return prepare(parse_run(options(data, results, *more)))
+
+
+def result(results: Path, scenario: str = "cil") -> dict:
+    (path,) = (results / scenario / "tiny").glob("*/*.json")
+    return json.loads(path.read_text())
+
+
+LAYOUTS = {
+    "hidden": (),
+    "token": (".segmentation", "token"),
+    "cls": (".pooling", "cls", ".place", "before"),
+    "before": (".place", "before", ".padding", "reference"),
+    "parametric": (".decoder", "parametric", ".top_k", "2", ".projection", "5"),
+    "padding": (".padding", "reference", ".decoder", "parametric", ".segmentation", "token"),
+}
+by_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+
+
+def uses_of(run: Run, stage: int) -> Counter:
+    """How often the training texts of a stage select each value row, from their token states."""
+    prefix = FrozenPrefix("padded" if run.learner.network.layout.padding == "reference" else "states")
+    uses: Counter = Counter()
+    for batch in run.data.reader(stage).batches(1, prefix=prefix):
+        uses += naive_counts(run.learner.network, batch.rows[0])
+    return uses
+
+
+@pytest.mark.parametrize("optimizer", ["sparse", "reference"])
+@by_layout
+def test_only_selected_values_change_and_diagnostics_say_so(layout, optimizer, data, tmp_path):
+    run = prepared(data, tmp_path, ".optimizer", optimizer, *layout)
+    before = [run.learner.network.values.weight.detach().clone()]
+    seen: list[set[int]] = []
+
+    def look(stage, so_far):
+        after = run.learner.network.values.weight.detach().clone()
+        selected = set(uses_of(run, stage))
+        changed = set((after != before[-1]).any(1).nonzero()[:, 0].tolist())
+        if optimizer == "sparse":
+            assert changed
+            assert changed <= selected
+        else:
+            assert changed == set(range(4 * 64))  # weight decay alone moves every row
+        said = json.loads(run.path.read_text())["diagnostics"]["experiences"][stage]
+        assert said["name"] == PAIRED[stage].name
+        assert said["unselected_changed"] == (0.0 if optimizer == "sparse" else 1.0)
+        assert said["values_changed"] == len(changed)
+        assert said["keys_in_use"] == len(selected)
+        assert said["dead_keys"] == 4 * 64 - len(selected.union(*seen))
+        overlap = [len(selected & each) / len(selected | each) for each in seen]
+        assert said["overlap"] == pytest.approx(overlap)
+        assert said["key_bytes"] == run.learner.network.keys.nbytes
+        assert said["value_bytes"] == after.nbytes
+        before.append(after)
+        seen.append(selected)
+
+    execute(run, on_stage=look)
+    assert len(seen) == 3
+
+
+# -- the optimizer's lifetime --------------------------------------------------------------------------
+
+
+def by_hand(run: Run, start: dict, make_optimizer, fresh: bool) -> dict:
+    """Training as one loop, from ``start`` and with the keys and the order of texts of ``run``."""
+    learner = run.learner
+    network = copy.deepcopy(learner.network)
+    network.load_state_dict(start)
+    optimizer = make_optimizer(network)
+    for stage in range(len(run.stream.stages)):
+        if fresh:
+            optimizer = make_optimizer(network)
+        run.data.enter(stage, network.prefix)
+        for batch in run.data.train_dataloader():
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(network(batch), batch.targets).backward()
+            optimizer.step()
+    return network.state_dict()
+
+
+def adamw(network):
+    groups = [{"params": [network.values.weight], "lr": 0.05}]
+    if network.decoder is not None:
+        groups.append({"params": network.decoder.parameters(), "lr": 0.003})
+    return torch.optim.AdamW(groups, weight_decay=0.01)
+
+
+def difference(first: dict, second: dict) -> float:
+    return max(float((first[name] - second[name]).abs().max()) for name in first)
+
+
+@pytest.mark.parametrize("decoder", ["non-parametric", "parametric"])
+@pytest.mark.parametrize("lifetime", ["experience", "reference"])
+def test_adamw_lives_for_an_experience_or_for_the_stream(lifetime, decoder, data, tmp_path):
+    more = (".optimizer", "reference", ".lifetime", lifetime, ".decoder", decoder, ".decoder_lr", "0.003")
+    run = prepared(data, tmp_path, "--lr", "0.05", *more)
+    run.learner.network.dropout.p = 0.0
+    start = copy.deepcopy(run.learner.network.state_dict())
+    execute(run)
+    end = run.learner.network.state_dict()
+    start["keys"] = end["keys"]  # made before any training
+    same = by_hand(run, start, adamw, fresh=lifetime == "experience")
+    other = by_hand(run, start, adamw, fresh=lifetime != "experience")
+    assert difference(end, same) < 1e-5
+    assert difference(end, other) > 1e-2
+    carried = result(tmp_path)["costs"]["carried_bytes"]
+    trained = 4 * sum(each.numel() for each in run.learner.network.parameters())
+    assert carried["statistics"] == (2 * trained + 4 if lifetime == "reference" else 0)
+
+
+def test_sgd_has_no_state_so_that_its_lifetime_makes_no_difference(data, tmp_path):
+    ends = []
+    for lifetime in ("experience", "reference"):
+        run = prepared(data, tmp_path / lifetime, ".lifetime", lifetime)
+        execute(run)
+        ends.append(run.learner.network.state_dict())
+    assert difference(*ends) == 0
+
+
+RESUMED = {
+    "one optimizer": (".optimizer", "reference", ".lifetime", "reference"),
+    "moving keys": (".initialization", "incremental"),
+    "linear layer": (".decoder", "parametric"),
+}
+
+
+@pytest.mark.parametrize("more", RESUMED.values(), ids=RESUMED)
+def test_a_run_that_was_stopped_goes_on_to_the_same_values(more, data, tmp_path):
+    whole, stopped = (prepared(data, tmp_path / name, *more) for name in ("whole", "stopped"))
+    execute(whole)
+
+    def stop(stage, _):
+        if stage == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(stopped, on_stage=stop)
+    resumed = prepared(data, tmp_path / "stopped", *more)
+    stages: list[int] = []
+    execute(resumed, on_stage=lambda stage, _: stages.append(stage))
+    assert stages == [2]
+    assert difference(resumed.learner.network.state_dict(), whole.learner.network.state_dict()) == 0
+    first, second = (result(tmp_path / name) for name in ("whole", "stopped"))
+    assert first["confusion"] == second["confusion"]
+    assert first["diagnostics"] == second["diagnostics"]
+
+
+# -- cache, scenarios, initializations -----------------------------------------------------------------
+
+
+def scores_of(run: Run) -> torch.Tensor:
+    """Logits of all test texts, in the order of the files."""
+    run.data.enter(0, run.learner.network.prefix)
+    learner, found = run.learner.eval(), []
+    for experience in run.stream.experiences:
+        texts = run.data.texts(experience.splits["test"], run.data.prefix)
+        batch = texts.collate(range(len(texts)))
+        assert batch.encoded == run.config.cache_features
+        with torch.no_grad():
+            found.append(learner.scores(learner.on_after_batch_transfer(batch, 0)))
+    return torch.cat(found)
+
+
+@by_layout
+def test_runs_with_and_without_a_cache_are_equal(layout, data, tmp_path):
+    cached = prepared(data, tmp_path / "cached", *layout)
+    plain = prepared(data, tmp_path / "plain", "--cache_features", "false", *layout)
+    execute(cached)
+    execute(plain)
+    assert result(tmp_path / "cached")["confusion"] == result(tmp_path / "plain")["confusion"]
+    torch.testing.assert_close(scores_of(plain), scores_of(cached), atol=1e-5, rtol=0)
+
+
+def test_runs_of_different_shapes_share_a_cache(data, tmp_path):
+    for heads in ("4", "8"):
+        run = prepared(data, tmp_path / heads, ".heads", heads)
+        execute(run)
+        assert run.learner.network.keys.shape == (int(heads), 64, 32 // int(heads))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("decoder", ["non-parametric", "parametric"])
+def test_it_runs_in_every_kind_of_scenario_and_keeps_to_the_columns_of_a_task(
+    scenario, decoder, data, tmp_path
+):
+    line = options(data, tmp_path, "--scenario", scenario, ".decoder", decoder)
+    assert main(["run", *line]) == 0
+    content = result(tmp_path, scenario)
+    declared = SCENARIOS[scenario]
+    assert content["status"] == "done"
+    assert len(content["confusion"]) == len(declared.parts)
+    for row in content["confusion"]:
+        for part, cells in zip(declared.parts, row, strict=True):
+            own = {declared.columns.index(declared.column(part, label)) for label in part.labels}
+            assert {true for true, _, _ in cells} <= own
+            if declared.task_aware:
+                assert {predicted for _, predicted, _ in cells} <= own
+
+
+@pytest.mark.parametrize("initialization", ["oracle", "incremental"])
+def test_it_trains_on_everything_at_once(initialization, data, tmp_path):
+    run = prepared(data, tmp_path, "--joint", "true", ".initialization", initialization, "--epochs", "20")
+    execute(run)
+    content = result(tmp_path)
+    assert [len(row) for row in content["accuracy"]] == [3]
+    (said,) = content["diagnostics"]["experiences"]
+    assert said["name"] == "joint"
+    assert said["keys_in_use"] == len(uses_of(run, 0))
+
+
+def test_what_the_initializations_read_and_when(data, tmp_path):
+    keys: dict[tuple[str, str], list[torch.Tensor]] = {}
+    for initialization in ("oracle", "incremental", "generic", "random"):
+        for order in ("0", "random:2"):
+            found = keys[initialization, order] = []
+            results = tmp_path / f"{initialization}-{order}"
+            run = prepared(data, results, "--order", order, ".initialization", initialization)
+            execute(run, on_stage=lambda *_: found.append(run.learner.network.keys.clone()))  # noqa: B023
+            content = result(results)
+            assert content["config"]["method"].startswith(f"dkvb-np-{initialization}-")
+            assert [each for each in content["config"]["notes"] if not each.startswith("differs: ")] == (
+                ["future"] if initialization == "oracle" else []
+            )
+    for (initialization, _), (first, second, third) in keys.items():
+        moves = initialization == "incremental"
+        assert torch.equal(first, second) != moves
+        assert torch.equal(second, third) != moves
+    for initialization in ("generic", "random"):  # the stream makes no difference to them
+        assert torch.equal(keys[initialization, "0"][0], keys[initialization, "random:2"][0])
+    assert not torch.equal(keys["incremental", "0"][0], keys["incremental", "random:2"][0])
+    reader = run.data.generic_reader((data / "general" / "all.txt").read_text().split("\n\n"))
+    states = torch.cat([batch.rows[batch.mask] for batch in reader.batches(8, prefix=FrozenPrefix("states"))])
+    for head in range(4):
+        distance = torch.cdist(keys["random", "0"][0][head], states[:, head * 8 : head * 8 + 8])
+        assert distance.min(1).values.max() < 1e-2  # each key is the state of a token
+    assert not torch.equal(keys["random", "0"][0], keys["generic", "0"][0])
+
+
+@pytest.mark.parametrize("initialization", ["oracle", "incremental", "generic", "random"])
+def test_each_initialization_runs_from_the_command_line_without_the_cache_too(initialization, data, tmp_path):
+    confusion = []
+    for cache in ("true", "false"):
+        more = ("--cache_features", cache, ".initialization", initialization, "--train_per_class", "4")
+        assert main(["run", *options(data, tmp_path / cache, *more)]) == 0
+        confusion.append(result(tmp_path / cache)["confusion"])
+    assert confusion[0] == confusion[1]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ((".heads", "5"), "heads 5"),
+        ((".heads", "0"), "heads 0"),
+        ((".keys", "0"), "keys"),
+        ((".top_k", "0"), "top_k 0"),
+        ((".top_k", "65"), "top_k 65"),
+        ((".segmentation", "token", ".place", "before"), "segmentation token"),
+        ((".segmentation", "token", ".projection", "5"), "segmentation token"),
+        ((".segmentation", "token", ".heads", "5"), "heads 5: not a divisor of max_tokens 16"),
+        ((".projection", "-1"), "projection"),
+        ((".decay", "2"), "decay"),
+        ((".init_batch_size", "0"), "init_batch_size"),
+        ((".init_epochs", "-1"), "init_epochs"),
+        ((".initialization", "orakel"), "initialization"),
+        (("--tuning", "full"), "frozen"),
+    ],
+)
+def test_impossible_options_get_one_line_and_status_2(more, expected, data, tmp_path, capsys):
+    assert main(["run", *options(data, tmp_path / "runs", *more)]) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,105 @@
+"""HAT: its gates, its gradients and what it claims not to change."""
+
+import pytest
+import torch
+from support.formula_parts import context, experience, features, fit
+
+from baselines.hat import HAT
+from clbench.core.errors import UserError
+from clbench.methods.gating import Gates
+
+
+def gates(experiences: int = 2) -> Gates:
+    return Gates([3, 2], experiences, 400.0, torch.Generator().manual_seed(0))
+
+
+def test_the_gradient_of_embeddings_is_that_of_a_gate_at_s_1_times_s_max():
+    module = gates()
+    module.train()
+    module.scale = 3.0
+    torch.cat(module(torch.tensor([1])), 1).sum().backward()
+    module.compensate()
+    e = module.embeddings.detach()[1].requires_grad_()
+    torch.sigmoid(e).sum().backward()
+    torch.testing.assert_close(module.embeddings.grad[1], 400.0 * e.grad)
+    assert not module.embeddings.grad[0].any()
+
+
+def test_s_rises_linearly_over_an_epoch():
+    module = gates()
+    scales = []
+    for step in range(5):
+        module.anneal(step, 5)
+        scales.append(module.scale)
+    assert scales[0] == pytest.approx(1 / 400)
+    assert scales[2] == pytest.approx((400 + 1 / 400) / 2)
+    assert scales[4] == pytest.approx(400)
+
+
+def test_usage_counts_only_units_that_are_still_free():
+    module = gates()
+    module.eval()
+    module.used.copy_(torch.tensor([1.0, 0.5, 0.0, 0.0, 0.0]))
+    gate = torch.sigmoid(400 * module.embeddings[0]).detach()
+    expected = (gate * torch.tensor([0.0, 0.5, 1, 1, 1])).sum() / 3.5
+    torch.testing.assert_close(module.usage(torch.tensor([0, 0])), expected)
+
+
+def test_used_is_the_largest_gate_of_any_earlier_experience():
+    module = gates()
+    for at in (0, 1):
+        module.remember(at)
+    torch.testing.assert_close(module.used, torch.sigmoid(400 * module.embeddings).max(0).values)
+
+
+def test_gradients_are_scaled_by_what_both_ends_are_used_for():
+    learner = HAT(context(task_aware=True), width=4)
+    network = learner.network
+    used = torch.rand(8, generator=torch.Generator().manual_seed(1))
+    network.gates.used.copy_(used)
+    for weight in network.parameters():
+        weight.grad = torch.ones_like(weight)
+    network.protect()
+    first, second = network.hidden
+    for i in range(4):
+        torch.testing.assert_close(first.weight.grad[i], (1 - used[i]).expand(32))
+        for j in range(4):
+            torch.testing.assert_close(second.weight.grad[i, j], 1 - min(used[4 + i], used[j]))
+    torch.testing.assert_close(second.bias.grad, 1 - used[4:])
+    assert (network.head.weight.grad == 1).all()
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "adapter"])
+def test_a_learned_experience_is_not_changed_by_the_next(tuning):
+    torch.manual_seed(0)
+    learner = HAT(context(task_aware=True, tuning=tuning, lr=0.1), width=32)
+    batches = []
+    for at, columns in enumerate(([0, 1], [1, 2])):
+        batch = features(8, seed=at, experience=at)
+        if tuning == "adapter":
+            words = ["oil prices", "grain ships", "a bank", "best film"] * 2
+            tokens = learner.context.encoder.tokenize(words, [None] * 8, 16)
+            rows = torch.stack([torch.from_numpy(each[:4]).long() for each in tokens])
+            batch = type(batch)(
+                rows, torch.ones(8, 4, dtype=torch.bool), batch.targets, batch.class_mask, batch.experience
+            )
+        batch.targets[:] = torch.tensor(columns).repeat(4)
+        batch.class_mask[:] = False
+        batch.class_mask[:, columns] = True
+        batches.append(batch)
+    fit(learner, [batches[0]] * 10, epochs=3)
+    learner.end_experience(experience(0, 0, 1), None)
+    learner.eval()
+    # Column 0 belongs to the first experience alone; what column 1 answers, the second may change.
+    before = learner(batches[0])[:, 0].detach()
+    start = {name: weight.detach().clone() for name, weight in learner.named_trainable()}
+    fit(learner, [batches[1]] * 10, epochs=3)
+    learner.eval()
+    moved = [name for name, weight in learner.named_trainable() if not torch.equal(weight, start[name])]
+    assert len(moved) >= 3  # it did train
+    torch.testing.assert_close(learner(batches[0])[:, 0], before, atol=1e-5, rtol=0)
+
+
+def test_hat_refuses_a_scenario_that_does_not_tell_the_experience():
+    with pytest.raises(UserError, match="task-aware"):
+        HAT(context(task_aware=False))

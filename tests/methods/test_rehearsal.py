@@ -1,0 +1,176 @@
+"""Memories, ER, DER, DER++ and A-GEM: each formula against an independent computation."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from support.formula_parts import COLUMNS, Texts, context, features, fit, part
+
+from baselines.agem import AGEM, project
+from baselines.der import DER, DERPP
+from baselines.replay import Replay
+from clbench.core.batch import Batch
+from clbench.core.errors import UserError
+from clbench.methods.replay_buffer import ReplayBuffer
+
+
+def numbered(count: int, targets: torch.Tensor | None = None) -> Batch:
+    """Texts whose one row is their number."""
+    batch = features(count)
+    rows = torch.arange(float(count))[:, None]
+    return Batch(
+        rows, batch.mask, batch.targets if targets is None else targets, batch.class_mask, batch.experience
+    )
+
+
+def test_reservoir_keeps_every_text_equally_often():
+    counts = np.zeros(40)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(600):
+        buffer = ReplayBuffer(8, 1, (), torch.float32, COLUMNS)
+        buffer.add(numbered(40), generator)
+        counts[buffer.rows[:, 0].int().numpy()] += 1
+    expected = 600 * 8 / 40
+    # Chi-square with 39 degrees of freedom: 72.1 is its 99.9 % point.
+    assert ((counts - expected) ** 2 / expected).sum() < 72.1
+
+
+def test_per_class_each_class_has_a_reservoir_of_its_own():
+    targets = torch.tensor([0] * 30 + [2] * 10)
+    counts = np.zeros(40)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(400):
+        buffer = ReplayBuffer(12, 1, (), torch.float32, COLUMNS, "per-class")
+        buffer.add(numbered(40, targets), generator)
+        assert len(buffer) == 8
+        memory = buffer.batch(buffer.draw(8, generator))
+        assert sorted(memory.targets.tolist()) == [0] * 4 + [2] * 4
+        counts[memory.rows[:, 0].int().numpy()] += 1
+    expected = np.array([400 * 4 / 30] * 30 + [400 * 4 / 10] * 10)
+    # Chi-square with 29 + 9 degrees of freedom: 70.7 is its 99.9 % point.
+    assert ((counts - expected) ** 2 / expected).sum() < 70.7
+
+
+def test_a_memory_that_is_too_small_is_refused():
+    with pytest.raises(UserError, match="at least 3"):
+        ReplayBuffer(2, 1, (), torch.float32, COLUMNS, "per-class")
+    with pytest.raises(UserError, match="at least 1"):
+        ReplayBuffer(0, 1, (), torch.float32, COLUMNS)
+
+
+def test_a_draw_is_without_replacement_and_uniform():
+    buffer = ReplayBuffer(16, 1, (), torch.float32, COLUMNS)
+    generator = torch.Generator().manual_seed(0)
+    buffer.add(numbered(10), generator)
+    counts = np.zeros(10)
+    for _ in range(500):
+        drawn = buffer.batch(buffer.draw(4, generator)).rows[:, 0].int().tolist()
+        assert len(set(drawn)) == 4
+        counts[drawn] += 1
+    assert ((counts - 200) ** 2 / 200).sum() < 27.9  # chi-square, 9 degrees of freedom, 99.9 %
+    assert len(buffer.draw(99, generator)) == 10
+
+
+def test_replay_adds_an_equal_batch_from_the_memory_with_its_own_columns():
+    learner = Replay(context(), capacity=8)
+    old, new = features(8, seed=3), features(8, seed=4)
+    old.class_mask[:, 1:] = False
+    old.targets[:] = 0
+    learner.train()
+    learner.loss(old)
+    loss = learner.loss(new)
+    current = F.cross_entropy(learner.network(new), new.targets)
+    torch.testing.assert_close(loss, current / 2)  # the old texts have one column left: their loss is 0
+    assert int(learner.buffer.seen) == 16
+    learner.eval()
+    learner.loss(new)
+    assert int(learner.buffer.seen) == 16  # evaluation is not remembered
+
+
+def move(learner) -> None:
+    with torch.no_grad():
+        learner.network.head.weight.add_(0.1)
+
+
+def test_der_adds_the_mean_square_of_changes_of_remembered_logits():
+    learner = DER(context(), capacity=8, alpha=0.7)
+    old, new = features(8, seed=3), features(8, seed=4)
+    old.class_mask[:4, 2] = False
+    old.targets.clamp_(max=1)
+    learner.train()
+    torch.testing.assert_close(
+        learner.loss(old),
+        F.cross_entropy(learner.network(old).masked_fill(~old.class_mask, -1e30), old.targets),
+    )
+    before = learner.network(old).detach()
+    torch.testing.assert_close(learner.buffer.logits, before)
+    move(learner)
+    squares = (learner.network(old) - before).square()
+    kept = [squares[i, j] for i in range(8) for j in range(3) if old.class_mask[i, j]]
+    expected = F.cross_entropy(learner.network(new), new.targets) + 0.7 * torch.stack(kept).mean()
+    torch.testing.assert_close(learner.loss(new), expected)
+
+
+def test_derpp_adds_the_cross_entropy_on_remembered_labels():
+    learner = DERPP(context(), capacity=8, alpha=0.7, beta=0.3)
+    old, new = features(8, seed=3), features(8, seed=4)
+    learner.train()
+    learner.loss(old)
+    before = learner.network(old).detach()
+    move(learner)
+    after = learner.network(old)
+    expected = F.cross_entropy(learner.network(new), new.targets)
+    expected = expected + 0.7 * F.mse_loss(after, before) + 0.3 * F.cross_entropy(after, old.targets)
+    torch.testing.assert_close(learner.loss(new), expected)
+
+
+def gradient_of(learner, batch: Batch) -> torch.Tensor:
+    loss = F.cross_entropy(learner(batch), batch.targets)
+    return torch.cat([each.flatten() for each in torch.autograd.grad(loss, learner.network.parameters())])
+
+
+def test_agem_never_raises_the_loss_on_the_memory_to_first_order():
+    seen = []
+
+    class Watched(AGEM):
+        def on_before_optimizer_step(self, optimizer):
+            super().on_before_optimizer_step(optimizer)
+            seen.append(torch.cat([weight.grad.flatten() for weight in self.network.parameters()]))
+
+    conflicts = 0
+    for seed in range(6):
+        learner = Watched(context(), capacity=8, reference=8)
+        old, new = features(8, seed=seed), features(8, seed=100 + seed)
+        new.rows[:] = old.rows
+        new.targets[:] = (old.targets + 1 + seed % 2) % 3  # other labels for the same texts: a conflict
+        learner.end_experience(None, Texts(old))
+        g, r = gradient_of(learner, new), gradient_of(learner, old)
+        fit(learner, [new])
+        expected = g if g @ r >= 0 else g - (g @ r) / (r @ r) * r
+        conflicts += int(g @ r < 0)
+        torch.testing.assert_close(seen[-1], expected, atol=1e-6, rtol=1e-4)
+        assert seen[-1] @ r >= -1e-6
+    assert conflicts > 2
+
+
+def test_agem_leaves_a_gradient_without_conflict_alone():
+    g, r = [torch.tensor([1.0, 2.0])], (torch.tensor([0.5, 0.0]),)
+    assert project(g, r)[0] is g[0]
+
+
+def test_a_memory_holds_token_ids_of_whole_texts():
+    learner = Replay(context(tuning="full"), capacity=4)
+    tokens = learner.context.encoder.tokenize(["oil", "grain and ships of the gulf"], [None] * 2, 16)
+    assert learner.buffer.rows.shape == (4, 16, 2)
+    rows = torch.zeros(2, len(tokens[1]), 2, dtype=torch.int64)
+    mask = torch.zeros(2, len(tokens[1]), dtype=torch.bool)
+    for at, each in enumerate(tokens):
+        rows[at, : len(each)] = torch.from_numpy(each)
+        mask[at, : len(each)] = True
+    one = features(2)
+    generator = torch.Generator().manual_seed(0)
+    learner.buffer.add(Batch(rows, mask, one.targets, one.class_mask, one.experience), generator)
+    memory = learner.buffer.batch(torch.tensor([0, 1]))
+    assert torch.equal(memory.rows, rows)
+    assert torch.equal(memory.mask, mask)
+    assert part(memory, slice(0, 1)).rows.dtype == torch.int64

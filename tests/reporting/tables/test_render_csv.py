@@ -1,0 +1,62 @@
+"""The comparison as CSV."""
+
+import csv as standard
+import io
+
+import pandas as pd
+from support.result_files import ORACLE, scored, write
+
+from clbench.reporting.load import load_results
+from clbench.reporting.measures import MEASURES
+from clbench.reporting.tables.comparison import comparison_table
+from clbench.reporting.tables.render import csv
+from clbench.reporting.tables.render_csv import as_csv
+from clbench.reporting.tables.summary import summary_tables
+
+
+def read(text):
+    return list(standard.DictReader(io.StringIO(text)))
+
+
+def test_csv_reads_back_unrounded(frame):
+    rows, table = read(csv(frame)), comparison_table(frame)
+    assert [row["method"] for row in rows] == list(table["method"])
+    ends = ("", "_low", "_high", "_sd", "_n")
+    for name in (f"{measure.name}{end}" for measure in MEASURES for end in ends):
+        values = pd.Series([float(row[name] or "nan") for row in rows], name=name)
+        pd.testing.assert_series_equal(values, table[name].astype(float), check_exact=True)
+    assert [row["average_accuracy_mark"] for row in rows] == list(table["average_accuracy_mark"])
+    assert [row["runs"] for row in rows] == list(map(str, table["runs"]))
+    assert rows[1]["notes"] == "future"
+
+
+def test_each_row_names_its_files(frame, tmp_path):
+    rows = {(row["scenario"], row["method"]): row for row in read(csv(frame, relative_to=tmp_path / "out"))}
+    folder = f"../runs/alpha/tiny/{ORACLE}"
+    assert rows["alpha", ORACLE]["files"] == f"{folder}/order0-seed0.json;{folder}/order0-seed1.json"
+    for file in rows["alpha", ORACLE]["files"].split(";"):
+        assert (tmp_path / file.removeprefix("../")).exists()
+    assert rows["beta", "ewc-frozen"]["files"].count("json") == 1
+
+
+def test_chosen_columns_are_the_only_ones(frame):
+    header = list(read(csv(frame, ["forgetting"]))[0])
+    assert [name for name in header if "forgetting" in name] == [
+        "forgetting", "forgetting_low", "forgetting_high", "forgetting_sd", "forgetting_n",
+        "forgetting_mark", "forgetting_p",
+    ]  # fmt: skip
+    assert not any("accuracy" in name for name in header)
+
+
+def test_summaries_of_encoders_with_other_scenarios_share_a_file(tmp_path):
+    runs = [("alpha", "tiny"), ("beta", "tiny"), ("beta", "large"), ("gamma", "large")]
+    for scenario, encoder in runs:
+        for content in scored(scenario, "mine", [0.5, 0.7], encoder=encoder):
+            write(tmp_path, content)
+    frame = load_results([tmp_path])
+    rows = read(as_csv(summary_tables(frame, comparison_table(frame))))
+    assert [(row["encoder"], row["alpha"], row["rank"]) for row in rows] == [
+        ("large", "", "1.0"),
+        ("tiny", "0.6", "1.0"),
+    ]
+    assert list(rows[0])[-1] == "files"

@@ -1,0 +1,100 @@
+"""From the file of an experiment to its runs."""
+
+from pathlib import Path
+
+import pytest
+
+from clbench.core.errors import UserError
+from clbench.studies.experiment import read_experiment
+
+BASE = """
+title: two methods
+methods:
+  - {baseline: ncm}
+  - {baseline: finetune, tuning: full, epochs: 4}
+  - {baseline: hat, tuning: adapter, scenarios: [20ng-cil]}
+profiles:
+  quick:
+    scenarios: [r8-cil]
+    methods: [{baseline: slda}]
+  small:
+    scenarios: [r8-cil, 20ng-cil]
+    orders: [0, "random:1"]
+    seeds: [0, 1]
+    options: {encoder: tiny, epochs: 9, batch_size: 8}
+    scenario_options: {20ng-cil: {epochs: 7, train_per_class: 3}}
+    trained: {seeds: [5], options: {epochs: 2, batch_size: 4}}
+"""
+
+
+def written(folder: Path, text: str, name: str = "base"):
+    path = folder / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+def runs(experiment, profile):
+    return [
+        (run.scenario, run.baseline.rpartition(".")[2], run.order, run.seed, run.epochs, run.batch_size)
+        for run in experiment.runs(profile, Path("runs"), None)
+    ]
+
+
+def test_each_method_runs_on_each_scenario_order_and_seed(tmp_path):
+    found = runs(read_experiment(written(tmp_path, BASE)), "small")
+    axes = [(order, seed) for order in ("0", "random:1") for seed in (0, 1)]
+    trained, both = [("0", 5), ("random:1", 5)], ("r8-cil", "20ng-cil")
+    assert found == [
+        run
+        for place, axis in enumerate(axes)
+        for run in [
+            ("r8-cil", "NCM", *axis, 9, 8),
+            ("20ng-cil", "NCM", *axis, 7, 8),
+            # The encoder trains: seeds and options of its own; what the method says itself comes first.
+            *[(name, "Finetune", *each, 4, 4) for each in trained[place:][:1] for name in both],
+            *[("20ng-cil", "HAT", *each, 2, 4) for each in trained[place:][:1]],
+        ]
+    ]  # fmt: skip
+
+
+def test_a_scenario_may_have_options_of_its_own(tmp_path):
+    found = read_experiment(written(tmp_path, BASE)).runs("small", tmp_path, None)
+    for run in found:
+        assert run.train_per_class == (3 if run.scenario == "20ng-cil" else None)
+
+
+def test_a_profile_may_have_methods_of_its_own(tmp_path):
+    assert runs(read_experiment(written(tmp_path, BASE)), "quick") == [("r8-cil", "SLDA", "0", 0, None, None)]
+
+
+def test_another_table_of_the_same_runs(tmp_path):
+    base = read_experiment(written(tmp_path, BASE))
+    path = written(tmp_path, "title: costs\nruns_of: base\ntable: [seconds_total]\n", "costs")
+    other = read_experiment(path)
+    assert other.runs("small", tmp_path, None) == base.runs("small", tmp_path, None)
+    assert (other.name, other.title, other.table, base.table) == ("costs", "costs", ("seconds_total",), None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("title: two methods", "titel: two methods", "unknown key 'titel'; did you mean 'title'"),
+        ("title: two methods\n", "", "no 'title'"),
+        ("seeds: [0, 1]", "seed: [0, 1]", "profile small: unknown key 'seed'"),
+        ("{seeds: [5], ", "{sedes: [5], ", "profile small: unknown key of trained 'sedes'"),
+        ("    scenarios: [r8-cil]\n", "", "profile quick: no scenarios"),
+        ("{20ng-cil: {e", "{20ng: {e", "scenario of scenario_options '20ng'; did you mean '20ng-cil'"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(old, new, message, tmp_path):
+    assert old in BASE
+    path = written(tmp_path, BASE.replace(old, new))
+    with pytest.raises(UserError) as error:
+        read_experiment(path)
+    assert message in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_an_unknown_profile_is_named(tmp_path):
+    with pytest.raises(UserError, match="unknown profile of experiment base 'smal'; did you mean 'small'"):
+        read_experiment(written(tmp_path, BASE)).runs("smal", tmp_path, None)

@@ -1,0 +1,65 @@
+"""Small learners on made-up features, for tests of formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import lightning
+import torch
+from torch.utils.data import DataLoader
+
+from clbench.core.batch import Batch
+from clbench.core.scenario import Experience
+from clbench.models.context import RunContext
+from clbench.models.encoder import load_encoder
+
+SIZE = 32
+COLUMNS = 3
+FIELDS = ("rows", "mask", "targets", "class_mask", "experience")
+
+
+def context(**options) -> RunContext:
+    """A frozen ``tiny`` encoder, three columns, two experiences."""
+    defaults = {"columns": COLUMNS, "experiences": 2, "max_tokens": 16, "tuning": "frozen"}
+    return RunContext(encoder=load_encoder("tiny"), **(defaults | options))
+
+
+def features(count: int, size: int = SIZE, seed: int = 0, experience: int = 0) -> Batch:
+    """Normal features with random targets, no column masked."""
+    generator = torch.Generator().manual_seed(seed)
+    return Batch(
+        rows=torch.randn(count, 1, size, generator=generator),
+        mask=torch.ones(count, 1, dtype=torch.bool),
+        targets=torch.randint(COLUMNS, (count,), generator=generator),
+        class_mask=torch.ones(count, COLUMNS, dtype=torch.bool),
+        experience=torch.full((count,), experience),
+    )
+
+
+def part(batch: Batch, at: slice) -> Batch:
+    return Batch(*(getattr(batch, name)[at] for name in FIELDS))
+
+
+def experience(index: int, *columns: int) -> Experience:
+    return Experience(index, str(index), columns, {})
+
+
+class Texts:
+    """A reader over one batch."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+
+    def batches(self, batch_size, *, prefix=None, limit=None):
+        for begin in range(0, min(limit or len(self.batch), len(self.batch)), batch_size):
+            yield part(self.batch, slice(begin, begin + batch_size))
+
+
+def fit(learner: lightning.LightningModule, batches: Sequence[Batch], epochs: int = 1) -> None:
+    """Trains on the batches, one after the other."""
+    trainer = lightning.Trainer(
+        max_epochs=epochs, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, limit_val_batches=0, accelerator="cpu", devices=1,
+    )  # fmt: skip
+    learner.train()
+    trainer.fit(learner, DataLoader(list(batches), batch_size=1, collate_fn=lambda items: items[0]))
