@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from clbench.core.errors import UserError
 from clbench.core.scenario import Protocol
-from clbench.core.types import Dtype, Placement, Tuning, WandbMode
+from clbench.core.types import Dtype, Placement, StreamKind, Tuning, WandbMode
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,17 @@ class RunConfig:
     wandb_group: str | None = None
     checkpoint: bool = True
     cache_features: bool = True
+
+    @property
+    def stream_kind(self) -> StreamKind:
+        """How the experiences become stages of training.
+
+        Raises:
+            UserError: ``joint`` and ``single`` are both set.
+        """
+        if self.joint and self.single:
+            raise UserError("options joint and single exclude each other")
+        return "joint" if self.joint else "single" if self.single else "sequential"
 
     def protocol(self, default: Protocol) -> Protocol:
         """The scenario's protocol with this run's overrides."""

@@ -93,67 +93,117 @@ class FlopCounter(TorchDispatchMode):
 class Measurement:
     """What a block costs: ``with Measurement() as measured: ...``, then ``measured.cost``.
 
-    Args:
-        adjustment: What to add, so far, to whatever is measured (see ``clbench.core.costs.Meter``).
-
     Attributes:
         cost: Wall-clock seconds, once the GPU has finished its work, and operations; set when the block ends.
     """
 
-    def __init__(self, adjustment: Callable[[], Cost] = Cost) -> None:
+    def __init__(self) -> None:
         self.cost = Cost()
-        self._adjustment = adjustment
         self._counter = FlopCounter()
 
     def __enter__(self) -> Measurement:
         """Begins to measure."""
-        self._started, self._before = time.perf_counter(), self._adjustment()
+        self._started = _now()
         self._counter.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
         """Sets the cost."""
         self._counter.__exit__(*error)
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        measured = Cost(time.perf_counter() - self._started, self._counter.total)
-        self.cost = measured + self._adjustment() - self._before
+        self.cost = Cost(_now() - self._started, self._counter.total)
+
+
+def _now() -> float:
+    """Seconds of a clock, read once the GPU has finished its work."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 Phase = Literal["encode", "keys", "train", "consolidate", "evaluate"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
-class Meter:
-    """Seconds of wall-clock time and floating point operations, by phase.
+@dataclass
+class Account:
+    """What a block costs by itself, without the blocks inside it that have accounts of their own."""
 
-    Args:
-        adjustment: What to add, so far, to whatever is measured. Work that is accounted for elsewhere may
-            happen inside any phase: frozen features are computed when they are first needed, and cost what
-            they cost whoever needs them first.
+    cost: Cost = Cost()
+
+
+class Meter:
+    """Seconds of wall-clock time and floating point operations of a run, by phase.
+
+    Opening an account pauses the one around it: each second and each operation belongs to the innermost open
+    account. Work outside of any phase is charged to none.
 
     Attributes:
-        costs: Phase to what it cost so far.
+        costs: What each phase costs so far.
         earlier: Wall-clock seconds of the run before it was stopped.
     """
 
-    def __init__(self, adjustment: Callable[[], Cost] = Cost) -> None:
+    def __init__(self) -> None:
         self.costs: dict[Phase, Cost] = dict.fromkeys(PHASES, Cost())
         self.earlier = 0.0
-        self._adjustment = adjustment
-        self._started = time.perf_counter()
+        self._open: list[Account] = []
+        self._counter = FlopCounter()
+        self._since, self._flops = 0.0, 0
+        self.start()
+
+    def start(self) -> None:
+        """Begins to count the run's wall-clock time."""
+        self._started = _now()
 
     @property
     def wall(self) -> float:
-        """Seconds since the run began, its stops left out."""
-        return self.earlier + time.perf_counter() - self._started
+        """Seconds since the run started, without the time between a stop and the resumption."""
+        return self.earlier + _now() - self._started
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
-        """Adds what the block costs to ``phase``."""
-        with Measurement(self._adjustment) as measured:
+        """Adds what the block costs to ``phase``, also where the block fails."""
+        account = Account()
+        try:
+            with self._account(account):
+                yield
+        finally:
+            self.add(phase, account.cost)
+
+    @contextmanager
+    def apart(self) -> Iterator[Account]:
+        """An account of its own, in no phase: for what no method is charged for, or charged otherwise."""
+        account = Account()
+        with self._account(account):
+            yield account
+
+    def add(self, phase: Phase, cost: Cost) -> None:
+        """Adds a recorded cost to a phase."""
+        self.costs[phase] += cost
+
+    def charge(self, cost: Cost) -> None:
+        """Adds a recorded cost to the innermost open account; without one it is charged to nobody."""
+        if self._open:
+            self._open[-1].cost += cost
+
+    @contextmanager
+    def _account(self, account: Account) -> Iterator[None]:
+        if not self._open:
+            self._counter.__enter__()
+        self._settle()
+        self._open.append(account)
+        try:
             yield
-        self.costs[phase] += measured.cost
+        finally:
+            self._settle()
+            self._open.pop()
+            if not self._open:
+                self._counter.__exit__(None, None, None)
+
+    def _settle(self) -> None:
+        """Charges what was spent since the last call to the innermost open account."""
+        now, flops = _now(), self._counter.total
+        self.charge(Cost(now - self._since, flops - self._flops))
+        self._since, self._flops = now, flops
 
 
 def costs_to_json(costs: Mapping[Phase, Cost]) -> dict[str, Any]:

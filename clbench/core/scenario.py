@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from clbench.core.types import StreamKind
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -165,14 +167,33 @@ class Experience:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One unit of training, followed by an evaluation.
+
+    Attributes:
+        experience: What is trained on.
+        evaluated: The indices of the experiences that this stage's learner is evaluated on.
+        merged: How many experiences of the stream are in it.
+        fresh: Whether training begins with the learner as it was before the first stage.
+    """
+
+    experience: Experience
+    evaluated: tuple[int, ...]
+    merged: int = 1
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
 class Stream:
     """A scenario with its data, in the order of one run.
 
     Attributes:
         scenario: What was declared.
-        experiences: T experiences in the order of this run, each evaluated after every stage.
-        stages: What is trained on, stage after stage: the experiences themselves in a stream, one that
-            holds all their texts for the joint upper bound.
+        kind: How its experiences become stages: ``sequential``, one stage each; ``joint``, one stage with the
+            texts of all (the upper bound); ``single``, one stage each, every one with a fresh learner that is
+            evaluated on its own experience alone.
+        experiences: T experiences in the order of this run.
+        stages: What is trained on, in turn.
         fingerprint: A hash of every text and label in every split: two streams with equal
             fingerprints hold the same data, whatever their order.
         data: Of each dataset, which known version it is, its sizes, its fingerprint and how many of its test
@@ -180,8 +201,9 @@ class Stream:
     """
 
     scenario: Scenario
+    kind: StreamKind
     experiences: tuple[Experience, ...]
-    stages: tuple[Experience, ...]
+    stages: tuple[Stage, ...]
     fingerprint: str
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -12,5 +12,7 @@ Placement = Literal["houlsby", "pfeiffer"]
 Dtype = Literal["auto", "float32", "bfloat16"]
 """The precision of a frozen encoder."""
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+StreamKind = Literal["sequential", "joint", "single"]
+"""Train on one experience after the other, on all at once, or a fresh learner on each."""
 WandbMode = Literal["disabled", "offline", "online"]
 """Whether and how a run is logged to Weights & Biases."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import lightning
 import numpy as np
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, RandomSampler, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from clbench.core.batch import Batch, pad
-from clbench.core.costs import Cost, Measurement
+from clbench.core.costs import Cost, Meter
 from clbench.core.device import compute_device
 from clbench.core.scenario import Protocol, Stream
 from clbench.core.seeding import derive
@@ -37,8 +37,7 @@ class EncodedTexts(TorchDataset[int]):
         class_mask: (T, C) the columns that a text of each experience may be given.
         flops: (n,) operations of the frozen prefix for each text; None where the rows are before it.
 
-    Attributes:
-        flops_read: The sum of ``flops`` over all texts in all batches so far.
+        meter: Is charged with ``flops`` for each text that is read.
     """
 
     def __init__(
@@ -47,14 +46,15 @@ class EncodedTexts(TorchDataset[int]):
         targets: np.ndarray,
         experience: np.ndarray,
         class_mask: np.ndarray,
-        flops: np.ndarray | None = None,
+        flops: np.ndarray | None,
+        meter: Meter,
     ) -> None:
         self.rows = rows
         self.targets = targets
         self.experience = experience
         self.class_mask = class_mask  # (T, C)
         self.flops = flops
-        self.flops_read = 0
+        self.meter = meter
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -67,7 +67,7 @@ class EncodedTexts(TorchDataset[int]):
         rows, mask = pad([self.rows[index] for index in indices])
         experience = self.experience[indices]
         if self.flops is not None:
-            self.flops_read += int(self.flops[indices].sum())
+            self.meter.charge(Cost(prefix_flops=int(self.flops[indices].sum())))
         return Batch(
             rows=rows,
             mask=mask,
@@ -92,6 +92,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         cache: Where frozen features are kept; None leaves every text as token ids, and a learner with
             a prefix then applies it batch by batch.
         seed: The order of training texts follows from it.
+        meter: Encoding is charged to its phase ``encode``, whoever asked for the texts first.
     """
 
     def __init__(
@@ -102,8 +103,10 @@ class ScenarioDataModule(lightning.LightningDataModule):
         *,
         cache: FeatureCache | None = None,
         seed: int = 0,
+        meter: Meter | None = None,
     ) -> None:
         super().__init__()
+        self.meter = Meter() if meter is None else meter
         self.stream = stream
         self.encoder = encoder
         self.protocol = protocol
@@ -111,11 +114,9 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.seed = seed
         self.stage = 0
         self.prefix: FrozenPrefix | None = None
-        self._waited = Cost()  # spent here on making rows, whoever asked first
-        self._saved = Cost()  # what boundary work took when it was made, less what it took to get it here
-        self._tokenize_seconds = 0.0
         self._class_masks = np.array([stream.class_mask(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
+        self._charged = Cost()  # of the cache's spent cost, what the meter has been charged with
 
     def enter(self, stage: int, prefix: FrozenPrefix | None) -> None:
         """Makes ``stage`` the current one, with texts taken through ``prefix``."""
@@ -124,11 +125,11 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[int]:
         """The current stage's training texts in a random order that the seed and the stage fix."""
-        texts = self.texts(self.stream.stages[self.stage].splits["train"], self.prefix)
+        texts = self.texts(self.stream.stages[self.stage].experience.splits["train"], self.prefix)
         generator = torch.Generator().manual_seed(derive(self.seed, "order", self.stage))
         size = self.protocol.samples_per_epoch
-        if size is not None and len(self.stream.stages) < len(self.stream):  # joint: as many as the stream
-            size *= len(self.stream)
+        if size is not None:
+            size *= self.stream.stages[self.stage].merged
         sampler = (
             RandomSampler(texts, generator=generator)
             if size is None
@@ -147,8 +148,9 @@ class ScenarioDataModule(lightning.LightningDataModule):
     def reader(self, stage: int | None = None) -> Reader:
         """The training texts of a stage, or of the whole stream, for the boundaries of a learner."""
         if stage is not None:
-            return Reader(self, self.stream.stages[stage].splits["train"], derive(self.seed, "reader", stage))
-        whole = concatenate_datasets([part.splits["train"] for part in self.stream.stages])
+            split = self.stream.stages[stage].experience.splits["train"]
+            return Reader(self, split, derive(self.seed, "reader", stage))
+        whole = concatenate_datasets([each.experience.splits["train"] for each in self.stream.stages])
         return Reader(self, whole, derive(self.seed, "reader", "stream"))
 
     def generic_reader(self, texts: Sequence[str]) -> Reader:
@@ -157,23 +159,6 @@ class ScenarioDataModule(lightning.LightningDataModule):
         columns = {"column": [0] * size, "experience": [0] * size}
         split = Dataset.from_dict({"text": texts, "text_pair": [None] * size, **columns})
         return Reader(self, split, derive(self.seed, "reader", "general"))
-
-    @property
-    def encode_cost(self) -> Cost:
-        """What the frozen prefix costs for this run's texts, as if none had been put through it before."""
-        spent = Cost() if self.cache is None else self.cache.spent
-        return spent + Cost(self._tokenize_seconds)
-
-    @property
-    def adjustment(self) -> Cost:
-        """What to add, so far, to the costs that are measured around the use of this object.
-
-        Rows that were made here count as encoding, whoever asked for them first: they are taken off. What was
-        on disk already costs what it cost when it was made. And each text that was read would have gone
-        through the frozen prefix.
-        """
-        read = sum(texts.flops_read for texts in self._encoded.values())
-        return Cost(prefix_flops=read) + self._saved - self._waited
 
     def _evaluation(self, split: str) -> list[DataLoader[int]]:
         loaders = []
@@ -191,26 +176,48 @@ class ScenarioDataModule(lightning.LightningDataModule):
         """Texts past ``prefix``, or as token ids where there is no prefix or no cache; made once each."""
         key = self._key(split, prefix)
         if key not in self._encoded:
-            with Measurement() as measured:
+            with self.encoding():
                 self._encoded[key] = EncodedTexts(
                     self._rows(split, prefix),
                     np.array(split[:]["column"], dtype=np.int64),
                     np.array(split[:]["experience"], dtype=np.int64),
                     self._class_masks,
                     self._flops(split, prefix),
+                    self.meter,
                 )
-            self._waited += measured.cost
         return self._encoded[key]
+
+    @contextmanager
+    def encoding(self) -> Iterator[None]:
+        """Charges the phase ``encode`` with what the rows took that the block asks the cache for.
+
+        What the block itself takes belongs to no phase: rows cost what they took when they were made, whether
+        that was here, in an earlier run, or in another process that was waited for.
+        """
+        with self.meter.apart():
+            yield
+        if self.cache is not None:
+            self.meter.add("encode", self.cache.spent - self._charged)
+            self._charged = self.cache.spent
+
+    @property
+    def asked_for(self) -> str:
+        """What was encoded for this run so far, as text for ``was_asked_for``."""
+        return "[]" if self.cache is None else self.cache.asked_for
+
+    def was_asked_for(self, text: str) -> None:
+        """Takes over what the run was charged for before it was stopped."""
+        if self.cache is not None:
+            self.cache.was_asked_for(text)
+            self._charged = self.cache.spent
 
     def _rows(self, split: Dataset, prefix: FrozenPrefix | None) -> RaggedArray:
         columns = split[:]  # as lists: a column by itself is read row by row
         texts, pairs, limit = columns["text"], columns["text_pair"], self.protocol.max_tokens
         if prefix is not None and self.cache is not None:
             return self.cache.features(self.encoder, texts, pairs, limit, prefix)
-        started = time.perf_counter()
-        rows = RaggedArray.from_list(self.encoder.tokenize(texts, pairs, limit))
-        self._tokenize_seconds += time.perf_counter() - started
-        return rows
+        with self.meter.phase("encode"):
+            return RaggedArray.from_list(self.encoder.tokenize(texts, pairs, limit))
 
     def _flops(self, split: Dataset, prefix: FrozenPrefix | None) -> np.ndarray | None:
         if prefix is None or self.cache is None:
@@ -267,12 +274,11 @@ class Reader:
         where = f"{encoder.name} {encoder.fingerprint} {encoder.dtype} {compute_device().type}"
 
         def counted() -> tuple[dict[str, Tensor], Cost]:
-            with Measurement(lambda: data.adjustment) as measured:
+            with data.meter.apart() as account:
                 made = make()
-            return made, measured.cost
+            return made, account.cost
 
-        # They cost what making them cost, whether they were made here, read, or waited for.
-        with Measurement(lambda: data.adjustment) as spent:
+        with data.encoding():
             tensors, cost = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", counted)
-        data._saved += cost - spent.cost
+        data.meter.charge(cost)  # the same, whether they were made here, read, or waited for
         return tensors

@@ -12,7 +12,8 @@ import numpy as np
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from clbench.core.errors import UserError, unknown
-from clbench.core.scenario import SPLITS, Experience, Part, Protocol, Scenario, Stream
+from clbench.core.scenario import SPLITS, Experience, Part, Protocol, Scenario, Stage, Stream
+from clbench.core.types import StreamKind
 from clbench.data import formats, pydocs
 
 
@@ -22,7 +23,7 @@ def load_stream(
     *,
     data_dir: Path | None = None,
     order: int | str = 0,
-    joint: bool = False,
+    kind: StreamKind = "sequential",
     first: int | None = None,
 ) -> Stream:
     """Loads the texts of a scenario and lays them out as experiences.
@@ -33,7 +34,7 @@ def load_stream(
         data_dir: The folder of JSON lines, for scenarios that read one.
         order: The number of a published order, 0 for the declared one where there are none, or
             ``random:SEED``.
-        joint: One stage of training on everything at once, the upper bound.
+        kind: How the experiences become stages: see :class:`~clbench.core.scenario.Stream`.
         first: Only the first so many experiences of that order; the output columns stay the same.
 
     Raises:
@@ -50,8 +51,17 @@ def load_stream(
         _experience(scenario, protocol, index, part, tables[part.dataset])
         for index, part in enumerate(arrange(scenario, order)[:first])
     )
-    stages = (_merged(experiences),) if joint else experiences
-    return Stream(scenario, experiences, stages, _fingerprint(experiences), data)
+    stages = _stages(experiences, kind)
+    return Stream(scenario, kind, experiences, stages, _fingerprint(experiences), data)
+
+
+def _stages(experiences: tuple[Experience, ...], kind: StreamKind) -> tuple[Stage, ...]:
+    every = tuple(range(len(experiences)))
+    if kind == "joint":
+        return (Stage(_merged(experiences), every, merged=len(experiences)),)
+    if kind == "single":
+        return tuple(Stage(each, (each.index,), fresh=True) for each in experiences)
+    return tuple(Stage(each, every) for each in experiences)
 
 
 def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> DatasetDict:

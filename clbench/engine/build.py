@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from clbench.core.config import RunConfig
-from clbench.core.errors import UserError
+from clbench.core.costs import Meter
 from clbench.core.io import cache_budget, cache_dir
 from clbench.core.result import RunResult, provenance
 from clbench.core.scenario import Protocol, Scenario, Stream
@@ -26,7 +26,19 @@ from clbench.models.feature_cache import LAYOUT, FeatureCache
 
 @dataclass
 class Run:
-    """A run with all its parts made: see ``prepare`` and ``execute``."""
+    """A run with all its parts made: see ``prepare`` and ``execute``.
+
+    Attributes:
+        config: What was asked for.
+        encoder: The pretrained encoder.
+        stream: The experiences, and the stages of training that they make.
+        data: Gives batches of the stream.
+        learner: The method.
+        result: What the result file will hold.
+        path: The result file.
+        meter: What the run costs.
+        start: The learner's state before the first stage, from which each fresh learner starts.
+    """
 
     config: RunConfig
     encoder: TextEncoder
@@ -35,7 +47,13 @@ class Run:
     learner: ContinualLearner
     result: RunResult
     path: Path
-    fresh: dict[str, torch.Tensor] = field(default_factory=dict)
+    meter: Meter
+    start: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def keeps_checkpoints(self) -> bool:
+        """Whether it can go on after a stop; runs of fresh learners are short, and start over."""
+        return self.config.checkpoint and self.stream.kind != "single"
 
 
 def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | None = None) -> Run:
@@ -56,14 +74,12 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
         scenario = find_scenario(config.scenario)
     encoder = load_encoder(config.encoder, config.dtype)
     protocol = config.protocol(scenario.protocol)
-    if config.joint and config.single:
-        raise UserError("options joint and single exclude each other")
     stream = load_stream(
         scenario,
         protocol,
         data_dir=config.data_dir,
         order=config.order,
-        joint=config.joint,
+        kind=config.stream_kind,
         first=config.experiences,
     )
     context = RunContext(
@@ -85,7 +101,8 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
     cache = None
     if config.cache_features:
         cache = FeatureCache(cache_dir() / f"features-{LAYOUT}", budget=cache_budget(), progress=progress)
-    data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed)
+    meter = Meter()
+    data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed, meter=meter)
     resolved = _resolved(config, learner, stream, protocol)
     order = str(config.order).replace(":", "-")
     path = config.results / scenario.name / encoder.name / resolved["method"]
@@ -100,7 +117,7 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
     )
     source["datasets"] = stream.data
     source["experiment"] = config.wandb_group
-    return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path)
+    return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path, meter)
 
 
 def _resolved(
@@ -117,12 +134,12 @@ def _resolved(
             method += f"-{name}={value}"
     if config.dtype != "auto":
         method += f"-{config.dtype}"
-    if config.joint or config.single:
-        method += "-joint" if config.joint else "-single"
-    marks = ["future"] * (learner.reads_at_start == "stream") + ["upper-bound"] * config.joint
+    if stream.kind != "sequential":
+        method += f"-{stream.kind}"
+    marks = ["future"] * (learner.reads_at_start == "stream") + ["upper-bound"] * (stream.kind == "joint")
     # A model per experience can only be asked by whoever knows the experience.
     marks += [f"differs: {learner.deviation}"] * bool(learner.deviation)
-    marks += ["task-id-oracle"] * (config.single and not stream.scenario.task_aware)
+    marks += ["task-id-oracle"] * (stream.kind == "single" and not stream.scenario.task_aware)
     return {
         "scenario": stream.scenario.name,
         "title": stream.scenario.title,

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from clbench.core.costs import Meter, costs_from_json
+from clbench.core.costs import costs_from_json
 from clbench.core.errors import UserError
 from clbench.core.io import replacing
 from clbench.core.result import RunResult
@@ -25,8 +25,7 @@ def save(run: Run, stage: int) -> None:
     """Keeps the learner as it is after ``stage``; the result file names the stage to go on from."""
     folder = checkpoint_folder(run)
     path = folder / f"stage{stage}.safetensors"
-    cache = run.data.cache
-    metadata = {} if cache is None else {"asked_for": cache.asked_for}
+    metadata = {"asked_for": run.data.asked_for}
     with replacing(path) as temporary:
         tensors = {name: tensor.contiguous() for name, tensor in run.learner.state_dict().items()}
         save_file(tensors, temporary, metadata)
@@ -61,7 +60,7 @@ def refuse_another(run: Run) -> None:
         )
 
 
-def resume(run: Run, meter: Meter) -> int:
+def resume(run: Run) -> int:
     """Takes up an unfinished run of the same configuration; returns the number of finished stages."""
     if not run.path.exists():
         return 0
@@ -71,14 +70,13 @@ def resume(run: Run, meter: Meter) -> int:
         return 0
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        metadata = file.metadata() or {}
+        metadata = file.metadata()
     run.learner.load_state_dict(tensors)
-    if run.data.cache is not None and "asked_for" in metadata:
-        run.data.cache.was_asked_for(metadata["asked_for"])
+    run.data.was_asked_for(metadata["asked_for"])
     run.result.counts, run.result.untrained = earlier.counts, earlier.untrained
     run.result.experiences, run.result.diagnostics = earlier.experiences, earlier.diagnostics
-    meter.earlier = earlier.costs["wall_seconds"]
-    meter.costs.update(costs_from_json(earlier.costs))
+    run.meter.earlier = earlier.costs["wall_seconds"]
+    run.meter.costs.update(costs_from_json(earlier.costs))
     return len(earlier.counts)
 
 

@@ -1,23 +1,25 @@
-"""One run: the explicit loop over experiences, with the result file rewritten after each."""
+"""One run: a loop over experiences that begins, trains, consolidates, evaluates, saves and reports."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import lightning
 import numpy as np
-from tqdm import tqdm
 
-from clbench.core.costs import Cost, Meter, costs_to_json, peak_bytes, reset_peak
+from clbench.core.costs import reset_peak
 from clbench.core.device import one_thread
 from clbench.core.result import RunResult
+from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
 from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
+from clbench.engine.progress import Reporter, StepBar
+from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.methods.learner import TextReader
 from clbench.tracking.live import Tracker
 from clbench.tracking.losses import EVERY as LOSS_EVERY
@@ -30,174 +32,164 @@ def execute(
     replace: bool = False,
     on_stage: Callable[[int, RunResult], None] | None = None,
 ) -> RunResult:
-    """Trains on each stage, evaluates on all experiences after it, and keeps the result file up to date.
+    """Trains on each stage, evaluates after it, and keeps the result file up to date.
 
-    A run that was stopped goes on after the last experience that it finished; everything random follows
-    from the seed and the stage, so that the outcome is that of a run that was never stopped.
+    A run that was stopped goes on after its last finished stage. Everything random follows from the seed and
+    the stage, so the outcome is that of a run that was never stopped. What is printed or logged on the way
+    cannot fail the run.
 
     Args:
         run: From ``prepare``.
         progress: Whether to show progress bars.
         replace: Write over a result of another configuration at the same place, instead of refusing to.
-        on_stage: Called after each stage with its number and the result so far.
+        on_stage: Called after each stage with its index and the result so far; its errors become warnings.
 
     Raises:
         UserError: The result file holds a run of another configuration.
     """
     if not replace:
         refuse_another(run)
-    quiet_lightning()
+    for name in ("lightning.pytorch", "lightning.fabric"):  # notes about devices and unused features
+        logging.getLogger(name).setLevel(logging.ERROR)
     reset_peak()
-    learner, data, config = run.learner, run.data, run.config
-    tracker = Tracker(config, run.result, run.path)
-    meter = Meter(lambda: data.adjustment - Cost(tracker.seconds))
-    checkpoint = config.checkpoint and not config.single  # short, and each experience begins afresh
-    done = resume(run, meter) if checkpoint else 0
-    tracker.start(go_on=done > 0)
-    try:
+    run.meter.start()
+    done = resume(run) if run.keeps_checkpoints else 0
+    tracker = Tracker(run.config, run.result, run.path, run.meter)
+    reporter = Reporter(run, tracker, progress, on_stage)
+    with _failure_recorded(run), reporter.reporting(resumed=done > 0):
         if not done:
-            with meter.phase("keys"):
-                _begin_stream(run)
-            if config.single:
-                run.fresh = {name: each.clone() for name, each in learner.state_dict().items()}
-        data.enter(0, learner.network.prefix)
-        if run.result.untrained is None:
-            with meter.phase("evaluate"):
-                run.result.untrained = _evaluate(run)
-        stages = range(done, len(run.stream.stages))
-        for stage in tqdm(stages, desc=run.result.config["method"], unit="experience", disable=not progress):
-            _train_stage(run, stage, meter, tracker.lightning, progress)
-            with meter.phase("evaluate"):
-                run.result.counts.append(_evaluate(run, stage))
-            if stage == len(run.stream.stages) - 1:
-                run.result.status = "done"
-            run.result.costs = _costs(run, meter)
-            if checkpoint and run.result.status != "done":
-                save(run, stage)
-            run.result.write(run.path)
-            tracker.stage()
-            if on_stage is not None:
-                on_stage(stage, run.result)
-    except Exception as error:
-        run.result.status = "failed"
-        run.result.error = f"{type(error).__name__}: {error}".splitlines()[0]
-        run.result.costs = _costs(run, meter)
-        run.result.write(run.path)
-        raise
-    finally:
-        tracker.end()
+            begin_stream(run)
+            evaluate_untrained(run)
+        for index in reporter.bar(range(done, len(run.stream.stages))):
+            stage, before = run.stream.stages[index], dict(run.meter.costs)
+            begin_stage(run, index, stage)
+            steps = train(run, index, tracker, reporter.steps)
+            consolidate(run, index, stage)
+            run.result.experiences.append(costs_of_stage(run, stage, before, steps))
+            evaluate(run, stage)
+            finish_stage(run, index)
+            reporter.stage(index)
     shutil.rmtree(checkpoint_folder(run), ignore_errors=True)
     return run.result
 
 
-def _begin_stream(run: Run) -> None:
+def begin_stream(run: Run) -> None:
     """Gives the learner the texts that it asks for before the stream begins, if any."""
-    learner, data = run.learner, run.data
-    if learner.reads_at_start is None:
-        return
-    reader: TextReader = (
-        data.reader()
-        if learner.reads_at_start == "stream"
-        else data.generic_reader(generic_texts(run.config.data_dir, run.config.generic_corpus))
-    )
-    learner.generator.manual_seed(derive(run.config.seed, "begin"))
-    with seeded(derive(run.config.seed, "begin")):
-        learner.begin_stream(reader)
-
-
-def _train_stage(run: Run, stage: int, meter: Meter, logger: Any, progress: bool) -> None:
     learner, data, seed = run.learner, run.data, run.config.seed
-    experience, reader = run.stream.stages[stage], data.reader(stage)
-    before = dict(meter.costs)
-    if run.config.single and stage:
-        learner.load_state_dict(run.fresh)
-    learner.generator.manual_seed(derive(seed, "learner", stage))
-    with seeded(derive(seed, "boundary", stage)), meter.phase("keys"):
-        learner.begin_experience(experience, reader)
-    data.enter(stage, learner.network.prefix)
-    trainer = _trainer(data.protocol.epochs, logger, progress)
-    if not learner.gradient_free:
-        with seeded(derive(seed, "train", stage)), meter.phase("train"):
-            learner.train()
-            loader = data.train_dataloader()  # encodes what is not encoded yet, with all threads
-            trainer.log_every_n_steps = min(LOSS_EVERY, len(loader))  # type: ignore[attr-defined]
-            with one_thread(learner.network.prefix is not None):
-                trainer.fit(learner, train_dataloaders=loader)
-    # Consolidation has its own random state: a method whose consolidation does nothing is naive training.
-    with seeded(derive(seed, "consolidate", stage)), meter.phase("consolidate"):
-        learner.end_experience(experience, reader)
-    with seeded(derive(seed, "diagnose", stage)):
-        diagnosis = learner.diagnose(experience, reader)
+    if learner.reads_at_start is not None:
+        reader: TextReader = (
+            data.reader()
+            if learner.reads_at_start == "stream"
+            else data.generic_reader(generic_texts(run.config.data_dir, run.config.generic_corpus))
+        )
+        learner.generator.manual_seed(derive(seed, "begin"))
+        with seeded(derive(seed, "begin")), run.meter.phase("keys"):
+            learner.begin_stream(reader)
+    if any(stage.fresh for stage in run.stream.stages):
+        run.start = {name: each.clone() for name, each in learner.state_dict().items()}
+
+
+def begin_stage(run: Run, index: int, stage: Stage) -> None:
+    """Prepares the learner for a stage, with the texts of the stage at hand."""
+    learner, seed = run.learner, run.config.seed
+    if stage.fresh:
+        learner.load_state_dict(run.start)
+    learner.generator.manual_seed(derive(seed, "learner", index))
+    with seeded(derive(seed, "boundary", index)), run.meter.phase("keys"):
+        learner.begin_experience(stage.experience, run.data.reader(index))
+    run.data.enter(index, learner.network.prefix)
+
+
+def train(run: Run, index: int, tracker: Tracker, bar: StepBar) -> int:
+    """Trains on a stage; returns the number of optimizer steps."""
+    learner, data = run.learner, run.data
+    if learner.gradient_free:
+        return 0
+    trainer = _trainer(data.protocol.epochs, tracker, bar)
+    with seeded(derive(run.config.seed, "train", index)), run.meter.phase("train"):
+        learner.train()
+        loader = data.train_dataloader()  # encodes what is not encoded yet, with all threads
+        trainer.log_every_n_steps = min(LOSS_EVERY, len(loader))  # type: ignore[attr-defined]
+        with one_thread(learner.network.prefix is not None):
+            trainer.fit(learner, train_dataloaders=loader)
+    return trainer.global_step
+
+
+def consolidate(run: Run, index: int, stage: Stage) -> None:
+    """Lets the learner consolidate a stage, then say what it has to say about itself.
+
+    Consolidation has its own random state: a method whose consolidation does nothing is naive training.
+    """
+    learner, seed, reader = run.learner, run.config.seed, run.data.reader(index)
+    with seeded(derive(seed, "consolidate", index)), run.meter.phase("consolidate"):
+        learner.end_experience(stage.experience, reader)
+    with seeded(derive(seed, "diagnose", index)):
+        diagnosis = learner.diagnose(stage.experience, reader)
     if diagnosis:
-        run.result.diagnostics.setdefault("experiences", []).append({"name": experience.name, **diagnosis})
-    spent = {phase: meter.costs[phase] - before[phase] for phase in ("keys", "train", "consolidate")}
-    seconds = {phase: cost.seconds for phase, cost in spent.items()}
-    flops = {phase: cost.flops + cost.prefix_flops for phase, cost in spent.items()}
-    run.result.experiences.append(
-        {
-            "name": experience.name,
-            "examples": len(experience.splits["train"]),
-            "validation_examples": len(experience.splits["validation"]),
-            "test_examples": len(experience.splits["test"]),
-            "steps": trainer.global_step,
-            "seconds": {**seconds, "train_per_epoch": seconds["train"] / max(1, data.protocol.epochs)},
-            "flops": {**flops, "train_per_epoch": flops["train"] // max(1, data.protocol.epochs)},
-        }
-    )
+        entries = run.result.diagnostics.setdefault("experiences", [])
+        entries.append({"name": stage.experience.name, **diagnosis})
 
 
-def _trainer(epochs: int, logger: Any, progress: bool) -> lightning.Trainer:
+def evaluate_untrained(run: Run) -> None:
+    """Evaluates the learner before any training: the baseline of forward transfer."""
+    run.data.enter(0, run.learner.network.prefix)
+    run.result.untrained = _confusion(run)
+
+
+def evaluate(run: Run, stage: Stage) -> None:
+    """Evaluates the learner after a stage; experiences it is not evaluated on keep their last counts."""
+    counts = _confusion(run)
+    result = run.result
+    kept = result.counts[-1] if result.counts else result.untrained
+    assert kept is not None
+    row = kept.copy()
+    row[list(stage.evaluated)] = counts[list(stage.evaluated)]
+    result.counts.append(row)
+
+
+def finish_stage(run: Run, index: int) -> None:
+    """Writes the result so far, and the checkpoint from which the run can go on."""
+    run.result.costs = costs_of_run(run)
+    if index == len(run.stream.stages) - 1:
+        run.result.status = "done"
+    elif run.keeps_checkpoints:
+        save(run, index)
+    run.result.write(run.path)
+
+
+def _confusion(run: Run) -> np.ndarray:
+    """Confusion counts (T, C, C) on the evaluation texts of every experience."""
+    learner, data = run.learner, run.data
+    with run.meter.phase("evaluate"):
+        loaders = data.test_dataloader() if run.config.split == "test" else data.val_dataloader()
+        with one_thread(learner.network.prefix is not None):
+            _trainer(1).test(learner, dataloaders=loaders, verbose=False)
+        counts: np.ndarray = learner.take_counts().numpy()
+    return counts
+
+
+def _trainer(epochs: int, tracker: Tracker | None = None, bar: StepBar | None = None) -> lightning.Trainer:
     return lightning.Trainer(
         max_epochs=epochs,
-        logger=logger or False,
+        logger=(tracker and tracker.lightning) or False,
+        callbacks=[bar] if bar is not None else [],
         enable_checkpointing=False,
         enable_model_summary=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         limit_val_batches=0,
         num_sanity_val_steps=0,
         devices=1,
     )
 
 
-def _evaluate(run: Run, stage: int | None = None) -> np.ndarray:
-    """Confusion counts (T, C, C) on the test texts of every experience, after a stage or before any."""
-    data = run.data
-    loaders = data.test_dataloader() if run.config.split == "test" else data.val_dataloader()
-    with one_thread(run.learner.network.prefix is not None):
-        _trainer(1, None, False).test(run.learner, dataloaders=loaders, verbose=False)
-    counts: np.ndarray = run.learner.take_counts().numpy()
-    if run.config.single and stage is not None:
-        # This learner answers for its own experience; those before it for theirs.
-        before = run.result.counts[-1] if run.result.counts else run.result.untrained
-        assert before is not None
-        own = before.copy()
-        own[stage] = counts[stage]
-        return own
-    return counts
-
-
-def _costs(run: Run, meter: Meter) -> dict[str, Any]:
-    learner = run.learner
-    costs = meter.costs | {"encode": run.data.encode_cost}
-    trainable = sum(parameter.numel() for _, parameter in learner.named_trainable())
-    kept = learner.carried_bytes()
-    if run.config.single:
-        kept = {kind: size * len(run.result.counts) for kind, size in kept.items()}
-    encoder = learner.context.encoder.parameters if learner.network.prefix is not None else 0
-    return {
-        **costs_to_json(costs),
-        "wall_seconds": meter.wall,  # on this machine, with what was on disk already
-        "parameters": {
-            "trainable": trainable,
-            "total": encoder + sum(parameter.numel() for parameter in learner.parameters()),
-            "changed_per_step": learner.changed_per_step,
-        },
-        "carried_bytes": kept,
-        "peak_bytes": peak_bytes(),
-    }
-
-
-def quiet_lightning() -> None:
-    """Keeps Lightning's notes about devices and unused features out of the summary of a run."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+@contextmanager
+def _failure_recorded(run: Run) -> Iterator[None]:
+    """Writes the result of a run that fails with its error, and raises the error again."""
+    try:
+        yield
+    except Exception as error:
+        run.result.status = "failed"
+        run.result.error = f"{type(error).__name__}: {error}".splitlines()[0]
+        run.result.costs = costs_of_run(run)
+        run.result.write(run.path)
+        raise

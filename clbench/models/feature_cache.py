@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +27,15 @@ from tqdm import tqdm
 from clbench.core.costs import Cost, FlopCounter
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
-from clbench.models.feature_store import Budget, RaggedArray, Store
+from clbench.models.feature_store import Budget, RaggedArray, ShardWriter, Store
 from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode, pooled
 
 LAYOUT = 2
 """Counts up when the files of a cache change their form: older ones are let be."""
-SHARD_BYTES = 256 << 20
-"""RaggedArray are written to disk whenever this much has been computed."""
 ROWS_AT_ONCE = 65536
 """Encoder rows in one call of what comes after the encoder."""
 _TENSORS = "made.safetensors"
+_Place = tuple[str, str]  # the folder of a row, and the key of its text
 BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
     "states": ("states", "mean", "cls"),
     "mean": ("mean", "cls"),
@@ -57,14 +56,17 @@ class FeatureCache:
 
     Attributes:
         texts_encoded: How many texts this object has put through an encoder.
+        spent: What the rows that it was asked for took when they were made, each counted once.
     """
 
     def __init__(self, folder: Path, *, budget: int | None = None, progress: bool = True) -> None:
         self.folder = folder
         self.progress = progress
         self.texts_encoded = 0
+        self.spent = Cost()
         self._budget = Budget(folder, budget)
-        self._spent: dict[tuple[str, str], Cost] = {}
+        self._asked: dict[_Place, Cost] = {}  # every row that was asked for, with what it took
+        self._recorders: list[dict[_Place, Cost]] = []  # of the tensors that are being made
         self._stores: dict[Path, Store] = {}
 
     def features(
@@ -93,11 +95,13 @@ class FeatureCache:
         rows = store.rows(keys)
         self._budget.enforce()
         family = _family(encoder, max_tokens)
+        asked: dict[_Place, Cost] = {}
         for key in keys:
             encode, after = store.costs[key]
-            self._spent[family, key.hex()] = encode
+            asked[family, key.hex()] = encode
             if prefix.transform is not None:
-                self._spent[store.folder.name, key.hex()] = after
+                asked[store.folder.name, key.hex()] = after
+        self._record(asked)
         return rows
 
     def flops(
@@ -130,35 +134,38 @@ class FeatureCache:
         with FileLock(shard.with_name(f"lock-{shard.name}")):
             tensors, metadata = _read_tensors(shard)
             if not metadata:
-                known, self._spent = self._spent, {}
+                used: dict[_Place, Cost] = {}
+                self._recorders.append(used)
                 try:
                     tensors, cost = make()
-                    metadata = {
-                        "address": address,
-                        "cost": json.dumps(dataclasses.asdict(cost)),
-                        "asked_for": self.asked_for,
-                    }
                 finally:
-                    self._spent = known | self._spent
+                    self._recorders.pop()
+                metadata = {
+                    "address": address,
+                    "cost": json.dumps(dataclasses.asdict(cost)),
+                    "asked_for": _to_text(used),
+                }
                 _write_tensors(shard, tensors, metadata)
         self._budget.enforce()
         # The rows that went into them count as asked for, also when there was no need to look at them.
-        self.was_asked_for(metadata["asked_for"])
+        self._record(_from_text(metadata["asked_for"]))
         return tensors, Cost(**json.loads(metadata["cost"]))
 
     @property
     def asked_for(self) -> str:
-        """What this object was asked for and what it took, as text for ``was_asked_for``."""
-        return json.dumps([[*place, cost.seconds, cost.flops] for place, cost in self._spent.items()])
+        """Every row that this object was asked for and what it took, as text for ``was_asked_for``."""
+        return _to_text(self._asked)
 
     def was_asked_for(self, text: str) -> None:
-        """Counts what another object was asked for: a run that goes on has used what it used before."""
-        self._spent |= {(where, key): Cost(*cost) for where, key, *cost in json.loads(text)}
+        """Takes over what an earlier object was asked for: a resumed run does not pay for it again."""
+        self._record(_from_text(text))
 
-    @property
-    def spent(self) -> Cost:
-        """What the rows that this object was asked for took when they were made, each counted once."""
-        return sum(self._spent.values(), Cost())
+    def _record(self, asked: Mapping[_Place, Cost]) -> None:
+        for place, cost in asked.items():
+            self.spent += cost - self._asked.get(place, Cost())
+            self._asked[place] = cost
+        for recorder in self._recorders:
+            recorder.update(asked)
 
     def _store(self, encoder: TextEncoder, max_tokens: int, prefix: FrozenPrefix) -> Store:
         family = _family(encoder, max_tokens)
@@ -179,7 +186,7 @@ class FeatureCache:
     ) -> None:
         """Puts texts through the encoder and writes what ``BESIDE`` lists."""
         writers = {
-            each: _Writer(self._store(encoder, max_tokens, FrozenPrefix(each)), self._budget)
+            each: ShardWriter(self._store(encoder, max_tokens, FrozenPrefix(each)), self._budget)
             for each in BESIDE[pooling]
         }
         tokens = encoder.tokenize(texts, pairs, max_tokens)
@@ -209,7 +216,7 @@ class FeatureCache:
         source = FrozenPrefix(prefix.pooling)
         rows = self.features(encoder, texts, pairs, max_tokens, source)
         before = self._store(encoder, max_tokens, source).costs
-        writer = _Writer(self._store(encoder, max_tokens, prefix), self._budget)
+        writer = ShardWriter(self._store(encoder, max_tokens, prefix), self._budget)
         bar = tqdm(total=len(texts), desc="selecting keys", unit="text", leave=False,
                    disable=not self.progress)  # fmt: skip
         flops = _flops_by_length(prefix.transform, rows)
@@ -246,31 +253,12 @@ def _flops_by_length(transform: Transform, rows: RaggedArray) -> Callable[[int],
     return lambda length: counts[0] + per_row * (length - lengths[0])
 
 
-class _Writer:
-    """Collects rows and writes a shard whenever enough have come together."""
+def _to_text(asked: Mapping[_Place, Cost]) -> str:
+    return json.dumps([[*place, cost.seconds, cost.flops] for place, cost in asked.items()])
 
-    def __init__(self, store: Store, budget: Budget) -> None:
-        self._store = store
-        self._budget = budget
-        self._pending: list[tuple[bytes, np.ndarray, tuple[Cost, Cost]]] = []
-        self._bytes = 0
-        self._written: set[Path] = set()
 
-    def add(self, key: bytes, rows: np.ndarray, costs: tuple[Cost, Cost]) -> None:
-        if key in self._store.places:  # beside what was asked for
-            return
-        self._pending.append((key, rows, costs))
-        self._bytes += rows.nbytes
-        if self._bytes >= SHARD_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._pending:
-            keys, rows, costs = zip(*self._pending, strict=True)
-            self._written.add(self._store.write(keys, rows, costs))
-            self._budget.enforce(keep=self._written)
-            self._pending.clear()
-            self._bytes = 0
+def _from_text(text: str) -> dict[_Place, Cost]:
+    return {(where, key): Cost(*cost) for where, key, *cost in json.loads(text)}
 
 
 def _read_tensors(shard: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

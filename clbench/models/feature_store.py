@@ -16,6 +16,8 @@ from filelock import FileLock
 
 from clbench.core.costs import Cost
 
+SHARD_BYTES = 256 << 20
+"""RaggedArray are written to disk whenever this much has been computed."""
 _PARTS = ("values", "stop", "keys", "costs")
 
 
@@ -200,3 +202,32 @@ class RaggedArray(Sequence[np.ndarray]):
     def packed(self, places: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """The rows of some texts one after the other, (N, ...), and how many each has, (len(places),)."""
         return np.concatenate([self[at] for at in places]), self.lengths[list(places)]
+
+
+class ShardWriter:
+    """Collects rows and writes a shard whenever enough have come together."""
+
+    def __init__(self, store: Store, budget: Budget) -> None:
+        self._store = store
+        self._budget = budget
+        self._pending: list[tuple[bytes, np.ndarray, tuple[Cost, Cost]]] = []
+        self._bytes = 0
+        self._written: set[Path] = set()
+
+    def add(self, key: bytes, rows: np.ndarray, costs: tuple[Cost, Cost]) -> None:
+        """Adds the rows of one text and what they took: in the encoder, and after it."""
+        if key in self._store.places:  # beside what was asked for
+            return
+        self._pending.append((key, rows, costs))
+        self._bytes += rows.nbytes
+        if self._bytes >= SHARD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is pending as one shard."""
+        if self._pending:
+            keys, rows, costs = zip(*self._pending, strict=True)
+            self._written.add(self._store.write(keys, rows, costs))
+            self._budget.enforce(keep=self._written)
+            self._pending.clear()
+            self._bytes = 0

@@ -45,7 +45,7 @@ class GuardedDataModule(ScenarioDataModule):
     def reader(self, stage: int | None = None) -> Reader:
         """The texts of a stage, which becomes the current one, or of the whole stream."""
         stages = self.stream.stages if stage is None else self.stream.stages[stage : stage + 1]
-        self._current = frozenset().union(*(_rows(each.splits["train"]) for each in stages))
+        self._current = frozenset().union(*(_rows(each.experience.splits["train"]) for each in stages))
         return super().reader(stage)
 
     def generic_reader(self, texts: Sequence[str]) -> Reader:
@@ -153,7 +153,9 @@ def _guarded(options: Mapping[str, Any]) -> Run:
     """A run whose data module raises when anything reads what it may not."""
     run = prepare(run_config(options), scenario=SCENARIOS[options["scenario"]])
     data = run.data
-    run.data = GuardedDataModule(data.stream, data.encoder, data.protocol, cache=data.cache, seed=data.seed)
+    run.data = GuardedDataModule(
+        data.stream, data.encoder, data.protocol, cache=data.cache, seed=data.seed, meter=run.meter
+    )
     return run
 
 

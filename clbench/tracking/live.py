@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.core.config import RunConfig
+from clbench.core.costs import Meter
 from clbench.core.result import RunResult
 from clbench.core.types import WandbMode
 from clbench.tracking import names
@@ -28,14 +28,14 @@ class Tracker:
         config: Of the run.
         result: Of the run, which this reads as it grows.
         path: The result file.
+        meter: Of the run: logging is no cost of the method.
 
     Attributes:
-        seconds: Spent on logging: no cost of the method.
         lightning: The logger for Lightning's trainers, or None.
     """
 
-    def __init__(self, config: RunConfig, result: RunResult, path: Path) -> None:
-        self.seconds = 0.0
+    def __init__(self, config: RunConfig, result: RunResult, path: Path, meter: Meter) -> None:
+        self._meter = meter
         self.lightning: LossLogger | None = None
         self._config, self._result, self._path = config, result, path
         self._run: wandb.Run | None = None
@@ -115,9 +115,9 @@ class Tracker:
         """Calls ``action``; after the first error, only what is to be tried ``always``, without a word."""
         if not (self._works or always):
             return
-        started = time.perf_counter()
         try:
-            action()
+            with self._meter.apart():
+                action()
         except Exception as error:  # logging is never worth a run
             if self._works:
                 warn(
@@ -125,8 +125,6 @@ class Tracker:
                     f"'clbench wandb push {self._path}' sends it later"
                 )
             self._works = False
-        finally:
-            self.seconds += time.perf_counter() - started
 
 
 def usable(mode: WandbMode, results: Path) -> WandbMode:

@@ -1,12 +1,13 @@
 """Floating point operations, against counts by hand and torch's own counter."""
 
 import json
+from contextlib import suppress
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from clbench.core.costs import Cost, FlopCounter
+from clbench.core.costs import Cost, FlopCounter, Meter
 from clbench.engine.build import prepare
 from clbench.engine.loop import execute
 from clbench.engine.parser import parse_run
@@ -153,3 +154,75 @@ def test_the_algorithm_counts_what_is_computed_where_nothing_is_kept(method, dat
 
 def test_costs_add_up():
     assert Cost(3.0, 2, 1) + Cost(0.5, 1, 4) - Cost(1.0, 1, 1) == Cost(2.5, 2, 4)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until a test moves it."""
+    now = [100.0]
+    monkeypatch.setattr("clbench.core.costs._now", lambda: now[0])
+
+    def wait(seconds):
+        now[0] += seconds
+
+    return wait
+
+
+def work():
+    torch.ones(1, 2) @ torch.ones(2, 3)  # 12 operations
+
+
+def test_a_phase_pauses_the_one_around_it(clock):
+    meter = Meter()
+    with meter.phase("train"):
+        clock(1)
+        work()
+        with meter.phase("encode"):
+            clock(10)
+            work()
+            work()
+        clock(2)
+    clock(100)
+    with meter.phase("train"):
+        clock(4)
+    assert meter.costs["train"] == Cost(7.0, 12)
+    assert meter.costs["encode"] == Cost(10.0, 24)
+    assert meter.costs["keys"] == Cost()
+
+
+def test_what_is_apart_is_in_no_phase_and_charges_go_to_the_innermost_account(clock):
+    meter = Meter()
+    with meter.phase("keys"):
+        clock(1)
+        with meter.apart() as outer:
+            clock(5)
+            work()
+            meter.charge(Cost(prefix_flops=7))
+            with meter.phase("encode"):
+                clock(20)
+        meter.charge(Cost(0.5, 3, 2))
+    meter.charge(Cost(1000.0))  # no account is open
+    assert outer.cost == Cost(5.0, 12, 7)
+    assert meter.costs["keys"] == Cost(1.5, 3, 2)
+    assert meter.costs["encode"] == Cost(20.0)
+
+
+def test_a_phase_that_fails_is_charged_and_closed(clock):
+    meter = Meter()
+    with suppress(ValueError), meter.phase("train"):
+        clock(3)
+        raise ValueError("broken")
+    clock(50)
+    with meter.phase("evaluate"):
+        clock(1)
+    assert meter.costs["train"] == Cost(3.0)
+    assert meter.costs["evaluate"] == Cost(1.0)
+
+
+def test_the_wall_clock_goes_on_from_before_a_stop(clock):
+    meter = Meter()
+    clock(30)
+    meter.start()
+    meter.earlier = 8.0
+    clock(2)
+    assert meter.wall == 10.0

@@ -26,7 +26,7 @@ def _start_worker(barrier) -> None:
     global _barrier
     _barrier = barrier
     torch.set_num_threads(1)
-    clbench.models.feature_cache.SHARD_BYTES = 4 << 10
+    clbench.models.feature_store.SHARD_BYTES = 4 << 10
     clbench.models.frozen_prefix.TOKENS_PER_BATCH = {"cpu": 64, "cuda": 64}
     load_encoder("tiny").frozen()
 

@@ -40,7 +40,7 @@ def states(encoder):
 def _small_shards(monkeypatch):
     """One text of 32 tokens per batch; shards of three or four texts."""
     monkeypatch.setattr(clbench.models.frozen_prefix, "TOKENS_PER_BATCH", {"cpu": 32, "cuda": 32})
-    monkeypatch.setattr(clbench.models.feature_cache, "SHARD_BYTES", 8 << 10)
+    monkeypatch.setattr(clbench.models.feature_store, "SHARD_BYTES", 8 << 10)
 
 
 def encoded(encoder) -> list[np.ndarray]:
@@ -202,7 +202,7 @@ def _fill_and_die(folder: Path) -> None:
         renamed.append(rename(source, target))
 
     os.rename = dying
-    clbench.models.feature_cache.SHARD_BYTES = 16 << 10
+    clbench.models.feature_store.SHARD_BYTES = 16 << 10
     ask(FeatureCache(folder, progress=False), load_encoder("tiny"), prefix=FrozenPrefix("padded"))
 
 
