@@ -42,7 +42,8 @@ def execute(
         run: From ``prepare``.
         progress: Whether to show progress bars.
         replace: Write over a result of another configuration at the same place, instead of refusing to.
-        on_stage: Called after each stage with its index and the result so far; its errors become warnings.
+        on_stage: Called after each stage with its index and the result so far; what fails to print there is
+            a warning.
 
     Raises:
         UserError: The result file holds a run of another configuration.

@@ -107,5 +107,5 @@ class Reporter:
             return
         try:
             self._on_stage(index, self._run.result)
-        except Exception as error:  # a closed pipe, a terminal that knows no such character
+        except (OSError, ValueError) as error:  # a closed pipe or file, a terminal without such a character
             SafeStream().write(f"clbench: warning: reporting stage {index + 1} failed: {error}\n")
