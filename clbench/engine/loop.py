@@ -57,7 +57,7 @@ def execute(
     done = resume(run) if run.keeps_checkpoints else 0
     tracker = Tracker(run.config, run.result, run.path, run.meter)
     reporter = Reporter(run, tracker, progress, on_stage)
-    with _failure_recorded(run), reporter.reporting(resumed=done > 0):
+    with reporter.reporting(resumed=done > 0), _failure_recorded(run):
         if not done:
             begin_stream(run)
             evaluate_untrained(run)
