@@ -1,4 +1,4 @@
-"""The one form in which texts reach a learner, before and after its frozen prefix."""
+"""Batches of texts, before and after the frozen prefix of a learner."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Batch:
         rows: (B, T, ...) padded with zeros.
         mask: (B, T) bool, true at real rows.
         targets: (B,) int64, the output column of each text's label.
-        class_mask: (B, C) bool, the columns that each text may be given.
+        class_mask: (B, C) bool, true at the output columns that are allowed for each text.
         experience: (B,) int64, the index of the experience that each text belongs to.
-        encoded: Whether ``rows`` are past the learner's frozen prefix.
+        encoded: Whether ``rows`` are outputs of the learner's frozen prefix.
     """
 
     rows: Tensor

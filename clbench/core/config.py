@@ -1,4 +1,4 @@
-"""Everything that decides a run."""
+"""The configuration of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clbench.core.types import Dtype, Placement, StreamKind, Tuning, WandbMode
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run. None takes the scenario's or the method's own value.
+    """The configuration of a run. None takes the default of the scenario or the method.
 
     Attributes:
         scenario: Which stream of texts.

@@ -36,8 +36,8 @@ class Cost:
     Attributes:
         seconds: Of wall-clock time.
         flops: Floating point operations, as ``FlopCounter`` counts them.
-        prefix_flops: Those that a frozen prefix would take for the texts that the work reads, had it to be
-            evaluated anew each time that a text is read.
+        prefix_flops: Operations that the frozen prefix would take for the texts that the work reads, if it
+            were evaluated each time that a text is read.
     """
 
     seconds: float = 0.0
@@ -58,9 +58,9 @@ class Cost:
 class FlopCounter(TorchDispatchMode):
     """Counts what is computed while it is entered, on this thread, backward passes included.
 
-    It is ``torch.utils.flop_counter.FlopCounterMode`` without the account by module, which would cost more
-    than the small steps that are counted here. What counts is products of matrices, convolutions and
-    attention, two operations per multiply-add; sums, activations, lookups of rows and solved systems do not.
+    It is ``torch.utils.flop_counter.FlopCounterMode`` without the statistics per module, which would take
+    more time than the small steps that are counted here. Matrix products, convolutions and attention count,
+    with two operations per multiply-add. Sums, activations, lookups and linear solvers do not.
 
     Attributes:
         total: Operations so far, over all times that it was entered.
@@ -207,7 +207,7 @@ class Meter:
 
 
 def costs_to_json(costs: Mapping[Phase, Cost]) -> dict[str, Any]:
-    """Seconds and operations of each phase and in total, as they stand in a result file.
+    """Seconds and operations of each phase and in total, in the form of a result file.
 
     ``flops.spent`` is what is computed where each text goes through a frozen prefix once; ``flops.algorithm``
     evaluates that prefix anew each time that a text is read, as the method does by its description.
@@ -227,7 +227,7 @@ def costs_to_json(costs: Mapping[Phase, Cost]) -> dict[str, Any]:
 
 
 def costs_from_json(content: Mapping[str, Any]) -> dict[Phase, Cost]:
-    """The costs by phase that ``costs_to_json`` wrote, but for the encoding phase's share in the others."""
+    """The costs by phase, from what ``costs_to_json`` returned."""
     phases = content["flops"]["phases"]
     return {
         phase: Cost(
@@ -240,7 +240,7 @@ def costs_from_json(content: Mapping[str, Any]) -> dict[Phase, Cost]:
 
 
 def reset_peak() -> None:
-    """Forgets the peaks reached so far, where the system allows it (Linux; CUDA)."""
+    """Resets the recorded memory peaks, where the system supports it (Linux; CUDA)."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")

@@ -1,4 +1,4 @@
-"""Where heavy work without gradients runs, and in which precision."""
+"""Device, precision and threads of computations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def compute_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
+    """The GPU if there is one, else the CPU."""
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -40,10 +40,10 @@ def resolve_dtype(dtype: Dtype) -> torch.dtype:
 
 @contextmanager
 def one_thread(wanted: bool = True) -> Iterator[None]:
-    """Runs a block on one thread of torch, if ``wanted``.
+    """Runs a block with a single torch thread, if ``wanted``.
 
-    Work past a frozen prefix is many small operations: threads would spend more time on each other than on
-    them, and its outcome would depend on how many there are.
+    Training on cached features is many small operations. Several threads would slow it down, and the rounding
+    of results would depend on their number.
     """
     import torch
 

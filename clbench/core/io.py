@@ -1,4 +1,4 @@
-"""Where things are kept, and files that are either whole or absent."""
+"""The cache folder, and files that are written atomically."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from clbench.core.errors import UserError
 
 
 def cache_dir() -> Path:
-    """The folder of everything that can be made again: ``CLBENCH_CACHE``, or ``~/.cache/clbench``."""
+    """The folder of everything that can be recomputed: ``CLBENCH_CACHE``, or ``~/.cache/clbench``."""
     return Path(os.environ.get("CLBENCH_CACHE") or Path.home() / ".cache" / "clbench")
 
 
 def cache_budget() -> int:
-    """Bytes that frozen features may take on disk: ``CLBENCH_CACHE_GB`` times 10^9, or 20 of them.
+    """The limit of cached features on disk in bytes: ``CLBENCH_CACHE_GB`` times 10^9; 20 GB by default.
 
     Raises:
         UserError: It is not a number.
@@ -36,9 +36,9 @@ def cache_budget() -> int:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path`` that takes its place when the block ends without an error.
+    """Yields a temporary path that replaces ``path`` if the block ends without an error.
 
-    Readers and interrupted writers therefore never see half a file.
+    Readers never see a partial file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -63,7 +63,7 @@ def read_yaml(path: Path, what: str) -> Any:
 
     Args:
         path: The file.
-        what: It is, for messages.
+        what: What the file is, for error messages.
 
     Raises:
         UserError: It cannot be read, or is not YAML.
@@ -79,7 +79,7 @@ def read_yaml(path: Path, what: str) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Writes ``value`` to ``path`` atomically, as indented JSON; NaN and infinity are refused.
 
-    Lists that hold no other stand on one line: matrices stay readable, and files less than half as large.
+    Innermost lists are written on one line: matrices stay readable, and files are half as large.
     """
     text = json.dumps(value, indent=1, allow_nan=False)
     # Within a text of JSON a line break is escaped, so none of these is inside a string.

@@ -1,10 +1,10 @@
-"""What a stream is: scenarios as declared, experiences as loaded, and the order of training.
+"""Scenarios as declared, experiences with their texts, and streams: the order of training.
 
 A scenario lays all classes out as ``C`` output columns and says which of them each experience owns:
 shared between experiences (domain-incremental), disjoint (class-incremental), or own per task
 (task-incremental). ``task_aware`` says whether the experience is known at test time. Single-head
-evaluation is then no mask at all, and multi-head evaluation is the logits masked to the columns of the
-example's experience: one linear layer serves every scenario.
+evaluation then uses no class mask; multi-head evaluation masks the logits to the columns of the example's
+experience. One linear layer serves every scenario.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a scenario is trained on; every field can be overridden on the command line.
+    """The training protocol of a scenario. The command line can override every field.
 
     Attributes:
         epochs: Passes over the training data of each experience.
@@ -33,7 +33,7 @@ class Protocol:
         max_tokens: Longer texts are cut to this many tokens, special tokens included.
         samples_per_epoch: Examples drawn with replacement per epoch and experience; None trains on each
             example once.
-        validation_share: Part of the training texts held out where the data has no validation split.
+        validation_share: Share of the training texts held out for validation if the data has no such split.
         train_per_class: Keep at most this many training texts of each class of each experience.
         test_per_class: The same for validation and test texts.
     """
@@ -49,7 +49,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Part:
-    """Where one experience's texts come from: the rows of ``dataset`` with these labels (and this domain)."""
+    """The texts of one experience: the rows of ``dataset`` with these labels (and this domain)."""
 
     name: str
     dataset: str
@@ -59,10 +59,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Version:
-    """One form in which a dataset is known: texts per split, and a hash of all of them.
+    """One published version of a dataset: texts per split, and a hash of all of them.
 
     Attributes:
-        name: Where it comes from.
+        name: Its source.
         sizes: Texts per split.
         fingerprint: Of all its rows: see ``clbench.data.stream.table_fingerprint``.
     """
@@ -74,13 +74,13 @@ class Version:
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What is known of a dataset, for its texts to be checked against.
+    """The known facts of a dataset, which loaded texts are checked against.
 
     Attributes:
-        citation: Whom to cite.
-        license: Under what terms the texts may be used.
+        citation: The work to cite.
+        license: The terms under which the texts may be used.
         labels: All of its labels.
-        versions: The forms in which it is known.
+        versions: Its published versions.
     """
 
     citation: str
@@ -91,24 +91,25 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One declared scenario: facts only, no data.
+    """The declaration of a scenario, without its data.
 
     Attributes:
         name: What ``--scenario`` takes.
         title: One line for lists and tables.
-        kind: Which columns the experiences own: ``class`` disjoint, ``domain`` shared, ``task`` own.
+        kind: ``class``: experiences have disjoint classes; ``domain``: they share all classes; ``task``: each
+            has output columns of its own.
         parts: The experiences in their default order.
         task_aware: Whether the experience of a text is known at test time (multi-head).
         source: ``pydocs`` (built in) or ``folder`` (JSON lines under ``--data-dir``).
         protocol: The defaults of training.
-        citation: Whom to cite for the data and the protocol.
-        license: Under what terms the texts may be used.
+        citation: The work to cite for the data and the protocol.
+        license: The terms under which the texts may be used.
         orders: Published orders of the experiences, by name; ``--order`` picks one by its number.
-        datasets: What is known of its datasets, by name: loading checks against it.
+        datasets: Known facts of its datasets, by name; loaded data is checked against them.
         repeats: Whether classes may come back in a later experience.
-        root: The folder of the datasets, where it is not ``--data-dir``.
-        keys: The keys of the JSON lines that are called otherwise: ``text``, ``text_pair``, ``label`` or
-            ``domain`` to what stands there.
+        root: The folder of the datasets, if it is not ``--data-dir``.
+        keys: Names of the fields in the JSON lines, by ``text``, ``text_pair``, ``label`` and ``domain``,
+            where they differ from these.
     """
 
     name: str
@@ -196,8 +197,8 @@ class Stream:
         stages: What is trained on, in turn.
         fingerprint: A hash of every text and label in every split: two streams with equal
             fingerprints hold the same data, whatever their order.
-        data: Of each dataset, which known version it is, its sizes, its fingerprint and how many of its test
-            texts also are training texts.
+        data: For each dataset, its known version, sizes, fingerprint, and the number of test texts that are
+            also training texts.
     """
 
     scenario: Scenario
@@ -211,7 +212,7 @@ class Stream:
         return len(self.experiences)
 
     def class_mask(self, index: int) -> list[bool]:
-        """Which of the C columns a text of experience ``index`` may be given, at training and test time."""
+        """Which of the C columns are allowed for texts of experience ``index`` (training and evaluation)."""
         count = len(self.scenario.columns)
         if not self.scenario.task_aware:
             return [True] * count

@@ -1,4 +1,4 @@
-"""Seeds that depend on names only, never on how much randomness something else has used."""
+"""Seeds derived from names, so that no random draw depends on how many draws were made before it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def derive(seed: int, *names: str | int) -> int:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Runs a block under its own global torch state, for code that takes no generator (dropout)."""
+    """Runs a block with its own global random state, for code that takes no generator (dropout)."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

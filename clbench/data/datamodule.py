@@ -1,4 +1,4 @@
-"""The stream as Lightning sees it: the current stage's training loader, every experience's test loader."""
+"""The data module: batches of the current stage for training, and of every experience for evaluation."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ EVALUATION_BATCH = 64
 
 
 class EncodedTexts(TorchDataset[int]):
-    """The rows of some texts with their targets; items are positions and ``collate`` makes the batch.
+    """Texts with their targets. Items are positions; ``collate`` turns positions into a batch.
 
     Args:
         rows: Of n texts.
         targets: (n,) their columns.
         experience: (n,) their experiences.
         class_mask: (T, C) the columns that a text of each experience may be given.
-        flops: (n,) operations of the frozen prefix for each text; None where the rows are before it.
+        flops: (n,) operations of the frozen prefix for each text; None if the rows are not its outputs.
 
         meter: Is charged with ``flops`` for each text that is read.
     """
@@ -78,21 +78,21 @@ class EncodedTexts(TorchDataset[int]):
         )
 
     def by_length(self) -> list[int]:
-        """Positions from the shortest text to the longest: batches of these hold little padding."""
+        """Positions from the shortest text to the longest: batches in this order have little padding."""
         return [int(at) for at in np.argsort(self.rows.lengths, kind="stable")]
 
 
 class ScenarioDataModule(lightning.LightningDataModule):
-    """Streams a scenario: ``enter`` a stage, then fit on ``train_dataloader`` and test on all experiences.
+    """Streams a scenario: ``enter`` a stage, then train on ``train_dataloader`` and test on all experiences.
 
     Args:
         stream: The experiences and the stages of training.
-        encoder: Tokenizes; encodes where a learner has a frozen prefix.
+        encoder: The tokenizer, and the encoder of a frozen prefix.
         protocol: Epochs, batch size, limits.
-        cache: Where frozen features are kept; None leaves every text as token ids, and a learner with
-            a prefix then applies it batch by batch.
-        seed: The order of training texts follows from it.
-        meter: Encoding is charged to its phase ``encode``, whoever asked for the texts first.
+        cache: The cache of frozen features. Without one, batches hold token ids, and a learner with a frozen
+            prefix applies it batch by batch.
+        seed: Decides the order of training texts.
+        meter: Encoding is charged to its phase ``encode``, whichever phase needs the texts first.
     """
 
     def __init__(
@@ -119,12 +119,12 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self._charged = Cost()  # of the cache's spent cost, what the meter has been charged with
 
     def enter(self, stage: int, prefix: FrozenPrefix | None) -> None:
-        """Makes ``stage`` the current one, with texts taken through ``prefix``."""
+        """Makes ``stage`` the current one, with texts encoded by ``prefix``."""
         self.stage = stage
         self.prefix = prefix
 
     def train_dataloader(self) -> DataLoader[int]:
-        """The current stage's training texts in a random order that the seed and the stage fix."""
+        """The training texts of the current stage, in a random order set by the seed and the stage."""
         texts = self.texts(self.stream.stages[self.stage].experience.splits["train"], self.prefix)
         generator = torch.Generator().manual_seed(derive(self.seed, "order", self.stage))
         size = self.protocol.samples_per_epoch
@@ -154,7 +154,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         return Reader(self, whole, derive(self.seed, "reader", "stream"))
 
     def generic_reader(self, texts: Sequence[str]) -> Reader:
-        """Unlabeled texts for the start of a stream; their targets mean nothing."""
+        """A reader of unlabeled texts for the start of a stream; their targets are meaningless zeros."""
         size = len(texts)
         columns = {"column": [0] * size, "experience": [0] * size}
         split = Dataset.from_dict({"text": texts, "text_pair": [None] * size, **columns})
@@ -173,7 +173,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         return DataLoader(texts, batch_size=batch_size, sampler=sampler, collate_fn=texts.collate)
 
     def texts(self, split: Dataset, prefix: FrozenPrefix | None) -> EncodedTexts:
-        """Texts past ``prefix``, or as token ids where there is no prefix or no cache; made once each."""
+        """Texts encoded by ``prefix``, or as token ids without a prefix or a cache; computed once."""
         key = self._key(split, prefix)
         if key not in self._encoded:
             with self.encoding():
@@ -189,10 +189,10 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     @contextmanager
     def encoding(self) -> Iterator[None]:
-        """Charges the phase ``encode`` with what the rows took that the block asks the cache for.
+        """Charges the phase ``encode`` with the recorded cost of the features that the block reads.
 
-        What the block itself takes belongs to no phase: rows cost what they took when they were made, whether
-        that was here, in an earlier run, or in another process that was waited for.
+        The time of the block itself is charged to no phase. Features always cost what they took when they
+        were computed: now, in an earlier run, or in another process that this one waited for.
         """
         with self.meter.apart():
             yield
@@ -202,11 +202,11 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     @property
     def asked_for(self) -> str:
-        """What was encoded for this run so far, as text for ``was_asked_for``."""
+        """The features that this run has read so far, as text for ``was_asked_for``."""
         return "[]" if self.cache is None else self.cache.asked_for
 
     def was_asked_for(self, text: str) -> None:
-        """Takes over what the run was charged for before it was stopped."""
+        """Restores the features that the run had read before it was stopped: it has paid for them."""
         if self.cache is not None:
             self.cache.was_asked_for(text)
             self._charged = self.cache.spent
@@ -227,7 +227,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         return self.cache.flops(self.encoder, *texts, self.protocol.max_tokens, prefix)
 
     def made(self, split: Dataset, prefix: FrozenPrefix | None) -> bool:
-        """Whether ``texts`` has these at hand."""
+        """Whether ``texts`` has computed these already."""
         return self._key(split, prefix) in self._encoded
 
     def _key(self, split: Dataset, prefix: FrozenPrefix | None) -> tuple[object, ...]:
@@ -235,7 +235,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
 
 class Reader:
-    """Training texts at a boundary, in a random order fixed by a seed (see ``TextReader``)."""
+    """Training texts for a learner's hooks, in a random order fixed by a seed (see ``TextReader``)."""
 
     def __init__(self, data: ScenarioDataModule, split: Dataset, seed: int) -> None:
         self._data = data
@@ -248,12 +248,12 @@ class Reader:
     def batches(
         self, batch_size: int, *, prefix: FrozenPrefix | None = None, limit: int | None = None
     ) -> Iterator[Batch]:
-        """Batches of the texts past ``prefix`` (default: the learner's own), each text once."""
+        """Batches of the texts encoded by ``prefix`` (default: the learner's own), each text once."""
         data, split = self._data, self._split
         prefix = data.prefix if prefix is None else prefix
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self._seed))[:limit]
         if len(order) < len(split) and not data.made(split, prefix):
-            split, order = split.select(order.tolist()), torch.arange(len(order))  # encode no more than these
+            split, order = split.select(order.tolist()), torch.arange(len(order))  # encode only these texts
         texts = data.texts(split, prefix)
         for chosen in order.split(batch_size):
             batch = texts.collate(chosen.tolist())
@@ -280,5 +280,5 @@ class Reader:
 
         with data.encoding():
             tensors, cost = data.cache.tensors(f"{where} {digest.hexdigest()} {address}", counted)
-        data.meter.charge(cost)  # the same, whether they were made here, read, or waited for
+        data.meter.charge(cost)  # the same whether they were computed now, read, or waited for
         return tensors

@@ -1,4 +1,4 @@
-"""From a declared scenario to a stream of experiences with their texts."""
+"""Loads a declared scenario as a stream of experiences with their texts."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def load_stream(
     kind: StreamKind = "sequential",
     first: int | None = None,
 ) -> Stream:
-    """Loads the texts of a scenario and lays them out as experiences.
+    """Loads the texts of a scenario and divides them into experiences.
 
     Args:
-        scenario: What to load.
-        protocol: Its limits on texts per class and its share of validation texts apply.
-        data_dir: The folder of JSON lines, for scenarios that read one.
+        scenario: The scenario.
+        protocol: Gives the limits on texts per class and the share of validation texts.
+        data_dir: The data folder, for scenarios that read one.
         order: The number of a published order, 0 for the declared one where there are none, or
             ``random:SEED``.
         kind: How the experiences become stages: see :class:`~clbench.core.scenario.Stream`.
-        first: Only the first so many experiences of that order; the output columns stay the same.
+        first: Load only this many experiences of that order; the output columns stay the same.
 
     Raises:
-        UserError: Where the data does not fit the declaration.
+        UserError: The data does not match the declaration.
     """
     if first is not None and not 0 < first <= len(scenario.parts):
         raise UserError(f"experiences {first}: scenario '{scenario.name}' has 1 to {len(scenario.parts)}")
@@ -71,20 +71,20 @@ def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> Datas
     data_dir = scenario.root or data_dir
     if data_dir is None:
         raise UserError(
-            f"scenario '{scenario.name}' reads a folder of JSON lines: "
+            f"scenario '{scenario.name}' needs a data folder: "
             "name it with --data-dir or the environment variable CLBENCH_DATA"
         )
     return formats.load(data_dir, dataset, keys=scenario.keys)
 
 
 def generic_texts(data_dir: Path | None, given: Path | None = None) -> list[str]:
-    """Unlabeled English of no scenario.
+    """Unlabeled English text that belongs to no scenario.
 
     Args:
-        data_dir: The data folder; its ``wiki``, if there is one, is the default.
-        given: A folder of text to read instead: ``train.jsonl`` or ``train.jsonl.gz`` with a ``text`` in each
-            line, or else ``*.txt`` files, in which blank lines separate texts. Without either folder it is
-            documentation of libraries that no scenario asks about.
+        data_dir: The data folder; its subfolder ``wiki``, if there is one, is the default.
+        given: A folder of text to read instead: ``train.jsonl`` or ``train.jsonl.gz`` with a field ``text``,
+            or else ``*.txt`` files, in which blank lines separate texts. Without either folder it is the
+            documentation of libraries that are in no scenario.
     """
     if given is not None:
         return _texts_in(given)
@@ -100,10 +100,10 @@ def _texts_in(given: Path) -> list[str]:
     try:
         found = [part for file in files for part in file.read_text(encoding="utf-8").split("\n\n")]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"folder of text {given}: {error}") from error
+        raise UserError(f"generic corpus {given}: {error}") from error
     texts = [" ".join(part.split()) for part in found if part.strip()]
     if not texts:
-        raise UserError(f"folder of text {given}: train.jsonl(.gz) or *.txt files with text are wanted there")
+        raise UserError(f"generic corpus {given}: the folder needs train.jsonl(.gz) or *.txt files with text")
     return texts
 
 
@@ -162,7 +162,7 @@ def _rows_of(part: Part, split: Dataset) -> Dataset:
 
 
 def _by_hash(split: Dataset, purpose: str) -> dict[str, list[int]]:
-    """Positions of each label's texts, in an order that is random but depends on the texts alone."""
+    """Positions of the texts of each label, in a pseudo-random order that depends only on the texts."""
     groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
     columns = split[:]
     for at, (text, pair, label) in enumerate(
@@ -174,7 +174,7 @@ def _by_hash(split: Dataset, purpose: str) -> dict[str, list[int]]:
 
 
 def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
-    """Training and validation texts, ``share`` of each class held out, at least one text left to train."""
+    """Training and validation texts: ``share`` of each class is held out, at least one text is kept."""
     held: set[int] = set()
     for places in _by_hash(train, "validation").values():
         held.update(places[: min(round(len(places) * share), len(places) - 1)])
@@ -193,7 +193,7 @@ def _limited(split: Dataset, per_class: int | None) -> Dataset:
 def _checked(
     scenario: Scenario, dataset: str, table: Mapping[str, Dataset], data_dir: Path | None
 ) -> dict[str, Any]:
-    """What a dataset turned out to be, once its labels and sizes were found to be as declared."""
+    """The provenance of a dataset, after its labels and sizes were checked against the declaration."""
     facts = scenario.datasets.get(dataset)
     known = {label for part in scenario.parts if part.dataset == dataset for label in part.labels}
     labels = set(facts.labels) if facts else known
@@ -211,8 +211,8 @@ def _checked(
         if not fitting:
             wanted = " or ".join(_sizes(each.sizes) for each in facts.versions)
             raise UserError(
-                f"dataset '{dataset}' in {place} has {_sizes(sizes)} texts; scenario '{scenario.name}' "
-                f"is declared on {wanted}; a YAML file declares a scenario on others"
+                f"dataset '{dataset}' in {place} has {_sizes(sizes)} texts, but scenario '{scenario.name}' "
+                f"needs {wanted}; declare a scenario of your own in a YAML file for other data"
             )
         version = next((each.name for each in fitting if each.fingerprint in ("", fingerprint)), None)
     return {
@@ -228,7 +228,7 @@ def _sizes(sizes: Mapping[str, int]) -> str:
 
 
 def overlap(table: Mapping[str, Dataset]) -> int:
-    """How many test texts (or pairs of texts) also are training texts, to the letter."""
+    """The number of test texts (or pairs of texts) that are also training texts, character by character."""
     train, test = (table[name][:] for name in ("train", "test"))
     seen = set(zip(train["text"], train["text_pair"], strict=True))
     return sum(row in seen for row in zip(test["text"], test["text_pair"], strict=True))
@@ -247,7 +247,7 @@ def table_fingerprint(table: Mapping[str, Dataset]) -> str:
 
 
 def _merged(experiences: Sequence[Experience]) -> Experience:
-    """All experiences as one, each text keeping the columns of its own."""
+    """All experiences as one; each text keeps the output columns of its own experience."""
     splits = {name: concatenate_datasets([each.splits[name] for each in experiences]) for name in SPLITS}
     columns = tuple(dict.fromkeys(column for each in experiences for column in each.columns))
     return Experience(0, "joint", columns, splits)

@@ -1,4 +1,4 @@
-"""Stopping a run and going on: the learner after each experience, beside the result file."""
+"""Checkpoints: the learner after each stage, beside the result file, until the run is done."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from clbench.engine.build import Run
 
 
 def checkpoint_folder(run: Run) -> Path:
-    """Where the learner of an unfinished run is kept: beside its result file, until it is done."""
+    """The folder of a run's checkpoints: beside its result file, until the run is done."""
     return run.path.with_suffix("")
 
 
 def save(run: Run, stage: int) -> None:
-    """Keeps the learner as it is after ``stage``; the result file names the stage to go on from."""
+    """Saves the learner after ``stage``; the number of stages in the result file names the checkpoint."""
     folder = checkpoint_folder(run)
     path = folder / f"stage{stage}.safetensors"
     metadata = {"asked_for": run.data.asked_for}
@@ -36,7 +36,7 @@ def save(run: Run, stage: int) -> None:
 
 
 def is_done(run: Run) -> bool:
-    """Whether the result file holds this very run, finished, on the same data and weights."""
+    """Whether the result file holds this run, finished, with the same configuration, data and weights."""
     return run.path.exists() and _is_same(run, RunResult.read(run.path), "done")
 
 
@@ -49,7 +49,7 @@ def _is_same(run: Run, earlier: RunResult, status: str) -> bool:
 
 
 def refuse_another(run: Run) -> None:
-    """Never writes over a run that differs in anything but its outcome."""
+    """Refuses to overwrite the result of another configuration."""
     if not run.path.exists():
         return
     earlier, config = RunResult.read(run.path).config, _plain(run.result.config)
@@ -61,7 +61,7 @@ def refuse_another(run: Run) -> None:
 
 
 def resume(run: Run) -> int:
-    """Takes up an unfinished run of the same configuration; returns the number of finished stages."""
+    """Restores an unfinished run of the same configuration; returns the number of finished stages."""
     if not run.path.exists():
         return 0
     earlier = RunResult.read(run.path)
@@ -81,5 +81,5 @@ def resume(run: Run) -> int:
 
 
 def _plain(config: dict[str, Any]) -> Any:
-    """The configuration as it comes back from a file: tuples are lists there."""
+    """The configuration as read from a file, where tuples are lists."""
     return json.loads(json.dumps(config))

@@ -1,4 +1,4 @@
-"""Text encoders: which there are, their tokens and their hidden states."""
+"""Text encoders by name or directory: their tokenizers, weights and hidden states."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ ENCODERS: Mapping[str, EncoderSource] = MappingProxyType(
 
 
 class TextEncoder:
-    """A tokenizer and the model that reads its tokens; both are loaded when first needed.
+    """A tokenizer and its model; both are loaded when they are first needed.
 
     Attributes:
         name: The declared name, or the base name of a local directory.
@@ -149,9 +149,9 @@ class TextEncoder:
         return sum(parameter.numel() for parameter in self.frozen().parameters())
 
     def frozen(self) -> PreTrainedModel:
-        """The one shared copy that nobody trains: eval mode, no gradients.
+        """The shared frozen copy: eval mode, no gradients.
 
-        Do not make it a submodule of something that is trained: ``train()`` there would turn its dropout on.
+        Do not make it a submodule of a module that is trained: ``train()`` would turn its dropout on.
         """
         if self._frozen is None:
             self._frozen = cast("PreTrainedModel", self._make_model().to(self.dtype)).requires_grad_(False)  # type: ignore[arg-type]
@@ -169,7 +169,7 @@ class TextEncoder:
 
 
 def load_encoder(name: str, dtype: Dtype = "float32") -> TextEncoder:
-    """The encoder called ``name``, its files found and checked; weights are read when they are needed.
+    """The encoder of a name, its files found and checked. Weights are read when they are first needed.
 
     Args:
         name: One of ``ENCODERS``, or the path of a directory with ``config.json``, ``model.safetensors``
@@ -282,7 +282,7 @@ def _read_model(directory: Path, config: PretrainedConfig) -> PreTrainedModel:
 
 @contextmanager
 def _loading(directory: Path) -> Iterator[None]:
-    """Silences transformers, and turns its complaints about the files into an error of one line."""
+    """Silences transformers, and turns its exceptions into a one-line ``UserError``."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

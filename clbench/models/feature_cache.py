@@ -1,8 +1,8 @@
-"""What a frozen prefix makes of a text, computed once per text and kept on disk.
+"""The outputs of frozen prefixes, computed once per text and cached on disk.
 
-It is a pure function of the text, the weights and the options. Each text is therefore encoded once and its
-rows are read from then on, by any run of any process. They do not depend on what was cached before, or on who
-filled the cache (see ``clbench.models.frozen_prefix``).
+The output is a pure function of the text, the weights and the options. Each text is encoded once; every later
+run of any process reads the result. It does not depend on the content of the cache or on who filled it (see
+``clbench.models.frozen_prefix``).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from clbench.models.feature_store import Budget, RaggedArray, ShardWriter, Store
 from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode, pooled
 
 LAYOUT = 2
-"""Counts up when the files of a cache change their form: older ones are let be."""
+"""The version of the cache's file format. Folders of other versions are neither read nor removed."""
 ROWS_AT_ONCE = 65536
-"""Encoder rows in one call of what comes after the encoder."""
+"""Token states in one call of a prefix's transform."""
 _TENSORS = "made.safetensors"
 _Place = tuple[str, str]  # the folder of a row, and the key of its text
 BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
@@ -42,16 +42,16 @@ BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
     "cls": ("mean", "cls"),
     "padded": ("padded",),
 }
-"""What is kept of an encoded text beside what was asked for: one vector costs next to nothing."""
+"""The poolings that are stored when one is computed: an additional vector per text costs almost nothing."""
 
 
 class FeatureCache:
     """Frozen features on disk, addressed by content.
 
     Args:
-        folder: Where to keep them: a folder per encoder, precision, length limit and prefix.
-        budget: Bytes that may stay there; the least recently used go first. None is without limit. A request
-            that is larger is still served in full, and is encoded anew by the next process that needs it.
+        folder: The folder of the cache; each encoder, precision, length limit and prefix has a subfolder.
+        budget: Limit of the cache's size in bytes; None means no limit. Least recently used features are
+            removed first. A request that is larger than the limit is still served completely.
         progress: Whether to show progress bars.
 
     Attributes:
@@ -77,10 +77,10 @@ class FeatureCache:
         max_tokens: int,
         prefix: FrozenPrefix,
     ) -> RaggedArray:
-        """The rows of ``texts`` past ``prefix``.
+        """The outputs of ``prefix`` for ``texts``.
 
-        Texts that were never put through it are put through it now; two processes that need the same ones
-        wait for each other instead of doing the work twice.
+        Texts that are not in the cache are encoded now. Two processes that need the same texts wait for each
+        other instead of encoding them twice.
         """
         keys = [_key(text, pair) for text, pair in zip(texts, pairs, strict=True)]
         store = self._store(encoder, max_tokens, prefix)
@@ -112,7 +112,7 @@ class FeatureCache:
         max_tokens: int,
         prefix: FrozenPrefix,
     ) -> np.ndarray:
-        """(n,) int64: the operations that ``prefix`` takes for each text; all have been put through it."""
+        """(n,) int64: the operations that ``prefix`` takes for each text; all must be in the cache."""
         costs = self._store(encoder, max_tokens, prefix).costs
         each = [costs[_key(text, pair)] for text, pair in zip(texts, pairs, strict=True)]
         return np.array([encode.flops + after.flops for encode, after in each], dtype=np.int64)
@@ -120,14 +120,14 @@ class FeatureCache:
     def tensors(
         self, address: str, make: Callable[[], tuple[dict[str, Tensor], Cost]]
     ) -> tuple[dict[str, Tensor], Cost]:
-        """What ``make`` computes, from disk if it was computed before.
+        """The tensors that ``make`` computes, read from disk if they were computed before.
 
         Args:
-            address: Names everything that the outcome depends on.
-            make: A pure function of what ``address`` names; gives tensors and what they took.
+            address: Identifies everything that the tensors depend on.
+            make: A pure function of what ``address`` identifies; returns tensors and their cost.
 
         Returns:
-            The tensors, and what they took when they were made.
+            The tensors, and what they cost when they were computed.
         """
         shard = self.folder / "tensors" / f"shard-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
         shard.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ class FeatureCache:
         max_tokens: int,
         pooling: Pooling,
     ) -> None:
-        """Puts texts through the encoder and writes what ``BESIDE`` lists."""
+        """Encodes texts and writes all poolings that ``BESIDE`` lists."""
         writers = {
             each: ShardWriter(self._store(encoder, max_tokens, FrozenPrefix(each)), self._budget)
             for each in BESIDE[pooling]
@@ -211,7 +211,7 @@ class FeatureCache:
         max_tokens: int,
         prefix: FrozenPrefix,
     ) -> None:
-        """Applies what comes after the encoder to its rows, and writes the outcome."""
+        """Applies the transform of ``prefix`` to token states and writes its output."""
         assert prefix.transform is not None
         source = FrozenPrefix(prefix.pooling)
         rows = self.features(encoder, texts, pairs, max_tokens, source)
@@ -237,7 +237,7 @@ class FeatureCache:
 
 
 def _flops_by_length(transform: Transform, rows: RaggedArray) -> Callable[[int], int]:
-    """What ``transform`` takes for a text of so many rows.
+    """The operations that ``transform`` takes for a text of a given number of rows.
 
     It is counted on a shortest and a longest text and interpolated: ``transform`` treats all rows alike.
     """
@@ -262,7 +262,7 @@ def _from_text(text: str) -> dict[_Place, Cost]:
 
 
 def _read_tensors(shard: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata; nothing of a shard that is not there, was evicted or was cut short."""
+    """Tensors and metadata of a shard; both empty if it is missing or damaged."""
     try:
         os.utime(shard)
         with safe_open(shard / _TENSORS, "pt") as file:
@@ -272,7 +272,7 @@ def _read_tensors(shard: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _write_tensors(shard: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Puts a shard in the place of whatever is left of it; whoever calls holds its lock."""
+    """Writes a shard, replacing what is left of an earlier one. The caller holds its lock."""
     temporary = shard.with_name(f".partial-{shard.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
     temporary.mkdir()
@@ -290,6 +290,6 @@ def _family(encoder: TextEncoder, max_tokens: int) -> str:
 
 
 def _key(text: str, pair: str | None) -> bytes:
-    """The address of a text or pair of texts; the separator cannot occur in either."""
+    """The key of a text or a pair of texts; the separating byte occurs in no UTF-8 text."""
     content = text.encode() if pair is None else text.encode() + b"\xff" + pair.encode()
     return hashlib.blake2b(content, digest_size=16).digest()

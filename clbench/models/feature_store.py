@@ -1,4 +1,4 @@
-"""Ragged rows on disk, addressed by content: shards that are whole or absent, under a byte budget."""
+"""Arrays of different lengths, in memory or in a cache on disk with a byte budget."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _PARTS = ("values", "stop", "keys", "costs")
 class Store:
     """The rows of many texts in one folder, as shards of memory-mapped arrays.
 
-    A shard is a folder with ``values``, ``stop``, ``keys`` and ``costs``. It is written under a temporary
-    name and renamed, so that an interrupted writer leaves nothing that is read. Shards may be removed at
-    any time (see ``Budget``): those that were opened before stay readable.
+    A shard is a folder with the files ``values``, ``stop``, ``keys`` and ``costs``. It is written under a
+    temporary name and then renamed, so readers never see a partial shard. ``Budget`` may remove a shard at
+    any time; processes that have mapped it can still read it.
 
     Attributes:
         folder: Where the shards are; made if it is not there.
-        lock: Held by whoever adds rows, so that no two processes do the same work.
-        places: For each text's key, its array, first row and last row.
-        costs: For each text's key, what its rows took: in the encoder, and after it.
+        lock: Held while rows are added, so that two processes do not do the same work.
+        places: By key of a text: the index of its array, its first row, and the row after its last.
+        costs: By key of a text: the cost of its rows in the encoder, and after the encoder.
     """
 
     def __init__(self, folder: Path, lock: Path) -> None:
@@ -46,14 +46,14 @@ class Store:
         self.refresh()
 
     def missing(self, keys: Sequence[bytes]) -> list[int]:
-        """Positions of the keys that have no rows, the first of equals only; looks for new shards first."""
+        """Positions of the keys that have no rows yet, each key once. Looks for new shards first."""
         if any(key not in self.places for key in keys):
             self.refresh()
         absent = {key: at for at, key in reversed(list(enumerate(keys))) if key not in self.places}
         return sorted(absent.values())
 
     def refresh(self) -> None:
-        """Opens the shards that have appeared since the last time, and removes those that are broken."""
+        """Maps shards that are new since the last call, and removes damaged ones."""
         for shard in sorted(self.folder.glob("shard-*")):
             if shard in self._shards:
                 continue
@@ -65,7 +65,7 @@ class Store:
                 shutil.rmtree(shard, ignore_errors=True)  # cut short when the machine went down
 
     def _open(self, found: Path, shard: Path) -> None:
-        """Maps the files in ``found``, which are or will be those of ``shard``."""
+        """Maps the files in the folder ``found``, which is or will be renamed to ``shard``."""
         values, stop, keys, costs = (np.load(found / f"{part}.npy", mmap_mode="r") for part in _PARTS)
         start = np.concatenate([[0], stop[:-1]])
         for row, first, last, cost in list(zip(keys, start, stop, costs, strict=True)):
@@ -77,7 +77,7 @@ class Store:
         self._shards.append(shard)
 
     def rows(self, keys: Sequence[bytes]) -> RaggedArray:
-        """The rows of texts that are all there; marks their shards as used now."""
+        """The rows of texts that are all in the store. Marks their shards as recently used."""
         places = [self.places[key] for key in keys]
         array, start, stop = (np.array([place[part] for place in places], np.int64) for part in range(3))
         for used in np.unique(array):
@@ -88,7 +88,7 @@ class Store:
     def write(
         self, keys: Sequence[bytes], rows: Sequence[np.ndarray], costs: Sequence[tuple[Cost, Cost]]
     ) -> Path:
-        """Adds one shard and opens it; whoever calls holds the lock. Returns its place."""
+        """Writes one shard, maps it and returns its folder. The caller holds the lock."""
         for leftover in self.folder.glob(".partial-*"):
             shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
         shard = self.folder / f"shard-{hashlib.blake2b(b''.join(keys), digest_size=12).hexdigest()}"
@@ -108,13 +108,13 @@ class Store:
 
 
 class Budget:
-    """Keeps the shards of all stores under ``folder`` within a number of bytes.
+    """Keeps the size of all stores under ``folder`` within a limit, by removing least recently used shards.
 
-    The least recently used go first. What was evicted is computed again when it is next needed.
+    Removed rows are computed again when they are next needed.
 
     Args:
         folder: Of the stores.
-        limit: Bytes; None is without limit.
+        limit: In bytes; None means no limit.
     """
 
     def __init__(self, folder: Path, limit: int | None) -> None:
@@ -122,7 +122,7 @@ class Budget:
         self.limit = limit
 
     def enforce(self, keep: Collection[Path] = ()) -> None:
-        """Evicts the least recently used shards until the rest fits, ``keep`` excepted."""
+        """Removes least recently used shards until the rest fits, except those in ``keep``."""
         if self.limit is None:
             return
         with FileLock(self.folder / "budget.lock"):
@@ -145,7 +145,7 @@ class Budget:
 
 
 def _remove(shard: Path) -> None:
-    """Takes a shard out of sight at once, then deletes it: nobody reads half of it."""
+    """Renames a shard before it is deleted, so that no process reads a partial one."""
     gone = shard.with_name(f".evicted-{shard.name}-{os.getpid()}")
     try:
         shard.rename(gone)
@@ -156,7 +156,7 @@ def _remove(shard: Path) -> None:
 
 @dataclass(frozen=True)
 class RaggedArray(Sequence[np.ndarray]):
-    """Ragged rows of n texts: text i is ``values[array[i]][start[i]:stop[i]]``.
+    """n arrays of different lengths, one per text: text i is ``values[array[i]][start[i]:stop[i]]``.
 
     Attributes:
         values: Arrays (N, ...), memory-mapped where they come from disk.
@@ -190,7 +190,7 @@ class RaggedArray(Sequence[np.ndarray]):
         return np.asarray(self.values[self.array[index]][self.start[index] : self.stop[index]])
 
     def chunks(self, rows_at_once: int) -> Iterator[range]:
-        """Consecutive positions that have about ``rows_at_once`` rows together, at least one text each."""
+        """Consecutive positions with about ``rows_at_once`` rows in total, at least one text per chunk."""
         ends = np.cumsum(self.lengths)
         begin = 0
         while begin < len(self):
@@ -200,12 +200,12 @@ class RaggedArray(Sequence[np.ndarray]):
             begin = end
 
     def packed(self, places: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of some texts one after the other, (N, ...), and how many each has, (len(places),)."""
+        """The rows of some texts concatenated, (N, ...), and the number of rows of each, (len(places),)."""
         return np.concatenate([self[at] for at in places]), self.lengths[list(places)]
 
 
 class ShardWriter:
-    """Collects rows and writes a shard whenever enough have come together."""
+    """Collects rows and writes a shard whenever they reach ``SHARD_BYTES``."""
 
     def __init__(self, store: Store, budget: Budget) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The frozen prefix of a network: all that comes before its first trainable parameter."""
+"""The frozen prefix of a network: everything before its first trainable parameter."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ Transform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class FrozenPrefix:
-    """A pure function of the text, evaluated once per text; training starts from its output.
+    """A pure function of the text. It is evaluated once per text; training starts from its output.
 
     Attributes:
-        pooling: What is kept of the frozen encoder's token states: all of them, their mean, the first
-            (``cls``), or all of a text that was padded to the length limit, padding included (``padded``).
-        transform: What is made of the kept rows of B texts: rows (N, D), one text after the other, and the
-            number of rows of each text, (B,), to other rows and their numbers; all on the CPU. None keeps
-            them.
-        address: Of ``transform``: equal for functions that give equal rows, whatever process they are in.
+        pooling: What is kept of the frozen encoder's token states: ``states`` (all tokens), ``mean``, ``cls``
+            (the first token), or ``padded`` (all positions of a text padded to the length limit).
+        transform: Applied to the kept states of B texts, on the CPU. It takes the states of all texts
+            concatenated, (N, D), and the number of states of each text, (B,), and returns other rows in the
+            same form. None applies nothing.
+        address: Identifies ``transform`` in the cache: equal for functions with equal outputs, across
+            processes.
     """
 
     pooling: Pooling
@@ -39,7 +40,7 @@ class FrozenPrefix:
 
     @property
     def key(self) -> tuple[Pooling, str]:
-        """Equal for stems that give equal rows for one encoder and length limit."""
+        """Equal for prefixes with equal outputs, given the encoder and the length limit."""
         return self.pooling, self.address
 
     def __call__(self, encoder: TextEncoder, batch: Batch, max_tokens: int) -> Batch:
@@ -57,7 +58,7 @@ class FrozenPrefix:
 
 
 def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tensor]:
-    """What is kept of token states (B, T, D) with mask (B, T), and the mask of what is kept."""
+    """Pools token states (B, T, D) with mask (B, T); returns the pooled states and their mask."""
     if pooling == "mean":
         return masked_mean(states, mask).unsqueeze(1), mask[:, :1]
     if pooling == "cls":
@@ -66,7 +67,7 @@ def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tens
 
 
 def padded(rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Packed rows (N, ...) of B texts as (B, T, ...), padded with zeros, and the mask (B, T)."""
+    """Concatenated rows (N, ...) of B texts as (B, T, ...), padded with zeros, and their mask (B, T)."""
     longest = int(lengths.max())
     mask = torch.arange(longest, device=rows.device) < lengths.unsqueeze(1)
     out = rows.new_zeros(*mask.shape, *rows.shape[1:])
@@ -84,6 +85,9 @@ def encode(
     encoder: TextEncoder, tokens: Sequence[np.ndarray], pad_to: int | None = None
 ) -> Iterator[tuple[int, np.ndarray, Cost]]:
     """Encodes tokenized texts, shortest first, in batches of a fixed shape per length.
+
+    The shape of a batch decides in which order floating point kernels sum. With a fixed shape per length, the
+    states of a text are the same, bit for bit, whatever texts share its batch.
 
     Args:
         encoder: The frozen encoder.

@@ -1,8 +1,7 @@
-"""Where the files of an encoder are found.
+"""Finds the files of an encoder: in the hub cache, in an installed package, or on the hub.
 
-They are looked for where that costs nothing first: the hub cache, then an installed package that holds
-them, and only then the hub. A machine without a network therefore never waits for a timeout when the files
-are there, and somebody who set ``HF_HOME`` gets the files from there even when the package is installed.
+The hub cache comes first, so ``HF_HOME`` decides where it is set. The hub comes last, so a machine without a
+network never waits for a timeout if the files are local.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _TOKENIZER = (
     "vocab.json",
     "merges.txt",
 )
-_PATIENCE = 10.0  # seconds until the hub counts as out of reach
+_TIMEOUT = 10.0  # seconds until the hub counts as unreachable
 _FILES = (_CONFIG, WEIGHTS, *_TOKENIZER)
 
 
@@ -45,7 +44,7 @@ class PackagedFiles:
 
 @dataclass(frozen=True)
 class EncoderSource:
-    """One declared encoder: facts only, no files.
+    """The declaration of an encoder.
 
     Attributes:
         description: One line for lists.
@@ -63,10 +62,10 @@ class EncoderSource:
 
 
 def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
-    """The directory of a declared encoder's files, and the provenance to report: source and revision.
+    """The directory with the files of a declared encoder, and their provenance: source and revision.
 
     Raises:
-        UserError: The files are nowhere, and the hub does not give them.
+        UserError: The files are not found locally, and the hub cannot be reached or refuses them.
     """
     # Imported here: the hub client takes half a second, which encoders without a hub can do without.
     from huggingface_hub import HfApi, snapshot_download
@@ -90,14 +89,14 @@ def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
             pass
     try:
         # snapshot_download alone would try for half a minute to reach a hub that is not there.
-        HfApi().model_info(source.hub_id, revision=source.revision, timeout=_PATIENCE)
+        HfApi().model_info(source.hub_id, revision=source.revision, timeout=_TIMEOUT)
         return Path(snapshot()), {"source": "hub", "revision": source.revision}
     except Exception as error:  # the classes of transport errors change with the hub client's version
         install = f"pip install {source.package.distribution}, " if source.package else ""
         raise UserError(
-            f"encoder '{name}' ({source.hub_id}) is not in the hub cache and the hub does not give it "
-            f"({_reason(error)}); {install}give a local directory: --encoder path/to/dir, "
-            "or set HF_HOME to a folder whose cache holds it"
+            f"encoder '{name}' ({source.hub_id}) is not in the hub cache and cannot be downloaded "
+            f"({_reason(error)}); {install}name a local directory with --encoder path/to/dir, "
+            "or set HF_HOME to a folder whose cache has it"
         ) from error
 
 
@@ -106,7 +105,7 @@ def _reason(error: Exception) -> str:
 
 
 def missing_file(directory: Path) -> str | None:
-    """The first needed file that ``directory`` lacks; None where it has all."""
+    """The first required file that ``directory`` lacks; None if it has all."""
     for file in (_CONFIG, WEIGHTS):
         if not (directory / file).is_file():
             return file

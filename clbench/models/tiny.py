@@ -1,7 +1,7 @@
-"""A random encoder of 2 layers, made in memory: tests run through real code without any file.
+"""A small random BERT, made in memory, with which tests run real code without any file.
 
-It has no knowledge of language. Its weights come from a generator of their own, so that every process
-has the same ones and the global random state is not touched.
+Its weights come from a seeded generator: they are the same in every process, and the global random state is
+not changed.
 """
 
 from __future__ import annotations

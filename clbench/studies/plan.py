@@ -1,4 +1,4 @@
-"""What an experiment still has to do, and how long that will take by what was measured so far."""
+"""The state of each run of an experiment, and an estimate of the time that is left."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Planned:
 
     Attributes:
         name: Scenario, method, order and seed.
-        state: Of its result file; ``stopped`` goes on after its last finished experience.
-        seconds: That it took, where it is done, and else that it is expected to take; None if nothing like it
-            was measured.
-        error: The line of a run that failed.
+        state: The state of its result file; a stopped run resumes after its last finished experience.
+        seconds: The time that a finished run took, or that another is expected to take; None if there is no
+            similar finished run.
+        error: The error of a failed run, in one line.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Planned:
 def plan(configs: Sequence[RunConfig], each: Iterable[RunConfig] | None = None) -> list[Planned]:
     """The state of every run, in the given order.
 
-    A run is expected to take the median of what finished runs of its method took on its scenario, or else of
-    any method there, or else of all.
+    The expected time is the median of finished runs: of the same method and scenario, or else of the same
+    scenario, or else of all.
 
     Args:
         configs: The runs.
-        each: The same, shown by a progress bar.
+        each: The same runs, wrapped in a progress bar.
     """
     found = [_look(prepare(config)) for config in (configs if each is None else each)]
     measured = [(keys, seconds) for keys, state, seconds, _, _ in found if state == "done" and seconds]

@@ -1,4 +1,4 @@
-"""Many runs, side by side in worker processes."""
+"""Many runs in parallel worker processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from clbench.engine.loop import execute
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run of a sweep ended: ``error`` is one line, or None; ``skipped`` if it was done before."""
+    """How a run of a sweep ended: ``error`` is one line or None; ``skipped``: it was finished before."""
 
     config: RunConfig
     path: Path | None
@@ -31,9 +31,9 @@ class Outcome:
 
 
 def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> list[Outcome]:
-    """Runs what is not done yet and returns how each run ended, in the given order.
+    """Executes the runs that are not finished; returns how each run ended, in the given order.
 
-    Each run is the same whatever the number of workers: it has its own seed and its own threads.
+    The result of a run does not depend on the number of workers: each run has its own seed and threads.
     """
     outcomes: dict[int, Outcome] = {}
     # New processes, not forks: threads of torch and tokenizers do not survive a fork.
@@ -56,14 +56,14 @@ def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> li
 
 
 def _begin_worker(parent: int) -> None:
-    """What a worker prints would break the progress bar of the main process; failures are in outcomes."""
+    """Prepares a worker process: warnings would break the progress bar of the main process."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.filterwarnings("ignore")
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when its parent is gone, however that ended."""
+    """Ends this process when its parent process has ended."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

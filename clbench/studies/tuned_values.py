@@ -1,4 +1,4 @@
-"""Tuned values: which learning rate and arguments a method takes on a scenario, and how they were found."""
+"""Tuned hyperparameters of methods on scenarios, and how they were found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clbench.core.errors import UserError
 from clbench.core.io import read_yaml, write_text
 
 MATCH = ("encoder", "scenario", "baseline", "tuning", "joint", "given")
-"""The keys of an entry that say what it is for; ``given`` are the arguments that were not searched."""
+"""The keys of an entry that identify it; ``given`` are the arguments that were not searched."""
 HEADER = """\
 # Values that 'clbench tune' found, on validation texts of the first experiences, with the same number of
 # trials for each method. 'given' are arguments that were not searched, 'found' says how the others were.
@@ -36,7 +36,7 @@ def read_settings(path: Path) -> list[dict[str, Any]]:
 
 
 def write_settings(path: Path, entry: Mapping[str, Any]) -> None:
-    """Puts an entry into a settings file, in the place of one for the same thing."""
+    """Writes an entry into a settings file; it replaces the entry with the same keys."""
     entries = read_settings(path) if path.exists() else []
     others = [each for each in entries if _place(each) != _place(entry)]
     ordered = sorted([*others, dict(entry)], key=_place)
@@ -46,7 +46,7 @@ def write_settings(path: Path, entry: Mapping[str, Any]) -> None:
 def tuned(
     entries: Sequence[Mapping[str, Any]], method: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A run's options with the tuned values of their entry; what they set themselves stays.
+    """The options of a run, completed with tuned values; options that are given keep their values.
 
     Args:
         entries: Of a settings file.

@@ -1,4 +1,4 @@
-"""The search for a method's settings: the same budget for every method, and never a look at test texts."""
+"""Hyperparameter search: the same budget for every method, on validation texts only."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from clbench.engine.registry import baseline_class
 from clbench.methods.learner import ContinualLearner, SearchRange
 
 FIRST = 3
-"""Experiences that a search may see, where the stream has more."""
+"""The default number of experiences that a search uses."""
 LR_FACTOR = 30.0
-"""The learning rate is searched within this factor of the method's default, either way."""
+"""The learning rate is searched between the method's default divided and multiplied by this factor."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """The outcome of a search.
+    """The result of a search.
 
     Attributes:
         values: Options of a run: ``lr``, and ``arguments`` where some were searched.
@@ -44,7 +44,7 @@ class Found:
 
 
 def space(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, SearchRange]:
-    """What is searched for a method: its learning rate, and what its class lists and the user left open.
+    """The search space: the learning rate, and the arguments that the method lists and the user did not set.
 
     Raises:
         UserError: There is nothing to search.
@@ -55,22 +55,22 @@ def space(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, Sear
         found["lr"] = (default / LR_FACTOR, default * LR_FACTOR)
     found |= {name: each for name, each in baseline.search.items() if name not in config.arguments}
     if not found:
-        raise UserError(f"baseline '{config.baseline}' has nothing to search: all of it is given")
+        raise UserError(f"baseline '{config.baseline}' has no hyperparameter to search: all are given")
     return found
 
 
 def search(
     config: RunConfig, *, trials: int, on_trial: Callable[[int, float], None] = lambda *_: None
 ) -> Found:
-    """Runs ``trials`` short streams and keeps the settings that did best.
+    """Runs ``trials`` short streams and returns the hyperparameters of the best one.
 
     A trial trains on the first experiences of the stream and is judged by the average accuracy after the
     last of them on their validation texts. The first trial has the method's defaults; the others are drawn by
     a tree-structured Parzen estimator (Bergstra et al. 2011) seeded by the run's seed.
 
     Args:
-        config: What is searched for; a learning rate or arguments in it are kept as they are.
-        trials: The budget.
+        config: The run to tune; a learning rate or arguments that it sets are not searched.
+        trials: The number of trials.
         on_trial: Called after each trial with its number and its accuracy.
 
     Raises:
@@ -110,7 +110,7 @@ def search(
 
 
 def suggest(trial: optuna.Trial, ranges: Mapping[str, SearchRange]) -> dict[str, Any]:
-    """One value of each range, to three digits: more would say nothing."""
+    """One value of each range, rounded to three significant digits."""
     chosen: dict[str, Any] = {}
     for name, each in ranges.items():
         if isinstance(each[0], str):
