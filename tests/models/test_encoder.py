@@ -262,7 +262,7 @@ def hub(bert: Path) -> Iterator[tuple[str, list[str]]]:
 # The hub client reads its settings when it is imported, so this runs in a process of its own.
 LOAD_TWICE = """
 import dataclasses, json, sys
-from clbench import encoder, tiny
+from clbench.models import encoder, tiny
 declared = encoder.ENCODERS["bert-base"]
 encoder.ENCODERS = {"bert-base": dataclasses.replace(declared, sha256=sys.argv[1])}
 loaded = [encoder.load_encoder("bert-base") for _ in range(2)]

@@ -21,7 +21,7 @@ from clbench.testing.streams import SCENARIOS, write_texts
 @pytest.fixture(autouse=True)
 def _scenarios(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    for module in ("prepare", "search"):
+    for module in ("engine.build", "studies.tuning"):
         monkeypatch.setattr(f"clbench.{module}.find_scenario", SCENARIOS.__getitem__)
 
 
