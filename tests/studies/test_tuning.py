@@ -105,7 +105,7 @@ def test_what_is_given_is_not_searched(data):
     ewc = baseline_class("ewc")
     assert set(space(ewc, config(data, "ewc"))) == {"lr", "strength"}
     assert set(space(ewc, config(data, "ewc", arguments={"strength": 3.0}))) == {"lr"}
-    with pytest.raises(UserError, match="nothing to search"):
+    with pytest.raises(UserError, match="no hyperparameter to search"):
         space(ewc, config(data, "ewc", arguments={"strength": 3.0}, lr=0.1))
 
 
