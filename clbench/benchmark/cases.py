@@ -38,13 +38,13 @@ BATCH, EVALUATION_BATCH = 16, 64
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured on: a class-incremental scenario and its texts.
+    """The setting of a measurement: a class-incremental scenario and its texts.
 
     Attributes:
         scenario: Its name.
         data_dir: The folder of its data, if it needs one.
-        encoder: Which encoder.
-        threads: For torch.
+        encoder: The encoder.
+        threads: Threads of torch.
     """
 
     scenario: str
@@ -223,7 +223,7 @@ def evaluate_engine(setting: Setting) -> Measured:
 
 
 def protocol(setting: Setting, cache: Path) -> Measured:
-    """The whole single-head protocol of DKVB with oracle keys, from what is in ``cache``."""
+    """The whole single-head protocol of DKVB with oracle keys, with the features in ``cache``."""
     torch.set_num_threads(setting.threads)
     results = Path(tempfile.mkdtemp(prefix="clbench-bench-"))
     config = RunConfig(
@@ -263,7 +263,7 @@ def scratch() -> Path:
 def default_setting(
     data_dir: Path | None, encoder: str, threads: int, scenario: str | None = None
 ) -> Setting:
-    """The scenario that is asked for, or R8 where its data is, or else the built-in corpus."""
+    """The given scenario, or R8 if its data is there, or else the built-in corpus."""
     if scenario is not None:
         return Setting(scenario, data_dir, encoder, threads)
     has_r8 = data_dir is not None and (data_dir / "r8").is_dir()

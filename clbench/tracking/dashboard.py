@@ -1,6 +1,6 @@
 """A workspace and a report in Weights & Biases that compare methods.
 
-They are built here without network, from the names that runs log; saving them is another function.
+Building them needs no network; ``save`` uploads them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COST_AXES = {
     f"{names.COSTS}/carried_bytes/total": "bytes carried beyond the encoder",
     f"{names.COSTS}/flops/algorithm": "FLOPs of the algorithm",
 }
-"""What accuracy is drawn against, with the label of the axis; runs without a value are left out."""
+"""Costs that accuracy is plotted against, with axis labels. Runs without a value are not shown."""
 SUMMARY_COLUMNS = (
     AVERAGE_ACCURACY,
     f"{names.METRICS}/learning_accuracy",
@@ -37,13 +37,13 @@ COLUMNS = [
     *(f"config:{name}.value" for name in CONFIG_COLUMNS),
     *(f"summary:{name}" for name in SUMMARY_COLUMNS),
 ]
-"""Of the table of runs."""
+"""The columns of the table of runs."""
 _UNFILTERABLE = frozenset("'\"\\=<>!")  # the library writes filters as text, and does not escape it
 _RUNS = 100  # as many lines or bars as the service draws
 
 
 def curves(by: Mapping[str, Any]) -> list[Any]:
-    """Stream accuracy over experiences, a line per method: the mean over its runs, with their deviation."""
+    """Stream accuracy over experiences: one line per method, mean and standard deviation over its runs."""
     return [
         wr.LinePlot(
             title="Stream accuracy",
@@ -60,7 +60,7 @@ def curves(by: Mapping[str, Any]) -> list[Any]:
 
 
 def bars(by: Mapping[str, Any]) -> list[Any]:
-    """Forgetting and average accuracy, a bar per method."""
+    """Forgetting and average accuracy, one bar per method."""
     shown = {"Forgetting": FORGETTING, "Average accuracy": AVERAGE_ACCURACY}
     return [
         wr.BarPlot(
@@ -76,7 +76,7 @@ def bars(by: Mapping[str, Any]) -> list[Any]:
 
 
 def scatters(_: Mapping[str, Any]) -> list[Any]:
-    """Average accuracy against each cost, a point per run, costs on a logarithmic axis."""
+    """Average accuracy against each cost, one point per run, costs on a logarithmic axis."""
     return [
         wr.ScatterPlot(
             title=f"Average accuracy against {label}",
@@ -90,7 +90,7 @@ def scatters(_: Mapping[str, Any]) -> list[Any]:
 
 
 def matrices(_: Mapping[str, Any]) -> list[Any]:
-    """The accuracy matrix of each run, and what its configuration and costs are beside those of others."""
+    """The accuracy matrix of each run, and a comparison of configurations and costs."""
     return [
         wr.MediaBrowser(
             title="Accuracy matrices", media_keys=[names.MATRIX_IMAGE], layout=wr.Layout(w=24, h=12)
@@ -105,13 +105,13 @@ SECTIONS = {
     "Accuracy and cost": scatters,
     "Runs": matrices,
 }
-"""What a workspace shows, and a report for each scenario; each takes how its panels group runs."""
+"""The sections of the workspace and of each chapter of the report. Each function takes the grouping of runs."""
 _BY_METHOD = {"groupby": wr.Config("method"), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 _AS_THE_TABLE = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 
 
 def workspace(project: str, entity: str) -> ws.Workspace:
-    """A view of the whole project: runs grouped by scenario and method, and a section per question."""
+    """A workspace of the whole project, with runs grouped by scenario and method."""
     return ws.Workspace(
         entity=entity,
         project=project,
@@ -129,10 +129,10 @@ def workspace(project: str, entity: str) -> ws.Workspace:
 
 
 def report(project: str, entity: str, scenarios: Sequence[str]) -> wr.Report:
-    """A chapter per scenario, with the panels of the workspace and a table of the scenario's runs.
+    """A report with one chapter per scenario: the panels of the workspace and a table of runs.
 
     Raises:
-        UserError: A scenario's name has characters that no filter can have.
+        UserError: The name of a scenario has characters that a filter cannot express.
     """
     blocks: list[Any] = [wr.TableOfContents()]
     for scenario in scenarios:
@@ -152,7 +152,7 @@ def report(project: str, entity: str, scenarios: Sequence[str]) -> wr.Report:
 
 def _runs_of(project: str, scenario: str) -> wr.Runset:
     if bad := sorted(set(scenario) & _UNFILTERABLE):
-        raise UserError(f"scenario {scenario}: no report can select runs by a name with {' or '.join(bad)}")
+        raise UserError(f"scenario {scenario}: a report cannot filter by a name with {' or '.join(bad)}")
     # Without an entity: with one, the library asks the server for the project already when it is built.
     return wr.Runset(
         project=project,
@@ -165,13 +165,13 @@ def _runs_of(project: str, scenario: str) -> wr.Runset:
 
 
 def specification(built: ws.Workspace | wr.Report) -> dict[str, Any]:
-    """What is sent to the service for a workspace or report, as JSON."""
+    """The JSON that is uploaded for a workspace or report."""
     content: dict[str, Any] = built._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
     return content
 
 
 def save(view: ws.Workspace, chapters: wr.Report) -> list[str]:
-    """Saves both and returns their addresses.
+    """Uploads both and returns their URLs.
 
     Raises:
         Exception: Whatever the library raises.

@@ -1,4 +1,4 @@
-"""A run that is logged while it happens, and never fails for it."""
+"""Live logging of a run to Weights & Biases. A logging error never fails the run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ if TYPE_CHECKING:
 
 
 class Tracker:
-    """Logs one run to Weights & Biases, or does nothing where that is disabled.
+    """Logs one run to Weights & Biases, or does nothing if that is disabled.
 
-    Whatever goes wrong with logging is one line on standard error: the run goes on, and its result file has
-    everything, to be sent later.
+    A logging error is one line on standard error. The run goes on, and its result file can be uploaded later.
 
     Args:
-        config: Of the run.
-        result: Of the run, which this reads as it grows.
+        config: The configuration of the run.
+        result: The result of the run, which is read as it grows.
         path: The result file.
-        meter: Of the run: logging is no cost of the method.
+        meter: The costs of the run; logging is charged to no phase.
 
     Attributes:
         lightning: The logger for Lightning's trainers, or None.
@@ -42,10 +41,10 @@ class Tracker:
         self._works = config.wandb != "disabled"
 
     def start(self, *, go_on: bool) -> None:
-        """Opens the run; without login or network, on disk.
+        """Opens the run, offline if there is no login or network.
 
         Args:
-            go_on: Whether the run was begun before, so that this adds to it.
+            go_on: Whether the run was started before and is continued.
         """
         self._attempt(lambda: self._open(go_on))
 
@@ -112,7 +111,7 @@ class Tracker:
             self._attempt(lambda: action(run))
 
     def _attempt(self, action: Callable[[], None], *, always: bool = False) -> None:
-        """Calls ``action``; after the first error, only what is to be tried ``always``, without a word."""
+        """Calls ``action``. After the first error, only calls with ``always`` are tried, silently."""
         if not (self._works or always):
             return
         try:
@@ -128,7 +127,7 @@ class Tracker:
 
 
 def usable(mode: WandbMode, results: Path) -> WandbMode:
-    """The mode for many runs: without login or network, one line for all of them, and offline."""
+    """The mode for a sweep: ``offline``, with one warning for all runs, if there is no login or network."""
     problem = login_problem() if mode == "online" else None
     if problem is None:
         return mode

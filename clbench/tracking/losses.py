@@ -1,4 +1,4 @@
-"""Lightning's logger for Weights & Biases, with one axis of steps over all experiences."""
+"""Lightning's logger for Weights & Biases, with one count of steps over all experiences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVERY = 10
 
 
 class LossLogger(WandbLogger):
-    """What Lightning logs during training.
+    """Logs the training loss.
 
     The trainer of each experience counts its steps from 0; here they go on from those before.
 

@@ -1,4 +1,4 @@
-"""What runs and their metrics are called in Weights & Biases: loggers and dashboards share these names."""
+"""The names of runs and metrics in Weights & Biases, shared by loggers and dashboards."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Mode = Literal["offline", "online"]
 """``offline`` needs neither account nor network; ``wandb sync`` sends such a run later."""
 
 EXPERIENCE = "experience"
-"""The axis of everything measured after an experience: how many the method has seen."""
+"""The x-axis of metrics that are measured after an experience: the number of experiences seen."""
 STEP = "train/step"
-"""The axis of losses: optimizer steps since the stream began."""
+"""The x-axis of losses: optimizer steps since the start of the stream."""
 STEPPED = {STEP: ("train/*",), EXPERIENCE: ("eval/*", "stage/*", "diagnostics/*")}
-"""By axis, the metrics that are drawn over it."""
+"""By x-axis, the metrics that use it."""
 
 STREAM_ACCURACY = "eval/stream_accuracy"
 ACCURACY, MACRO_F1 = "eval/accuracy", "eval/macro_f1"
-"""Each is followed by the number of the experience whose test texts are meant."""
+"""Prefixes; the number of the tested experience follows."""
 STAGE, DIAGNOSTICS = "stage", "diagnostics"
-"""What an experience cost, and what the method says of itself after it."""
+"""Prefixes of the costs of an experience, and of the method's diagnostics after it."""
 METRICS, COSTS = "metrics", "costs"
-"""In the summary: the metrics and costs of the result file, groups divided by slashes."""
+"""Prefixes in the summary: metrics and costs of the result file, groups separated by slashes."""
 MATRIX_TABLE, MATRIX_IMAGE = "matrix/table", "matrix/image"
 MATRIX_COLUMNS = ("experience trained", "experience tested", "accuracy", "macro-F1")
 
@@ -48,11 +48,11 @@ def run_name(config: Mapping[str, Any]) -> str:
 
 
 def run_id(config: Mapping[str, Any], group: str) -> str:
-    """The id of a run: the same whenever the same run is sent, live or from its file, to any project."""
+    """The id of a run. It is the same for live logging and for a later upload, in every project."""
     identity = [group, *(str(config[key]) for key in ("scenario", "encoder", "method", "order", "seed"))]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
 def tags(config: Mapping[str, Any]) -> list[str]:
-    """Scenario, encoder and tuning; the service takes no longer tags than 64 letters."""
+    """Scenario, encoder and tuning, cut to the service's limit of 64 characters."""
     return list(dict.fromkeys(str(config[key])[:64] for key in ("scenario", "encoder", "tuning")))

@@ -1,4 +1,4 @@
-"""Opening runs in Weights & Biases so that nothing asks, waits or prints."""
+"""Opens runs in Weights & Biases without prompts, long waits or output."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     import wandb
 
 REACH_SECONDS = 10
-"""Until a server that does not answer counts as one that cannot be reached, and between two tries."""
+"""Timeout for reaching the server, and the longest wait between two attempts."""
 RETRIES = 5
-"""The library waits for all its tries when a process ends: with its own limits, for a quarter of an hour."""
+"""Attempts per request. With the library's own limits a process may wait 15 minutes when it ends."""
 INIT_SECONDS = 30
-"""For a run to begin, all tries together."""
+"""Timeout for opening a run, all attempts together."""
 FINISH_SECONDS = 120
-"""For what is not sent yet when a run ends; what is left then stays on disk, for ``wandb sync``."""
+"""Timeout for uploads when a run ends; the rest stays on disk for ``wandb sync``."""
 
 
 def login_problem() -> str | None:
-    """Why nothing can be sent from here, in one line; None if it can. Never asks for a key."""
+    """The reason why nothing can be uploaded, in one line; None if it can. Never prompts for a key."""
     import wandb
 
     try:
@@ -55,7 +55,7 @@ def open_run(
     folder: Path,
     go_on: bool = False,
 ) -> wandb.Run:
-    """Opens the run of a configuration, with its axes.
+    """Opens the run of a configuration and defines its x-axes.
 
     Args:
         config: As in the result file.
@@ -94,7 +94,7 @@ def open_run(
 
 
 def settings() -> wandb.Settings:
-    """Quiet, and with an end to all waiting. Result files tell commit and machine; a monitor would cost."""
+    """Settings without output, code upload and system monitoring, and with limits on all waiting."""
     import wandb
 
     chosen = wandb.Settings(
@@ -116,10 +116,10 @@ def settings() -> wandb.Settings:
 
 
 def warn(text: str) -> None:
-    """One line on standard error, above progress bars."""
+    """Prints one line to standard error, above progress bars."""
     tqdm.write(f"clbench: warning: {text}", file=sys.stderr)
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line, without the full stop."""
+    """An error message in one line, without a final period."""
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
