@@ -105,7 +105,7 @@ SECTIONS = {
     "Accuracy and cost": scatters,
     "Runs": matrices,
 }
-"""The sections of the workspace and of each chapter of the report. Each function takes the grouping of runs."""
+"""Sections of the workspace and of each chapter of the report; each function takes how runs are grouped."""
 _BY_METHOD = {"groupby": wr.Config("method"), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 _AS_THE_TABLE = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 

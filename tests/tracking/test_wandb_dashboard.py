@@ -111,7 +111,7 @@ def test_there_is_a_chapter_for_each_scenario():
 
 
 def test_a_name_that_no_filter_can_have_is_refused():
-    with pytest.raises(UserError, match="it's: no report can select runs by a name with '"):
+    with pytest.raises(UserError, match="it's: a report cannot filter by a name with '"):
         dashboard.report("streams", "", ["it's"])
 
 
