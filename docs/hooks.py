@@ -1,11 +1,14 @@
-"""Hooks of the documentation site: files of the repository that lie outside of ``docs/`` join the site.
+"""Hooks of the documentation site.
 
-Pages link to them by paths that work in the repository, such as ``../results/README.md``; in the site these
-files lie beside the pages.
+Files of the repository that lie outside of ``docs/`` join the site. Pages link to them by paths that work in the
+repository, such as ``../results/README.md``; in the site these files lie beside the pages.
 """
 
+import re
 from pathlib import Path
+from typing import Any
 
+import griffe
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -23,7 +26,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Rewrites links between ``docs/`` and the repository's root, and lets Markdown in ``<details>`` render."""
+    """Rewrites links between ``docs/`` and the repository's root, and renders Markdown in ``<details>``."""
     if not page.file.src_uri.startswith("results/"):
         markdown = markdown.replace("](../", "](").replace("](docs/", "](")
     return markdown.replace("<details>", "<details markdown>")
+
+
+class ExampleSections(griffe.Extension):
+    """Lets the docstring section ``Example:`` be read as ``Examples:``, which Griffe renders as a doctest."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Renames the section."""
+        if obj.docstring is not None:
+            obj.docstring.value = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
