@@ -1,7 +1,7 @@
 """Hooks of the documentation site.
 
-Files of the repository that lie outside of ``docs/`` join the site. Pages link to them by paths that work in the
-repository, such as ``../results/README.md``; in the site these files lie beside the pages.
+Files of the repository that lie outside of ``docs/`` join the site. Pages link to them by paths that work in
+the repository, such as ``../results/README.md``; in the site these files lie beside the pages.
 """
 
 import re
