@@ -1,6 +1,7 @@
 """README.md and the documentation say what is so: tables are up to date, commands, files and names work."""
 
 import ast
+import functools
 import importlib
 import json
 import re
@@ -168,10 +169,9 @@ def test_the_lists_of_the_guide_are_complete(page, names):
 def test_every_name_of_clbench_in_python_code_exists(page):
     for block in re.findall(r"```python\n(.*?)```", PAGES[page], re.DOTALL):
         for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("clbench."):
-                found = clbench
-                for name in ast.unparse(node).split(".")[1:]:
-                    found = getattr(found, name)
+            name = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+            if re.fullmatch(r"clbench(\.\w+)+", name):
+                functools.reduce(getattr, name.split(".")[1:], clbench)
 
 
 @pytest.mark.parametrize("name", experiment_files())
