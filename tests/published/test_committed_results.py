@@ -5,7 +5,8 @@ from io import StringIO
 
 import pandas as pd
 import pytest
-from support.committed_reports import REPORTS, RESULTS, SMALL, main, results_index, single_head
+from matplotlib.figure import Figure
+from support.committed_reports import REPORTS, RESULTS, main, pages, quick, results_index, single_head
 
 from clbench.reporting.figures import accuracy_cost_figure, stream_accuracy_figure
 from clbench.reporting.figures.canvas import save
@@ -24,17 +25,28 @@ def test_the_tables_are_those_of_the_result_files(name):
     pd.testing.assert_frame_equal(committed, made, rtol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("name", "load", "draw"),
-    [
-        ("main/accuracy_cost", main, accuracy_cost_figure),
-        ("single_head/stream_accuracy", single_head, stream_accuracy_figure),
-    ],
-)
-def test_the_pictures_in_the_readme_are_those_of_the_result_files(name, load, draw, tmp_path):
+def first_scenario(frame: pd.DataFrame) -> Figure:
+    return accuracy_cost_figure(frame[frame["scenario"] == "pydocs-cil"], whole=frame)
+
+
+PICTURES = {
+    "small/report/main/accuracy_cost": (main, accuracy_cost_figure),
+    "small/report/single_head/stream_accuracy": (single_head, stream_accuracy_figure),
+    "quick/report/main/accuracy_cost-pydocs-cil-minilm": (quick, first_scenario),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_on_the_pages_are_those_of_the_result_files(name, tmp_path):
+    load, draw = PICTURES[name]
     svg, _ = save(draw(load()), tmp_path / "picture")
-    assert svg.read_bytes() == (SMALL / "report" / f"{name}.svg").read_bytes()
-    assert f"results/small/report/{name}.svg" in (RESULTS.parent / "README.md").read_text()
+    assert svg.read_bytes() == (RESULTS / f"{name}.svg").read_bytes()
+
+
+def test_every_picture_on_a_page_is_one_of_these():
+    texts = [page.read_text(encoding="utf-8") for page in pages()]
+    shown = {name for text in texts for name in re.findall(r"!\[.*?\]\((?:\.\./)?results/(.+?)\.svg\)", text)}
+    assert shown == set(PICTURES)
 
 
 def test_the_readme_of_the_results_is_that_of_the_result_files():

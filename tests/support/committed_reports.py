@@ -50,6 +50,11 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
 }
 
 
+def pages() -> list[Path]:
+    """The Markdown files whose table blocks are filled from the committed reports."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
 def results_index() -> str:
     declared = {name: scenario.protocol for name, scenario in SCENARIOS.items()}
     return index(load_results([SMALL]), RESULTS, declared)
@@ -60,8 +65,8 @@ def write_all() -> None:
         report = RESULTS / name
         write_report(load(), report, columns=find_experiment(report.name).table)
     write_text(RESULTS / "README.md", results_index())
-    readme = ROOT / "README.md"
-    write_text(readme, filled(readme.read_text(encoding="utf-8"), ROOT))
+    for page in pages():
+        write_text(page, filled(page.read_text(encoding="utf-8"), page.parent))
 
 
 if __name__ == "__main__":
