@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import lightning
 import torch
@@ -15,15 +15,10 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
-from clbench.core.types import TUNINGS, Tuning
+from clbench.methods.info import MEMORY_KINDS, MethodInfo
 from clbench.models.classifier import Network, TextClassifier
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
-
-MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
-MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
-SearchRange = tuple[float, float] | tuple[str, ...]
-"""The smallest and largest value, searched on a logarithmic scale, or the choices."""
 
 
 class TextReader(Protocol):
@@ -65,36 +60,17 @@ class ContinualLearner(lightning.LightningModule):
         network: What is trained; None is the encoder with one linear layer.
     """
 
-    tunings: ClassVar[tuple[Tuning, ...]] = TUNINGS
-    """The tunings that the method works with; the first is its default."""
-    default_lr: ClassVar[Mapping[Tuning, float]] = {
-        "full": 1e-4, "frozen": 1e-2, "adapter": 1e-3, "lora": 1e-3,
-    }  # fmt: skip
-    gradient_free: ClassVar[bool] = False
-    """Whether there are no training steps: all is learned in ``end_experience``, in one pass."""
-    memory: ClassVar[Mapping[str, MemoryKind]] = {}
-    """Kinds of memory by prefix of the names in ``state_dict``; else parameters are weights and buffers
-    statistics."""
-    in_variant: ClassVar[frozenset[str]] = frozenset()
-    """Arguments that ``variant`` speaks of; others stand behind it in the method's name where they are not
-    the default."""
-    not_carried: ClassVar[tuple[str, ...]] = ()
-    """Prefixes of names in ``state_dict`` of what only diagnostics need: no memory of the method."""
-    search: ClassVar[Mapping[str, SearchRange]] = {}
-    """What ``clbench tune`` searches beside the learning rate: ranges of arguments."""
-    reads_at_start: str | None = None
-    """Texts for ``begin_stream``: ``stream`` (the training texts of all experiences: sees the future),
-    ``generic`` (unlabeled text of no experience), or None."""
+    info: MethodInfo = MethodInfo()
+    """The facts about the method; see :class:`clbench.methods.info.MethodInfo`."""
 
     def __init__(self, context: RunContext, network: Network | None = None) -> None:
         super().__init__()
-        if context.tuning not in self.tunings:
-            raise UserError(
-                f"{type(self).__name__} works with tuning {' or '.join(self.tunings)}, not {context.tuning}"
-            )
+        if context.tuning not in self.info.tunings:
+            possible = " or ".join(self.info.tunings)
+            raise UserError(f"{type(self).__name__} works with tuning {possible}, not {context.tuning}")
         self.context = context
         self.network = TextClassifier(context) if network is None else network
-        self.lr = self.default_lr[context.tuning] if context.lr is None else context.lr
+        self.lr = self.info.default_lr[context.tuning] if context.lr is None else context.lr
         self.generator = torch.Generator()  # the run seeds it at each boundary
         self.changed_per_step = 0
         self.confusion = nn.ModuleList(
@@ -108,12 +84,7 @@ class ContinualLearner(lightning.LightningModule):
     def variant(self) -> str:
         """The method's name in tables and result files, with the options that make it another method."""
         name = type(self).__name__.lower()
-        return f"{name}-{self.context.tuning_name}" if len(self.tunings) > 1 else name
-
-    @property
-    def deviation(self) -> str:
-        """How the method differs from its paper in what may change its outcome, in one line, or nothing."""
-        return ""
+        return f"{name}-{self.context.tuning_name}" if len(self.info.tunings) > 1 else name
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C) of all output columns, before any mask."""
@@ -125,7 +96,7 @@ class ContinualLearner(lightning.LightningModule):
         return F.cross_entropy(self.scores(batch), batch.targets)
 
     def begin_stream(self, reader: TextReader) -> None:
-        """Called once, before anything is learned, with the texts that ``reads_at_start`` names."""
+        """Called once, before anything is learned, with the texts that ``info.reads_at_start`` names."""
 
     def begin_experience(self, experience: Experience, reader: TextReader) -> None:
         """Called before an experience is trained on; ``reader`` holds its training texts."""
@@ -205,8 +176,8 @@ class ContinualLearner(lightning.LightningModule):
         frozen = {name for name, each in self.named_parameters() if not each.requires_grad}
         parameters = {name for name, _ in self.named_parameters()}
         for name, tensor in self.state_dict().items():
-            kind = next((kind for prefix, kind in self.memory.items() if name.startswith(prefix)), None)
-            if (kind is None and name in frozen) or name.startswith(self.not_carried):
+            kind = next((kind for prefix, kind in self.info.memory.items() if name.startswith(prefix)), None)
+            if (kind is None and name in frozen) or name.startswith(self.info.diagnostics):
                 continue
             carried[kind or ("weights" if name in parameters else "statistics")] += tensor.nbytes
         return {**carried, "total": sum(carried.values())}
