@@ -44,7 +44,7 @@ class HAT(ContinualLearner):
 
     info = MethodInfo(
         paper="Serra et al. 2018, arXiv 1801.01423",
-        bibtex=("serra2018hat", "ke2021adapterhat"),
+        bibtex=("serra2018hat", "ke2021bcl"),
         family="projections and masks",
         tunings=("frozen", "adapter"),
         default_lr={"frozen": 0.05, "adapter": 0.05},

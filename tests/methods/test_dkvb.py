@@ -11,7 +11,7 @@ from support.naive_dkvb import States, naive_counts, naive_logits, naive_selecti
 
 from baselines.dkvb import DKVB
 from clbench.core.errors import UserError
-from clbench.methods.dkvb.bottleneck import BottleneckNetwork
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork, KeyValueBottleneck
 from clbench.methods.dkvb.layout import Layout
 from clbench.models.context import RunContext
 
@@ -245,3 +245,21 @@ def test_hidden_segments_are_slices_and_token_segments_are_stretches_of_one_dime
     last = torch.cat([text[8:, 7], torch.zeros(3)])
     closer = (last - token.keys[2]).square().sum(1).argmin()
     assert selection[2 * 32 + 7] == (2, 7, [2 * 2 + closer])
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_the_bottleneck_alone_is_the_written_out_form(heads, encoder):
+    bottleneck = KeyValueBottleneck(32, heads, 16, 3, torch.Generator().manual_seed(0))
+    states = encoder.states.clone()
+    mask = torch.arange(MAX_TOKENS) < torch.tensor(LENGTHS)[:, None]
+    states[~mask] = torch.nan  # padding does not count
+    logits = bottleneck(states, mask)
+    texts = [text[: int(own.sum())] for text, own in zip(states, mask, strict=True)]
+    naive = torch.stack([naive_logits(bottleneck, text, bottleneck.values.weight) for text in texts])
+    assert logits.shape == (len(LENGTHS), 3)
+    torch.testing.assert_close(logits, naive, atol=1e-5, rtol=0)
+    logits.sum().backward()
+    assert int((bottleneck.values.weight.grad != 0).any(1).sum()) == len(
+        set().union(*(naive_counts(bottleneck, text) for text in texts))
+    )
+    assert not [name for name, _ in bottleneck.named_parameters() if name != "values.weight"]

@@ -150,10 +150,10 @@ class KeyValueBottleneck(Bottleneck):
         *,
         sparse: bool = False,
     ) -> None:
-        shape = (heads, keys, 1, 0, "masked", dim, 1)  # heads are slices: the longest text does not matter
-        super().__init__(
-            Layout("hidden", "mean", "after", "non-parametric", *shape), classes, generator, sparse=sparse
-        )
+        counts = (heads, keys, 1, 0)  # one key per query, no projection
+        # The longest text, 1 here, matters to segments of tokens only.
+        layout = Layout("hidden", "mean", "after", "non-parametric", *counts, "masked", dim, 1)
+        super().__init__(layout, classes, generator, sparse=sparse)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """Logits (B, C) of token states (B, T, D), of which those where ``mask`` (B, T) is true count."""
