@@ -10,15 +10,13 @@ It carries the memory: token ids, or mean features of a frozen encoder. A step c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from clbench.core.scenario import Experience
-from clbench.methods.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.replay_buffer import Fill, ReplayBuffer
 from clbench.models.context import RunContext
 
@@ -33,7 +31,16 @@ class AGEM(ContinualLearner):
         fill: One reservoir over all texts, or one per class.
     """
 
-    memory: ClassVar[Mapping[str, MemoryKind]] = {"buffer.": "buffer"}
+    info = MethodInfo(
+        paper="Chaudhry et al. 2019, arXiv 1812.00420",
+        bibtex=("chaudhry2019agem",),
+        family="rehearsal",
+        memory={"buffer.": "buffer"},
+        deviations=(
+            "one reservoir over all texts, where the paper keeps equally many of each experience",
+            "training is AdamW, whose steps do not keep to the projected gradient",
+        ),
+    )
 
     def __init__(
         self, context: RunContext, capacity: int = 128, reference: int = 64, fill: Fill = "reservoir"

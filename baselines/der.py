@@ -1,25 +1,23 @@
 """Dark experience replay (DER and DER++; Buzzega et al. 2020, arXiv 2004.07211).
 
-The memory keeps, with each text, the logits h that the model gave it when it was trained on. DER's loss is
-cross-entropy on the current batch + alpha * mean (h - f(x))^2 on a batch of the memory. DER++ adds
-beta * cross-entropy on the labels of another batch of it (their section 3). The memory is a reservoir over
-all texts that were trained on, or one per class. Remembered texts keep the columns of their own experience:
-squares are averaged over these.
+The buffer keeps with each text the logits h that the model gave it in training. DER's loss is cross-entropy
+on the batch + alpha * mean (h - f(x))^2 on texts of the buffer, over the columns of their class masks;
+DER++ adds beta * cross-entropy on the labels of other texts of the buffer (their section 3).
 
-It carries the memory: token ids, or mean features of a frozen encoder, and C logits per text. A step costs
-two (DER) or three (DER++) times a naive one.
+Carried: texts, as token ids or as mean features of a frozen encoder, with C logits each. A step costs two
+(DER) or three (DER++) times as much as in naive fine-tuning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+import dataclasses
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from clbench.core.batch import Batch
-from clbench.methods.learner import ContinualLearner, MemoryKind, SearchRange
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner
 from clbench.methods.replay_buffer import Fill, ReplayBuffer
 from clbench.models.context import RunContext
 
@@ -29,13 +27,18 @@ class DER(ContinualLearner):
 
     Args:
         context: What the run provides.
-        capacity: Texts in the memory.
-        alpha: The weight of the distance to remembered logits.
+        capacity: Texts in the buffer.
+        alpha: Weight of the squared distance to the remembered logits.
         fill: One reservoir over all texts, or one per class.
     """
 
-    memory: ClassVar[Mapping[str, MemoryKind]] = {"buffer.": "buffer"}
-    search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1e-2, 1e1)}
+    info = MethodInfo(
+        paper="Buzzega et al. 2020, arXiv 2004.07211",
+        bibtex=("buzzega2020der",),
+        family="rehearsal",
+        memory={"buffer.": "buffer"},
+        search={"alpha": (1e-2, 1e1)},
+    )
 
     def __init__(
         self, context: RunContext, capacity: int = 128, alpha: float = 0.5, fill: Fill = "reservoir"
@@ -45,23 +48,23 @@ class DER(ContinualLearner):
         self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill, logits=True)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy and what the memory adds; in training, remembers the current texts."""
+        """Cross-entropy and the loss on the buffer."""
         logits: Tensor = self(batch)
+        self.logits = logits.detach()  # (B, C), for the buffer once the step is done
         loss = F.cross_entropy(logits.masked_fill(~batch.class_mask, -float("inf")), batch.targets)
-        if self.training:
-            if len(self.buffer):
-                loss = self.rehearse(loss, len(batch))
-            self.buffer.add(batch, self.generator, logits)
-        return loss
+        return self.rehearse(loss, len(batch)) if len(self.buffer) else loss
 
     def rehearse(self, loss: Tensor, size: int) -> Tensor:
-        """``loss`` and alpha times the mean square of changes of remembered logits."""
+        """``loss`` + alpha times the mean squared change of the remembered logits of ``size`` texts."""
         if not self.alpha:
             return loss
-        places = self.buffer.draw(size, self.generator)
-        memory = self.buffer.batch(places)
+        memory = self.buffer.batch(places := self.buffer.draw(size, self.generator))
         change: Tensor = self(memory) - self.buffer.logits[places]
         return loss + self.alpha * change[memory.class_mask].square().mean()
+
+    def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
+        """Shows the texts that were trained on to the buffer, with the logits of that step."""
+        self.buffer.add(batch, self.generator, self.logits)
 
 
 class DERPP(DER):
@@ -69,13 +72,13 @@ class DERPP(DER):
 
     Args:
         context: What the run provides.
-        capacity: Texts in the memory.
-        alpha: The weight of the distance to remembered logits.
-        beta: The weight of the cross-entropy on remembered labels; with alpha 0 too it is naive fine-tuning.
+        capacity: Texts in the buffer.
+        alpha: Weight of the squared distance to the remembered logits.
+        beta: Weight of the cross-entropy on remembered labels; alpha 0 and beta 0 are naive fine-tuning.
         fill: One reservoir over all texts, or one per class.
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1e-2, 1e1), "beta": (1e-2, 1e1)}
+    info = dataclasses.replace(DER.info, search={"alpha": (1e-2, 1e1), "beta": (1e-2, 1e1)})
 
     def __init__(
         self,
@@ -89,7 +92,7 @@ class DERPP(DER):
         self.beta = beta
 
     def rehearse(self, loss: Tensor, size: int) -> Tensor:
-        """That of DER, and beta times the cross-entropy on other remembered texts."""
+        """The loss of DER + beta times the cross-entropy on ``size`` other texts of the buffer."""
         loss = super().rehearse(loss, size)
         if not self.beta:
             return loss

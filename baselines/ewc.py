@@ -2,23 +2,21 @@
 
 Loss: cross-entropy + strength / 2 * sum_j F_j (w_j - a_j)^2 (their eq. 3), with a the weights at a boundary
 and F the diagonal Fisher information: the mean over texts of squared per-example gradients of log p(y|x), y
-drawn from the model. Over several experiences, F is
+drawn from the model. With F_t the one estimated on experience t, F is
 
-- ``averaged``: the mean of the F_t so far, held at the last boundary (the default: the strength then means
-  the same at each experience);
-- ``online``: F <- gamma F + F_t, held at the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
-- ``separate``: one penalty per experience, each held at its own boundary (the original). Quadratic penalties
-  add up to one, with the sum of the F_t and their weighted mean of anchors: the gradient is the same, and
-  nothing grows with the stream.
+- ``averaged``: the mean of all F_t so far, with a from the last boundary (the default: the strength then
+  means the same at each experience);
+- ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
+- ``separate``: one penalty per experience, each with a of its own boundary (the original). Their sum is one
+  quadratic penalty, with the sum of the F_t and the mean of the a weighted by F_t: the memory does not grow.
 
-It carries two numbers per trainable weight. It costs, at each boundary, one backward pass per text of the
-estimate. Deviation: at most ``fisher_examples`` texts are used for it.
+Carried: two numbers per trainable weight. A boundary costs one backward pass per text of the estimate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+import dataclasses
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +24,8 @@ from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.scenario import Experience
-from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
 from clbench.models.context import RunContext
 
@@ -37,16 +36,20 @@ class EWC(ContinualLearner):
     Args:
         context: What the run provides.
         strength: Lambda, the weight of the penalty; 0 is naive fine-tuning, bit for bit.
-        fisher_examples: Texts of an experience that its Fisher information is estimated on, at most.
-        fisher: How the Fisher information of several experiences becomes one.
-        gamma: Decay of the online form.
-        labels: ``sampled`` from the model (the Fisher information) or the ``true`` ones (the "empirical"
-            Fisher).
+        fisher_examples: Most texts of an experience to estimate its Fisher information on.
+        fisher: How the Fisher information of several experiences is combined.
+        gamma: Decay of the Fisher information, for ``online``.
+        labels: ``sampled`` from the model, or the ``true`` ones (the "empirical" Fisher information).
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1.0, 1e6)}
-
-    deviation = "the Fisher is estimated on some of the texts"
+    info = MethodInfo(
+        paper="Kirkpatrick et al. 2017, arXiv 1612.00796",
+        bibtex=("kirkpatrick2017ewc", "schwarz2018progress"),
+        family="penalties",
+        memory={"penalty.": "statistics"},
+        search={"strength": (1.0, 1e6)},
+        deviations=("Fisher information of some of the texts", "one penalty with its average"),
+    )
 
     def __init__(
         self,
@@ -58,10 +61,10 @@ class EWC(ContinualLearner):
         labels: Literal["sampled", "true"] = "sampled",
     ) -> None:
         super().__init__(context)
+        if fisher != "averaged":
+            self.info = dataclasses.replace(self.info, deviations=self.info.deviations[:1])
         self.fisher_examples = fisher_examples
-        self.fisher = fisher
-        self.gamma = gamma
-        self.labels = labels
+        self.fisher, self.gamma, self.labels = fisher, gamma, labels
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -70,11 +73,11 @@ class EWC(ContinualLearner):
 
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
         """Estimates the Fisher information on the experience and moves the anchor."""
-        new = self.estimate(reader)
-        penalty, count = self.penalty, float(self.penalty.boundaries)
+        penalty, new = self.penalty, self.estimate(reader)
         old = {name: penalty.importance[name].clone() for name in new}
         anchor = {name: penalty.anchor[name].clone() for name in new}
         if self.fisher == "averaged":
+            count = float(penalty.boundaries)
             penalty.consolidate({name: (count * old[name] + new[name]) / (count + 1) for name in new})
         elif self.fisher == "online":
             penalty.consolidate({name: self.gamma * old[name] + new[name] for name in new})
@@ -82,8 +85,7 @@ class EWC(ContinualLearner):
             total = {name: old[name] + new[name] for name in new}
             penalty.consolidate(total)
             for name, each in total.items():
-                share = torch.where(each > 0, old[name] / each, 0)
-                penalty.anchor[name].lerp_(anchor[name], share)
+                penalty.anchor[name].lerp_(anchor[name], torch.where(each > 0, old[name] / each, 0))
 
     def estimate(self, reader: TextReader) -> dict[str, Tensor]:
         """The diagonal Fisher information of the trainable weights, by name, without dropout."""

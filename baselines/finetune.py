@@ -6,8 +6,11 @@ output layer does: the linear probe on mean-pooled features. It carries its trai
 
 from __future__ import annotations
 
+from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner
 
 
 class Finetune(ContinualLearner):
     """The base class as it stands: cross-entropy on the current experience."""
+
+    info = MethodInfo(family="naive")

@@ -14,8 +14,7 @@ none that could be gated. Training is plain SGD, as in the paper: scaled-down gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -24,9 +23,9 @@ from torch import Tensor
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
-from clbench.core.types import Tuning
 from clbench.methods.gating import MOST, GatedClassifier
-from clbench.methods.learner import ContinualLearner, MemoryKind, SearchRange, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
 LARGEST_NORM = 10_000.0
@@ -43,10 +42,20 @@ class HAT(ContinualLearner):
         width: Units of each hidden layer, with a frozen encoder.
     """
 
-    tunings: ClassVar[tuple[Tuning, ...]] = ("frozen", "adapter")
-    default_lr: ClassVar[Mapping[Tuning, float]] = {"frozen": 0.05, "adapter": 0.05}
-    search: ClassVar[Mapping[str, SearchRange]] = {"sparsity": (1e-2, 1e1)}
-    memory: ClassVar[Mapping[str, MemoryKind]] = {"network.gates.used": "statistics"}
+    info = MethodInfo(
+        paper="Serra et al. 2018, arXiv 1801.01423",
+        bibtex=("serra2018hat", "ke2021bcl"),
+        family="projections and masks",
+        tunings=("frozen", "adapter"),
+        default_lr={"frozen": 0.05, "adapter": 0.05},
+        memory={"network.gates.used": "statistics"},
+        search={"sparsity": (1e-2, 1e1)},
+        deviations=(
+            "no dropout",
+            "a constant learning rate and number of epochs, where the paper decays the rate with patience",
+        ),
+    )
+
     network: GatedClassifier
 
     def __init__(

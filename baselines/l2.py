@@ -7,15 +7,13 @@ trainable weight and costs nothing at a boundary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.scenario import Experience
-from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import WeightStore
 from clbench.models.context import RunContext
 
@@ -28,7 +26,13 @@ class L2(ContinualLearner):
         strength: The weight of the penalty; 0 is naive fine-tuning, bit for bit.
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-4, 1e2)}
+    info = MethodInfo(
+        paper="Kirkpatrick et al. 2017, arXiv 1612.00796",
+        bibtex=("kirkpatrick2017ewc",),
+        family="penalties",
+        memory={"anchor.": "statistics", "boundaries": "statistics"},
+        search={"strength": (1e-4, 1e2)},
+    )
     boundaries: Tensor
 
     def __init__(self, context: RunContext, strength: float = 0.5) -> None:

@@ -12,9 +12,6 @@ the same for their p^(1/T), up to a constant and that factor. It keeps the paper
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,7 +19,8 @@ from torch.func import functional_call
 
 from clbench.core.batch import Batch
 from clbench.core.scenario import Experience
-from clbench.methods.learner import ContinualLearner, MemoryKind, SearchRange, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import WeightStore
 from clbench.models.context import RunContext
 
@@ -36,8 +34,18 @@ class LwF(ContinualLearner):
         temperature: T.
     """
 
-    memory: ClassVar[Mapping[str, MemoryKind]] = {"teacher.": "weights"}
-    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-2, 1e2)}
+    info = MethodInfo(
+        paper="Li and Hoiem 2016, arXiv 1606.09282",
+        bibtex=("li2016lwf", "hinton2015distilling"),
+        family="penalties",
+        memory={"teacher.": "weights", "seen": "statistics"},
+        search={"strength": (1e-2, 1e2)},
+        deviations=(
+            "no warm-up of the new columns before all weights train",
+            "distillation is the KL divergence times T^2, where the paper has a modified cross-entropy",
+        ),
+    )
+
     seen: Tensor
 
     def __init__(self, context: RunContext, strength: float = 1.0, temperature: float = 2.0) -> None:

@@ -11,15 +11,13 @@ estimate. Deviation: at most ``examples`` texts are used for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.scenario import Experience
-from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
 from clbench.models.context import RunContext
 
@@ -33,9 +31,14 @@ class MAS(ContinualLearner):
         examples: Texts of an experience that the importance is estimated on, at most.
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-3, 1e3)}
-
-    deviation = "importance is estimated on some of the texts"
+    info = MethodInfo(
+        paper="Aljundi et al. 2018, arXiv 1711.09601",
+        bibtex=("aljundi2018mas",),
+        family="penalties",
+        memory={"penalty.": "statistics"},
+        search={"strength": (1e-3, 1e3)},
+        deviations=("importance is estimated on some of the texts",),
+    )
 
     def __init__(self, context: RunContext, strength: float = 1.0, examples: int = 100) -> None:
         super().__init__(context)

@@ -8,14 +8,13 @@ It carries one sum of features and a count per class. It costs one pass over the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.methods.learner import SearchRange
+from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import PrototypeLearner, sums_by_class
 from clbench.models.context import RunContext
 
@@ -28,7 +27,16 @@ class NCM(PrototypeLearner):
         metric: What nearest means.
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"metric": ("cosine", "euclidean")}
+    info = MethodInfo(
+        paper="Mensink et al. 2013, doi 10.1109/TPAMI.2013.83",
+        bibtex=("mensink2013ncm", "rebuffi2017icarl"),
+        family="prototypes",
+        tunings=("frozen",),
+        gradient_free=True,
+        memory={"counts": "statistics", "sums": "statistics"},
+        search={"metric": ("cosine", "euclidean")},
+    )
+
     sums: Tensor  # (C, D)
 
     def __init__(self, context: RunContext, metric: Literal["cosine", "euclidean"] = "cosine") -> None:

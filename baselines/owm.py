@@ -15,16 +15,13 @@ stays as it is, for nothing would protect it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from clbench.core.scenario import Experience
-from clbench.core.types import Tuning
-from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import WeightStore
 from clbench.methods.projections import input_moments
 from clbench.models.context import RunContext
@@ -38,15 +35,19 @@ class OWM(ContinualLearner):
         alpha: How much of the directions that were seen stays free.
     """
 
-    default_lr: ClassVar[Mapping[Tuning, float]] = {
-        "full": 1e-2,
-        "frozen": 1e-1,
-        "adapter": 1e-1,
-        "lora": 1e-1,
-    }
-    search: ClassVar[Mapping[str, SearchRange]] = {"alpha": (1.0, 1e5)}
-
-    deviation = "every input counts where the authors take means of batches, and alpha is constant"
+    info = MethodInfo(
+        paper="Zeng et al. 2019, arXiv 1810.01256",
+        bibtex=("zeng2019owm",),
+        family="projections and masks",
+        default_lr={"full": 1e-2, "frozen": 1e-1, "adapter": 1e-1, "lora": 1e-1},
+        memory={"projectors.": "statistics"},
+        search={"alpha": (1.0, 1e5)},
+        deviations=(
+            "every input counts, where the authors take means of batches",
+            "alpha is constant",
+            "trainable weights outside linear layers stay as they are",
+        ),
+    )
 
     def __init__(self, context: RunContext, alpha: float = 100.0) -> None:
         super().__init__(context)

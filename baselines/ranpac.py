@@ -12,14 +12,11 @@ first experience.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.methods.learner import SearchRange
+from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import PrototypeLearner, sums_by_class
 from clbench.models.context import RunContext
 
@@ -33,15 +30,31 @@ class RanPAC(PrototypeLearner):
         ridge: Lambda.
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"ridge": (1e-2, 1e6)}
+    info = MethodInfo(
+        paper="McDonnell et al. 2023, arXiv 2307.02251",
+        bibtex=("mcdonnell2023ranpac",),
+        family="prototypes",
+        tunings=("frozen",),
+        gradient_free=True,
+        memory={
+            "counts": "statistics",
+            "projection": "statistics",
+            "gram": "statistics",
+            "targets": "statistics",
+            "weight": "statistics",
+        },
+        search={"ridge": (1e-2, 1e6)},
+        deviations=(
+            "2,000 random features where the paper takes 10,000",
+            "ridge is fixed, where the paper chooses it on held-out data of each experience",
+            "the encoder is not tuned on the first experience",
+        ),
+    )
+
     projection: Tensor  # (D, M)
     gram: Tensor  # (M, M)
     targets: Tensor  # (C, M)
     weight: Tensor  # (C, M)
-
-    deviation = (
-        "2,000 random features where the paper takes 10,000, a fixed ridge, and an encoder that was not tuned"
-    )
 
     def __init__(self, context: RunContext, dimensions: int = 2000, ridge: float = 100.0) -> None:
         super().__init__(context)

@@ -10,13 +10,11 @@ A step costs twice a naive one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from torch import Tensor
 
 from clbench.core.batch import Batch, concatenate
-from clbench.methods.learner import ContinualLearner, MemoryKind
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner
 from clbench.methods.replay_buffer import Fill, ReplayBuffer
 from clbench.models.context import RunContext
 
@@ -30,17 +28,22 @@ class Replay(ContinualLearner):
         fill: One reservoir over all texts, or one per class.
     """
 
-    memory: ClassVar[Mapping[str, MemoryKind]] = {"buffer.": "buffer"}
+    info = MethodInfo(
+        paper="Chaudhry et al. 2019, arXiv 1902.10486",
+        bibtex=("chaudhry2019tiny", "rolnick2019replay"),
+        family="rehearsal",
+        memory={"buffer.": "buffer"},
+    )
 
     def __init__(self, context: RunContext, capacity: int = 128, fill: Fill = "reservoir") -> None:
         super().__init__(context)
         self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy on the current texts and as many replayed ones; in training, remembers the former."""
-        if not self.training:
-            return super().loss(batch)
+        """Cross-entropy on the current texts and as many replayed ones."""
         places = self.buffer.draw(len(batch), self.generator)
-        both = concatenate(batch, self.buffer.batch(places)) if len(places) else batch
+        return super().loss(concatenate(batch, self.buffer.batch(places)) if len(places) else batch)
+
+    def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
+        """Shows the texts that were trained on to the buffer."""
         self.buffer.add(batch, self.generator)
-        return super().loss(both)

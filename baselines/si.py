@@ -12,15 +12,15 @@ negative omega counts as zero, as in the authors' code; a negative importance wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.scenario import Experience
-from clbench.methods.learner import ContinualLearner, SearchRange, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import QuadraticPenalty, WeightStore
 from clbench.models.context import RunContext
 
@@ -34,7 +34,14 @@ class SI(ContinualLearner):
         damping: Xi: keeps the importance of a weight that hardly moved finite.
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"strength": (1e-3, 1e3)}
+    info = MethodInfo(
+        paper="Zenke et al. 2017, arXiv 1703.04200",
+        bibtex=("zenke2017si",),
+        family="penalties",
+        memory={"penalty.": "statistics"},
+        search={"strength": (1e-3, 1e3)},
+        deviations=("a negative omega counts as zero",),
+    )
 
     def __init__(self, context: RunContext, strength: float = 1.0, damping: float = 0.1) -> None:
         super().__init__(context)

@@ -11,13 +11,10 @@ class); the identity is scaled by v, so that the shrinkage does not depend on th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from clbench.methods.learner import SearchRange
+from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import PrototypeLearner, sums_by_class
 from clbench.models.context import RunContext
 
@@ -30,15 +27,30 @@ class SLDA(PrototypeLearner):
         shrinkage: E, in (0, 1]: the share of the scaled identity in the covariance.
     """
 
-    search: ClassVar[Mapping[str, SearchRange]] = {"shrinkage": (1e-5, 1.0)}
+    info = MethodInfo(
+        paper="Hayes and Kanan 2020, arXiv 1909.01520",
+        bibtex=("hayes2020slda",),
+        family="prototypes",
+        tunings=("frozen",),
+        gradient_free=True,
+        memory={
+            "counts": "statistics",
+            "sums": "statistics",
+            "products": "statistics",
+            "weight": "statistics",
+            "bias": "statistics",
+        },
+        search={"shrinkage": (1e-5, 1.0)},
+        deviations=(
+            "the exact pooled covariance in place of the running one",
+            "shrinkage is relative to the mean variance",
+        ),
+    )
+
     sums: Tensor  # (C, D)
     products: Tensor  # (D, D)
     weight: Tensor  # (C, D)
     bias: Tensor  # (C,)
-
-    deviation = (
-        "the exact pooled covariance in place of the running one, with shrinkage relative to its scale"
-    )
 
     def __init__(self, context: RunContext, shrinkage: float = 1e-2) -> None:
         super().__init__(context)

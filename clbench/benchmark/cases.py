@@ -23,7 +23,7 @@ from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream
 from clbench.engine.build import prepare
 from clbench.engine.loop import execute
-from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.codebook import nearest_keys
 from clbench.methods.dkvb.layout import Layout
 from clbench.methods.dkvb.optimizers import RowSGD
@@ -161,7 +161,7 @@ def evaluate_naive(setting: Setting) -> Measured:
     return repeated(work, units=len(tokens))
 
 
-def _engine_model(setting: Setting, count: int) -> tuple[KeyValueBottleneck, list[np.ndarray]]:
+def _engine_model(setting: Setting, count: int) -> tuple[BottleneckNetwork, list[np.ndarray]]:
     """A bottleneck with keys at token states, and the selections of some texts."""
     encoder = _begin(setting)
     columns = len(find_scenario(setting.scenario).columns)
@@ -170,7 +170,7 @@ def _engine_model(setting: Setting, count: int) -> tuple[KeyValueBottleneck, lis
     )
     layout = Layout("hidden", "mean", "after", "non-parametric", HEADS, KEYS, 1, 0, "masked",
                     encoder.hidden_size, setting.max_tokens)  # fmt: skip
-    network = KeyValueBottleneck(context, layout)
+    network = BottleneckNetwork(context, layout)
     states = [rows for _, rows, _ in encode(encoder, setting.tokens(encoder, count))]
     whole = torch.from_numpy(np.concatenate(states))
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))[:KEYS]
@@ -179,7 +179,7 @@ def _engine_model(setting: Setting, count: int) -> tuple[KeyValueBottleneck, lis
     return network.to(compute_device()), [each.numpy() for each in pairs.split(sizes.tolist())]
 
 
-def _batches(network: KeyValueBottleneck, rows: list[np.ndarray], size: int) -> list[list[np.ndarray]]:
+def _batches(network: BottleneckNetwork, rows: list[np.ndarray], size: int) -> list[list[np.ndarray]]:
     whole = [rows[at : at + size] for at in range(0, len(rows), size)]
     return [each for each in whole if len(each) == size]
 

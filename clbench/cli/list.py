@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 
 from jsonargparse import ArgumentParser
@@ -32,13 +31,10 @@ def _scenarios() -> list[tuple[str, str]]:
 
 
 def _baselines() -> list[tuple[str, str]]:
-    from clbench.engine.registry import baseline_class, baseline_names
+    from clbench.engine.listing import method_rows
+    from clbench.engine.registry import baseline_names
 
-    rows = []
-    for name in sorted(baseline_names()):
-        module = inspect.getmodule(baseline_class(name))
-        rows.append((name, (inspect.getdoc(module) or "").partition("\n")[0]))
-    return rows
+    return method_rows(baseline_names())
 
 
 def _experiments() -> list[tuple[str, str]]:

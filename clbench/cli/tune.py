@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         "encoder": config.encoder,
         "scenario": config.scenario,
         "baseline": config.baseline,
-        "tuning": config.tuning or baseline.tunings[0],
+        "tuning": config.tuning or baseline.info.tunings[0],
         "joint": config.joint,
         "given": dict(config.arguments),
         "values": found.values,

@@ -89,7 +89,7 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
         task_aware=scenario.task_aware,
         max_tokens=protocol.max_tokens,
         batch_size=protocol.batch_size,
-        tuning=config.tuning or baseline.tunings[0],
+        tuning=config.tuning or baseline.info.tunings[0],
         lr=config.lr,
         weight_decay=config.weight_decay,
         adapter_size=config.adapter_size,
@@ -127,18 +127,18 @@ def _resolved(
     baseline = type(learner)
     defaults = arguments_of(baseline)
     arguments = {**defaults, **config.arguments}
-    method = learner.variant
+    method, info = learner.variant, learner.info
     for name, value in arguments.items():
         # An argument away from its default makes another method.
-        if value != defaults[name] and name not in baseline.in_variant and name not in config.tuned:
+        if value != defaults[name] and name not in info.named_arguments and name not in config.tuned:
             method += f"-{name}={value}"
     if config.dtype != "auto":
         method += f"-{config.dtype}"
     if stream.kind != "sequential":
         method += f"-{stream.kind}"
-    marks = ["future"] * (learner.reads_at_start == "stream") + ["upper-bound"] * (stream.kind == "joint")
+    marks = ["future"] * (info.reads_at_start == "stream") + ["upper-bound"] * (stream.kind == "joint")
     # A model per experience can only be asked by whoever knows the experience.
-    marks += [f"differs: {learner.deviation}"] * bool(learner.deviation)
+    marks += [f"differs: {'; '.join(info.deviations)}"] * bool(info.deviations)
     marks += ["task-id-oracle"] * (stream.kind == "single" and not stream.scenario.task_aware)
     return {
         "scenario": stream.scenario.name,

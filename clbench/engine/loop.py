@@ -77,10 +77,10 @@ def execute(
 def begin_stream(run: Run) -> None:
     """Gives the learner the texts that it asks for before the stream begins, if any."""
     learner, data, seed = run.learner, run.data, run.config.seed
-    if learner.reads_at_start is not None:
+    if learner.info.reads_at_start is not None:
         reader: TextReader = (
             data.reader()
-            if learner.reads_at_start == "stream"
+            if learner.info.reads_at_start == "stream"
             else data.generic_reader(generic_texts(run.config.data_dir, run.config.generic_corpus))
         )
         learner.generator.manual_seed(derive(seed, "begin"))
@@ -104,7 +104,7 @@ def begin_stage(run: Run, index: int, stage: Stage) -> None:
 def train(run: Run, index: int, tracker: Tracker, bar: StepBar) -> int:
     """Trains on a stage; returns the number of optimizer steps."""
     learner, data = run.learner, run.data
-    if learner.gradient_free:
+    if learner.info.gradient_free:
         return 0
     trainer = _trainer(data.protocol.epochs, tracker, bar)
     with seeded(derive(run.config.seed, "train", index)), run.meter.phase("train"):

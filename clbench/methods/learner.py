@@ -1,9 +1,9 @@
-"""The one interface of every method: a LightningModule that is told where experiences begin and end."""
+"""The interface of every method: a LightningModule with hooks at the boundaries of experiences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import lightning
 import torch
@@ -15,38 +15,33 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
-from clbench.core.types import TUNINGS, Tuning
+from clbench.methods.info import MEMORY_KINDS, MethodInfo
 from clbench.models.classifier import Network, TextClassifier
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
 
-MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
-MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
-SearchRange = tuple[float, float] | tuple[str, ...]
-"""The smallest and largest value, searched on a logarithmic scale, or the choices."""
-
 
 class TextReader(Protocol):
-    """The texts that a learner may read at a boundary: never test texts, never those of another time."""
+    """The texts that a learner may read in a hook: never test texts, never those of another experience."""
 
     def batches(
         self, batch_size: int, *, prefix: FrozenPrefix | None = None, limit: int | None = None
     ) -> Iterator[Batch]:
-        """Batches in a random order fixed by the run's seed.
+        """Batches in a random order that the run's seed determines.
 
         Args:
             batch_size: Texts per batch.
-            prefix: The prefix to apply; None is the learner's own.
+            prefix: The frozen prefix to apply; None is the one of the learner's network.
             limit: Stop after this many texts.
         """
         ...
 
     def remembered(self, address: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """What ``make`` computes from these texts, from disk if any run computed it before.
+        """The result of ``make``, read from the cache on disk if an earlier run computed it.
 
         Args:
-            address: Names whatever else the outcome depends on.
-            make: A pure function of the texts, their order, and what ``address`` names.
+            address: A key that covers everything else that the result depends on.
+            make: A pure function of the texts, their order, and whatever ``address`` covers.
         """
         ...
 
@@ -54,47 +49,43 @@ class TextReader(Protocol):
 class ContinualLearner(lightning.LightningModule):
     """A text classifier that learns from a stream of experiences.
 
-    As it stands it is naive fine-tuning of an encoder and one linear layer over all output columns. A
-    method overrides as little as it can of: ``forward``, ``loss``, ``begin_stream``, ``begin_experience``,
-    ``end_experience``, ``configure_optimizers``. What it remembers is a parameter or a registered buffer
-    of fixed shape; then checkpoints, moves between devices and the count of bytes need no code of its own.
+    Without overrides it is naive fine-tuning of an encoder and one linear layer over all output columns. A
+    method overrides as few of these hooks as possible. They are called in this order:
+
+    1. ``begin_stream(reader)``: once, before training, if ``info.reads_at_start`` names texts.
+    2. For each experience:
+
+       a. ``begin_experience(experience, reader)``;
+       b. ``configure_optimizers()``;
+       c. for each batch: ``on_train_batch_start``, ``loss(batch)`` (which calls ``forward(batch)``), the
+          backward pass, ``on_after_backward``, ``on_before_optimizer_step``, the step,
+          ``on_train_batch_end``;
+       d. ``end_experience(experience, reader)``;
+       e. ``diagnose(experience, reader)``;
+       f. ``forward(batch)`` on the test texts of all experiences, in evaluation mode.
+
+    Methods with ``info.gradient_free`` skip b and c. ``loss`` has no side effect on what the method
+    remembers: fill a replay buffer in ``on_train_batch_end``. What a method remembers is a parameter or a
+    registered buffer of fixed shape, so that checkpoints, moves between devices and the count of bytes need
+    no further code.
 
     Args:
         context: What the run provides. Subclasses add typed arguments after it, which become command-line
             flags ``--baseline.<argument>`` and YAML keys.
-        network: What is trained; None is the encoder with one linear layer.
+        network: The network to train; None is the encoder with one linear layer.
     """
 
-    tunings: ClassVar[tuple[Tuning, ...]] = TUNINGS
-    """The tunings that the method works with; the first is its default."""
-    default_lr: ClassVar[Mapping[Tuning, float]] = {
-        "full": 1e-4, "frozen": 1e-2, "adapter": 1e-3, "lora": 1e-3,
-    }  # fmt: skip
-    gradient_free: ClassVar[bool] = False
-    """Whether there are no training steps: all is learned in ``end_experience``, in one pass."""
-    memory: ClassVar[Mapping[str, MemoryKind]] = {}
-    """Kinds of memory by prefix of the names in ``state_dict``; else parameters are weights and buffers
-    statistics."""
-    in_variant: ClassVar[frozenset[str]] = frozenset()
-    """Arguments that ``variant`` speaks of; others stand behind it in the method's name where they are not
-    the default."""
-    not_carried: ClassVar[tuple[str, ...]] = ()
-    """Prefixes of names in ``state_dict`` of what only diagnostics need: no memory of the method."""
-    search: ClassVar[Mapping[str, SearchRange]] = {}
-    """What ``clbench tune`` searches beside the learning rate: ranges of arguments."""
-    reads_at_start: str | None = None
-    """Texts for ``begin_stream``: ``stream`` (the training texts of all experiences: sees the future),
-    ``generic`` (unlabeled text of no experience), or None."""
+    info: MethodInfo = MethodInfo()
+    """The facts about the method; see :class:`clbench.methods.info.MethodInfo`."""
 
     def __init__(self, context: RunContext, network: Network | None = None) -> None:
         super().__init__()
-        if context.tuning not in self.tunings:
-            raise UserError(
-                f"{type(self).__name__} works with tuning {' or '.join(self.tunings)}, not {context.tuning}"
-            )
+        if context.tuning not in self.info.tunings:
+            possible = " or ".join(self.info.tunings)
+            raise UserError(f"{type(self).__name__} works with tuning {possible}, not {context.tuning}")
         self.context = context
         self.network = TextClassifier(context) if network is None else network
-        self.lr = self.default_lr[context.tuning] if context.lr is None else context.lr
+        self.lr = self.info.default_lr[context.tuning] if context.lr is None else context.lr
         self.generator = torch.Generator()  # the run seeds it at each boundary
         self.changed_per_step = 0
         self.confusion = nn.ModuleList(
@@ -106,14 +97,9 @@ class ContinualLearner(lightning.LightningModule):
 
     @property
     def variant(self) -> str:
-        """The method's name in tables and result files, with the options that make it another method."""
+        """The method's name in tables and result files, with the options that are part of that name."""
         name = type(self).__name__.lower()
-        return f"{name}-{self.context.tuning_name}" if len(self.tunings) > 1 else name
-
-    @property
-    def deviation(self) -> str:
-        """How the method differs from its paper in what may change its outcome, in one line, or nothing."""
-        return ""
+        return f"{name}-{self.context.tuning_name}" if len(self.info.tunings) > 1 else name
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C) of all output columns, before any mask."""
@@ -121,40 +107,40 @@ class ContinualLearner(lightning.LightningModule):
         return logits
 
     def loss(self, batch: Batch) -> Tensor:
-        """What one training step minimizes: cross-entropy over the columns that each text may be given."""
+        """The loss of one training step: cross-entropy over the columns of each text's class mask."""
         return F.cross_entropy(self.scores(batch), batch.targets)
 
     def begin_stream(self, reader: TextReader) -> None:
-        """Called once, before anything is learned, with the texts that ``reads_at_start`` names."""
+        """Called once, before anything is learned, with the texts that ``info.reads_at_start`` names."""
 
     def begin_experience(self, experience: Experience, reader: TextReader) -> None:
         """Called before an experience is trained on; ``reader`` holds its training texts."""
 
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Called after training on an experience: consolidate, with its training texts at hand."""
+        """Called after training on an experience; ``reader`` holds its training texts."""
 
     def diagnose(self, experience: Experience, reader: TextReader) -> dict[str, Any]:
-        """What the method says about itself after an experience, as JSON values.
+        """Diagnostics of an experience for the result file, as JSON values.
 
-        Called after ``end_experience`` with its training texts; it may not change what the method does, and
-        its time does not count.
+        Called after ``end_experience``; ``reader`` holds the training texts of the experience. It must not
+        change later behavior, and its time is not part of the costs.
         """
         return {}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """A fresh AdamW for each experience, over whatever trains."""
+        """A new AdamW for each experience, over all trainable parameters."""
         trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return torch.optim.AdamW(trainable, lr=self.lr, weight_decay=self.context.weight_decay, fused=True)
 
     # -- what the base class owns ------------------------------------------------------------------
 
     def scores(self, batch: Batch) -> Tensor:
-        """Logits (B, C), minus infinity in the columns that a text may not be given."""
+        """Logits (B, C), minus infinity outside each text's class mask."""
         logits: Tensor = self(batch)
         return logits.masked_fill(~batch.class_mask, -torch.inf)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Applies the prefix where the loader did not: without a cache the result is the same."""
+        """Applies the frozen prefix to batches that do not come from the feature cache."""
         if batch.encoded or (prefix := self.network.prefix) is None:
             return batch
         return prefix(self.context.encoder, batch, self.context.max_tokens)
@@ -192,21 +178,21 @@ class ContinualLearner(lightning.LightningModule):
         return counts
 
     def named_trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Names and parameters that train."""
+        """Names and values of the trainable parameters."""
         return ((name, each) for name, each in self.named_parameters() if each.requires_grad)
 
     def carried_bytes(self) -> dict[str, int]:
         """Bytes that must be kept from one experience to the next, beyond the pretrained encoder.
 
-        Trainable parameters count in full, also those of a tuned encoder: it is no longer the pretrained
-        one. Frozen parameters of the encoder do not count.
+        Trainable parameters count in full, those of a tuned encoder included, since it is no longer the
+        pretrained one. Frozen parameters of the encoder do not count.
         """
         carried: dict[str, int] = dict.fromkeys(MEMORY_KINDS, 0)
         frozen = {name for name, each in self.named_parameters() if not each.requires_grad}
         parameters = {name for name, _ in self.named_parameters()}
         for name, tensor in self.state_dict().items():
-            kind = next((kind for prefix, kind in self.memory.items() if name.startswith(prefix)), None)
-            if (kind is None and name in frozen) or name.startswith(self.not_carried):
+            kind = next((kind for prefix, kind in self.info.memory.items() if name.startswith(prefix)), None)
+            if (kind is None and name in frozen) or name.startswith(self.info.diagnostics):
                 continue
             carried[kind or ("weights" if name in parameters else "statistics")] += tensor.nbytes
         return {**carried, "total": sum(carried.values())}

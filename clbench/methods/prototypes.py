@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch, masked_mean
 from clbench.core.scenario import Experience
-from clbench.core.types import Tuning
-from clbench.methods.learner import ContinualLearner, MemoryKind, TextReader
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.classifier import Network
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
@@ -50,9 +47,7 @@ class PrototypeLearner(ContinualLearner):
         counts: Texts seen of each class, (C,).
     """
 
-    tunings: ClassVar[tuple[Tuning, ...]] = ("frozen",)
-    gradient_free: ClassVar[bool] = True
-    memory: ClassVar[Mapping[str, MemoryKind]] = {}
+    info = MethodInfo(family="prototypes", tunings=("frozen",), gradient_free=True)
     counts: Tensor
 
     def __init__(self, context: RunContext) -> None:

@@ -98,7 +98,7 @@ def _chosen(
     own = {name: value for name, value in method.items() if name != "scenarios"} | {"scenario": scenario}
     options = {"encoder": RunConfig.encoder, **common, **own}
     baseline = baseline_class(options["baseline"])
-    tuning = options.get("tuning") or baseline.tunings[0]
+    tuning = options.get("tuning") or baseline.info.tunings[0]
     trained = axes.get("trained", {}) if tuning != "frozen" else {}
     options |= {**trained.get("options", {}), **own, "baseline": import_path(baseline), "tuning": tuning}
     return options, {**axes, **trained}

@@ -16,7 +16,8 @@ from clbench.data.scenarios import find_scenario
 from clbench.engine.build import prepare
 from clbench.engine.loop import execute
 from clbench.engine.registry import baseline_class
-from clbench.methods.learner import ContinualLearner, SearchRange
+from clbench.methods.info import SearchRange
+from clbench.methods.learner import ContinualLearner
 
 FIRST = 3
 """The default number of experiences that a search uses."""
@@ -50,10 +51,10 @@ def space(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, Sear
         UserError: There is nothing to search.
     """
     found: dict[str, SearchRange] = {}
-    if not baseline.gradient_free and config.lr is None:
-        default = baseline.default_lr[config.tuning or baseline.tunings[0]]
+    if not baseline.info.gradient_free and config.lr is None:
+        default = baseline.info.default_lr[config.tuning or baseline.info.tunings[0]]
         found["lr"] = (default / LR_FACTOR, default * LR_FACTOR)
-    found |= {name: each for name, each in baseline.search.items() if name not in config.arguments}
+    found |= {name: each for name, each in baseline.info.search.items() if name not in config.arguments}
     if not found:
         raise UserError(f"baseline '{config.baseline}' has no hyperparameter to search: all are given")
     return found

@@ -10,7 +10,7 @@ from clbench.benchmark import naive
 from clbench.benchmark.measure import Comparison, Measured, repeated
 from clbench.cli import main
 from clbench.core.batch import Batch, pad
-from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.layout import Layout
 from clbench.models.context import RunContext
 from clbench.models.encoder import load_encoder
@@ -24,7 +24,7 @@ def test_the_naive_form_computes_what_the_engine_computes_and_trains_the_same():
     context = RunContext(encoder, columns=3, experiences=1, max_tokens=16, tuning="frozen")
     # The naive form counts padding, as the public code does.
     layout = Layout("hidden", "mean", "after", "non-parametric", 4, 8, 1, 0, "reference", 32, 16)
-    engine = KeyValueBottleneck(context, layout, sparse=False)
+    engine = BottleneckNetwork(context, layout, sparse=False)
     model = naive.NaiveDKVB(encoder, engine.keys, 3, 16)
     with torch.no_grad():
         model.values.copy_(engine.values.weight.view(4, 8, 3))

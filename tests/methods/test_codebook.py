@@ -11,7 +11,7 @@ from test_dkvb import LENGTHS, MAX_TOKENS, context, layout
 from baselines.dkvb import DKVB
 from clbench.core.scenario import Experience
 from clbench.methods.dkvb import codebook
-from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.codebook import move_keys, nearest_in_chunks, nearest_keys
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization
@@ -85,7 +85,7 @@ def test_without_queries_keys_stay_and_in_the_public_code_shrink():
 class Texts:
     """A reader over the texts of ``States``."""
 
-    def __init__(self, encoder: States, lengths: list[int], network: KeyValueBottleneck) -> None:
+    def __init__(self, encoder: States, lengths: list[int], network: BottleneckNetwork) -> None:
         self.encoder, self.lengths, self.network = encoder, lengths, network
         self.addresses: list[str] = []
 
@@ -153,7 +153,7 @@ def naive_keys(network, texts, epochs, batch_size, decay, update):
 @pytest.mark.parametrize("update", ["mean", "reference"])
 @by_kind
 def test_keys_are_moving_averages_of_the_queries_nearest_to_them(options, update, encoder):
-    network = KeyValueBottleneck(context(encoder), layout(**options))
+    network = BottleneckNetwork(context(encoder), layout(**options))
     reader = Texts(encoder, LENGTHS, network)
     texts = reader.texts(options.get("padding", "masked"))
     expected = naive_keys(network, texts, 2, 3, 0.3, update)
@@ -166,7 +166,7 @@ def test_keys_are_moving_averages_of_the_queries_nearest_to_them(options, update
 @pytest.mark.parametrize("keys", [8, 100])
 @by_kind
 def test_keys_start_at_queries_and_each_query_about_equally_often(options, keys, encoder):
-    network = KeyValueBottleneck(context(encoder), layout(keys=keys, **options))
+    network = BottleneckNetwork(context(encoder), layout(keys=keys, **options))
     reader = Texts(encoder, LENGTHS, network)
     texts = reader.texts(options.get("padding", "masked"))
     untouched = network.keys.clone()
@@ -188,7 +188,7 @@ def test_keys_start_at_queries_and_each_query_about_equally_often(options, keys,
 def test_the_start_is_drawn_by_the_generator(encoder):
     drawn = []
     for seed in (0, 0, 1):
-        network = KeyValueBottleneck(context(encoder), layout())
+        network = BottleneckNetwork(context(encoder), layout())
         reader = Texts(encoder, LENGTHS, network)
         KeyInitialization(0).apply(network, reader, torch.Generator().manual_seed(seed))
         drawn.append(network.keys.clone())
@@ -197,7 +197,7 @@ def test_the_start_is_drawn_by_the_generator(encoder):
 
 
 def test_incremental_keys_go_on_from_where_they_are(encoder):
-    network = KeyValueBottleneck(context(encoder), layout())
+    network = BottleneckNetwork(context(encoder), layout())
     reader = Texts(encoder, LENGTHS, network)
     initialization = KeyInitialization(2, 3, 0.3)
     initialization.apply(network, reader, torch.Generator())
@@ -220,7 +220,7 @@ def test_a_learner_makes_its_keys_once_in_as_many_passes_as_the_paper(initializa
 
 def test_a_learner_with_incremental_keys_moves_them_three_passes_at_each_experience(encoder):
     learner = DKVB(context(encoder), heads=4, keys=16, initialization="incremental")
-    assert learner.reads_at_start is None
+    assert learner.info.reads_at_start is None
     reader = Texts(encoder, LENGTHS, learner.network)
     learner.begin_experience(Experience(0, "first", (), {}), reader)
     expected = naive_keys(learner.network, reader.texts(), 3, 256, 0.2, "mean")
@@ -232,7 +232,7 @@ def test_keys_of_one_shape_are_never_remembered_for_another(encoder):
     """K x D normal numbers are the same ones however they are cut into heads."""
     addresses = []
     for shape in ({"heads": 4}, {"heads": 8}, {"heads": 2}, {"heads": 8, "segmentation": "token"}):
-        network = KeyValueBottleneck(context(encoder), layout(**shape))
+        network = BottleneckNetwork(context(encoder), layout(**shape))
         reader = Texts(encoder, LENGTHS, network)
         KeyInitialization(1).apply(network, reader, torch.Generator().manual_seed(0))
         addresses += reader.addresses
@@ -256,12 +256,12 @@ def test_keys_are_remembered_under_all_that_they_depend_on(encoder):
             }.items()
         ),
     ):
-        network = KeyValueBottleneck(context(encoder), layout())
+        network = BottleneckNetwork(context(encoder), layout())
         reader = Texts(encoder, LENGTHS, network)
         generator = torch.Generator().manual_seed(seed)
         KeyInitialization(**{"epochs": 1, **options}).apply(network, reader, generator, first=first)
         addresses += reader.addresses
-    network = KeyValueBottleneck(context(encoder, seed=1), layout())  # other keys to begin with
+    network = BottleneckNetwork(context(encoder, seed=1), layout())  # other keys to begin with
     reader = Texts(encoder, LENGTHS, network)
     KeyInitialization(1).apply(network, reader, torch.Generator().manual_seed(0))
     addresses += reader.addresses
@@ -294,7 +294,7 @@ class Slice(Texts):
 @pytest.mark.parametrize("top_k", [1, 3])
 @by_kind
 def test_diagnostics_say_what_is_counted_by_hand(options, top_k, encoder):
-    network = KeyValueBottleneck(context(encoder), layout(keys=64, top_k=top_k, **options))
+    network = BottleneckNetwork(context(encoder), layout(keys=64, top_k=top_k, **options))
     diagnostics = KeyDiagnostics(network, 2)
     earlier: set[int] = set()
     for index, places in enumerate(([0, 1], [2, 3, 4])):
@@ -329,7 +329,7 @@ def naive_perplexity(uses, heads=4, keys=64):
 
 @by_kind
 def test_the_quantization_error_is_a_share_of_the_variance_of_what_selects(options, encoder):
-    network = KeyValueBottleneck(context(encoder), layout(**options))
+    network = BottleneckNetwork(context(encoder), layout(**options))
     reader = Texts(encoder, LENGTHS, network)
     error = variance = 0.0
     texts = reader.texts(options.get("padding", "masked"))

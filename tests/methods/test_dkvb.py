@@ -11,7 +11,7 @@ from support.naive_dkvb import States, naive_counts, naive_logits, naive_selecti
 
 from baselines.dkvb import DKVB
 from clbench.core.errors import UserError
-from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork, KeyValueBottleneck
 from clbench.methods.dkvb.layout import Layout
 from clbench.models.context import RunContext
 
@@ -72,7 +72,7 @@ def test_every_layout_is_either_tested_or_refused():
 
 @pytest.mark.parametrize("options", POSSIBLE, ids=name)
 def test_selections_logits_and_gradients_are_those_of_the_written_out_form(options, encoder):
-    network = KeyValueBottleneck(context(encoder), layout(**options)).eval()
+    network = BottleneckNetwork(context(encoder), layout(**options)).eval()
     encoded = past_prefix(encoder, network, encoder.batch(LENGTHS))
     texts = [encoder.text(at, length, options["padding"]) for at, length in enumerate(LENGTHS)]
     for at, text in enumerate(texts):
@@ -99,7 +99,7 @@ def test_selections_logits_and_gradients_are_those_of_the_written_out_form(optio
 
 @pytest.mark.parametrize("options", POSSIBLE, ids=name)
 def test_a_text_of_full_length_has_as_many_selections_as_the_layout_says(options, encoder):
-    network = KeyValueBottleneck(context(encoder), layout(**options))
+    network = BottleneckNetwork(context(encoder), layout(**options))
     encoded = past_prefix(encoder, network, encoder.batch([MAX_TOKENS, 2]))
     entries, counts = encoded.rows[0][encoded.mask[0]].unbind(1)
     in_group = torch.zeros(network.layout.groups).index_add_(0, entries // network.rows, counts.float())
@@ -109,7 +109,7 @@ def test_a_text_of_full_length_has_as_many_selections_as_the_layout_says(options
 
 @pytest.mark.parametrize("segmentation", ["hidden", "token"])
 def test_a_text_selects_the_same_whatever_its_company(segmentation, encoder):
-    network = KeyValueBottleneck(context(encoder), layout(segmentation=segmentation))
+    network = BottleneckNetwork(context(encoder), layout(segmentation=segmentation))
     together = past_prefix(encoder, network, encoder.batch(LENGTHS))
     for at, length in enumerate(LENGTHS):
         alone = past_prefix(encoder, network, encoder.batch([length], first=at))
@@ -119,7 +119,7 @@ def test_a_text_selects_the_same_whatever_its_company(segmentation, encoder):
 def test_the_dense_gradient_is_the_sparse_one(encoder):
     gradients = []
     for sparse in (True, False):
-        network = KeyValueBottleneck(context(encoder), layout(), sparse=sparse)
+        network = BottleneckNetwork(context(encoder), layout(), sparse=sparse)
         encoded = past_prefix(encoder, network, encoder.batch(LENGTHS))
         F.cross_entropy(network(encoded), encoded.targets).backward()
         gradients.append(network.values.weight.grad)
@@ -128,7 +128,7 @@ def test_the_dense_gradient_is_the_sparse_one(encoder):
 
 
 def test_the_linear_layer_has_dropout_in_training_only(encoder):
-    network = KeyValueBottleneck(context(encoder), layout(decoder="parametric"))
+    network = BottleneckNetwork(context(encoder), layout(decoder="parametric"))
     encoded = past_prefix(encoder, network, encoder.batch(LENGTHS))
     assert not torch.equal(network.train()(encoded), network.train()(encoded))
     assert torch.equal(network.eval()(encoded), network.eval()(encoded))
@@ -136,7 +136,7 @@ def test_the_linear_layer_has_dropout_in_training_only(encoder):
 
 def test_values_start_standard_normal_and_all_follows_from_the_seed(encoder):
     def made(seed):
-        return KeyValueBottleneck(context(encoder, seed=seed), layout(keys=512, projection=5))
+        return BottleneckNetwork(context(encoder, seed=seed), layout(keys=512, projection=5))
 
     first, again, other = made(0), made(0), made(1)
     for key, tensor in first.state_dict().items():
@@ -151,12 +151,12 @@ def test_values_start_standard_normal_and_all_follows_from_the_seed(encoder):
 
 
 def test_the_address_of_selections_depends_on_keys_and_layout_and_not_on_values(encoder):
-    network = KeyValueBottleneck(context(encoder), layout())
+    network = BottleneckNetwork(context(encoder), layout())
     address = network.prefix.address
     with torch.no_grad():
         network.values.weight += 1
     assert network.prefix.address == address
-    assert KeyValueBottleneck(context(encoder), layout(top_k=2)).prefix.address != address
+    assert BottleneckNetwork(context(encoder), layout(top_k=2)).prefix.address != address
     network.keys[3, 15, 7] += 1e-6
     assert network.prefix.address != address
 
@@ -234,14 +234,32 @@ def test_a_task_has_its_own_columns(decoder, encoder):
 def test_hidden_segments_are_slices_and_token_segments_are_stretches_of_one_dimension(encoder):
     """The written-out form itself, by hand."""
     text = encoder.text(0, 9, "masked")
-    hidden = KeyValueBottleneck(context(encoder), layout(keys=2))
+    hidden = BottleneckNetwork(context(encoder), layout(keys=2))
     selection = [(head, rows) for head, _, rows in naive_selection(hidden, text)]
     assert len(selection) == 4 * 9
     closer = (text[5, 16:24] - hidden.keys[2]).square().sum(1).argmin()
     assert selection[2 * 9 + 5] == (2, [2 * 2 + closer])
-    token = KeyValueBottleneck(context(encoder), layout(segmentation="token", keys=2))
+    token = BottleneckNetwork(context(encoder), layout(segmentation="token", keys=2))
     selection = [(head, slot, rows) for head, slot, rows in naive_selection(token, text)]
     assert len(selection) == 3 * 32  # positions 0 to 3, 4 to 7, and 8 with three zeros
     last = torch.cat([text[8:, 7], torch.zeros(3)])
     closer = (last - token.keys[2]).square().sum(1).argmin()
     assert selection[2 * 32 + 7] == (2, 7, [2 * 2 + closer])
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_the_bottleneck_alone_is_the_written_out_form(heads, encoder):
+    bottleneck = KeyValueBottleneck(32, heads, 16, 3, torch.Generator().manual_seed(0))
+    states = encoder.states.clone()
+    mask = torch.arange(MAX_TOKENS) < torch.tensor(LENGTHS)[:, None]
+    states[~mask] = torch.nan  # padding does not count
+    logits = bottleneck(states, mask)
+    texts = [text[: int(own.sum())] for text, own in zip(states, mask, strict=True)]
+    naive = torch.stack([naive_logits(bottleneck, text, bottleneck.values.weight) for text in texts])
+    assert logits.shape == (len(LENGTHS), 3)
+    torch.testing.assert_close(logits, naive, atol=1e-5, rtol=0)
+    logits.sum().backward()
+    assert int((bottleneck.values.weight.grad != 0).any(1).sum()) == len(
+        set().union(*(naive_counts(bottleneck, text) for text in texts))
+    )
+    assert not [name for name, _ in bottleneck.named_parameters() if name != "values.weight"]

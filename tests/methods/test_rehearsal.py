@@ -14,6 +14,13 @@ from clbench.core.errors import UserError
 from clbench.methods.replay_buffer import ReplayBuffer
 
 
+def step(learner, batch: Batch) -> torch.Tensor:
+    """The loss of a training step, after which the learner may remember the batch."""
+    loss = learner.loss(batch)
+    learner.on_train_batch_end(None, batch, 0)
+    return loss
+
+
 def numbered(count: int, targets: torch.Tensor | None = None) -> Batch:
     """Texts whose one row is their number."""
     batch = features(count)
@@ -77,14 +84,39 @@ def test_replay_adds_an_equal_batch_from_the_memory_with_its_own_columns():
     old.class_mask[:, 1:] = False
     old.targets[:] = 0
     learner.train()
-    learner.loss(old)
-    loss = learner.loss(new)
+    step(learner, old)
+    loss = step(learner, new)
     current = F.cross_entropy(learner.network(new), new.targets)
     torch.testing.assert_close(loss, current / 2)  # the old texts have one column left: their loss is 0
     assert int(learner.buffer.seen) == 16
     learner.eval()
-    learner.loss(new)
+    learner.scores(new)
     assert int(learner.buffer.seen) == 16  # evaluation is not remembered
+
+
+@pytest.mark.parametrize("method", [Replay, DER, DERPP])
+def test_the_loss_alone_leaves_the_buffer_as_it_is(method):
+    learner = method(context(), capacity=12)
+    learner.train()
+    step(learner, features(8, seed=3))
+    before = {name: each.clone() for name, each in learner.state_dict().items()}
+    for _ in range(2):
+        learner.loss(features(8, seed=4))
+    for name, each in learner.state_dict().items():
+        assert torch.equal(each, before[name]), name
+    step(learner, features(8, seed=4))
+    assert int(learner.buffer.seen) == 16
+
+
+@pytest.mark.parametrize("method", [DER, DERPP])
+def test_the_buffer_keeps_the_logits_of_the_training_step_and_not_those_after_it(method):
+    learner = method(context(lr=0.1), capacity=16)
+    old = features(8, seed=3)
+    before = learner.network(old).detach()
+    fit(learner, [old])
+    assert not torch.allclose(learner.network(old), before)
+    torch.testing.assert_close(learner.buffer.logits[:8], before)
+    assert not [name for name in learner.state_dict() if name == "logits"]
 
 
 def move(learner) -> None:
@@ -99,7 +131,7 @@ def test_der_adds_the_mean_square_of_changes_of_remembered_logits():
     old.targets.clamp_(max=1)
     learner.train()
     torch.testing.assert_close(
-        learner.loss(old),
+        step(learner, old),
         F.cross_entropy(learner.network(old).masked_fill(~old.class_mask, -1e30), old.targets),
     )
     before = learner.network(old).detach()
@@ -115,7 +147,7 @@ def test_derpp_adds_the_cross_entropy_on_remembered_labels():
     learner = DERPP(context(), capacity=8, alpha=0.7, beta=0.3)
     old, new = features(8, seed=3), features(8, seed=4)
     learner.train()
-    learner.loss(old)
+    step(learner, old)
     before = learner.network(old).detach()
     move(learner)
     after = learner.network(old)

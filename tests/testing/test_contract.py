@@ -23,7 +23,7 @@ REFUSED = {("hat", "class"), ("hat", "domain")}
 CASES = [
     (name, tuning, kind)
     for name in sorted(baseline_names())
-    for tuning in baseline_class(name).tunings
+    for tuning in baseline_class(name).info.tunings
     for kind in SCENARIOS
 ]
 

@@ -1,4 +1,4 @@
-"""The discrete key-value bottleneck as a network (arXiv 2207.11240; for text, arXiv 2412.08528)."""
+"""The discrete key-value bottleneck as a module (arXiv 2207.11240; for text, arXiv 2412.08528)."""
 
 from __future__ import annotations
 
@@ -19,54 +19,48 @@ from clbench.models.frozen_prefix import FrozenPrefix
 DROPOUT = 0.1
 
 
-class KeyValueBottleneck(Network):
-    """Frozen keys that token states select, and learnable values behind them.
+class Bottleneck(nn.Module):
+    """Frozen keys that token states select, the values behind them, and a decoder.
 
-    Values and logits depend on a text only through how often it selects each key, so the prefix gives that
-    list: for each value row that a text selects, the row and the count. Training and evaluation never see
-    a token state.
+    The logits of a text depend on it only through how often it selects each key: ``select`` counts that, and
+    ``read`` computes the logits from the counts.
 
     Args:
-        context: What the run provides.
         layout: Segmentation, pooling, decoder and sizes.
+        columns: C, the number of output columns.
+        generator: Draws the initial keys, projections and values; None is the global one.
         sparse: Whether the gradient of the values has entries for selected rows only.
     """
 
     keys: Tensor  # (H, K, d)
     projections: Tensor | None  # (H, D, d)
 
-    def __init__(self, context: RunContext, layout: Layout, *, sparse: bool = True) -> None:
+    def __init__(
+        self, layout: Layout, columns: int, generator: torch.Generator | None = None, *, sparse: bool = True
+    ) -> None:
         super().__init__()
-        generator = context.generator("network")
         heads, keys, size = layout.heads, layout.keys, layout.key_size
         self.layout = layout
         self.rows = heads * keys
         if layout.groups * self.rows > torch.iinfo(torch.int32).max:
             raise UserError(f"heads {heads} x keys {keys}: too many for the parametric decoder")
-        self.row_shape = (layout.selections * layout.groups, (2,), torch.int32)
         self.register_buffer("keys", torch.randn(heads, keys, size, generator=generator))
         projections = None
         if layout.projection:
             projections = torch.randn(heads, layout.hidden_size, size, generator=generator) / size**0.5
         self.register_buffer("projections", projections)
         parametric = layout.decoder == "parametric"
-        columns = size if parametric else context.columns
-        self.values = nn.EmbeddingBag(self.rows, columns, mode="sum", sparse=sparse)
+        width = size if parametric else columns
+        self.values = nn.EmbeddingBag(self.rows, width, mode="sum", sparse=sparse)
         self.decoder = None
         with torch.no_grad():
             self.values.weight.normal_(generator=generator)
             if parametric:
                 inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
-                self.decoder = nn.Linear(inputs, context.columns)
+                self.decoder = nn.Linear(inputs, columns)
                 self.decoder.weight.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
                 self.decoder.bias.zero_()
         self.dropout = nn.Dropout(DROPOUT)
-
-    @property
-    def prefix(self) -> FrozenPrefix:
-        """From the encoder's states to how often a text selects each key."""
-        layout = sorted(dataclasses.asdict(self.layout).items())
-        return FrozenPrefix(self.layout.prefix_pooling, self.select, f"selections-{self.address(layout)}")
 
     def address(self, *more: object) -> str:
         """A hash of the keys as they are now, and of ``more``."""
@@ -102,26 +96,93 @@ class KeyValueBottleneck(Network):
         pairs = torch.stack([entries % (layout.groups * self.rows), counts], dim=1).int()
         return pairs, text.bincount(minlength=len(lengths))
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits (B, C) from ``batch.rows`` (B, E, 2), the output of the prefix."""
+    def read(self, entries: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (B, C) from the output of ``select``: entries (E, 2), and how many each text has, (B,)."""
         groups = self.layout.groups
-        lengths = batch.mask.sum(1)
-        # Real entries come first in each text: slices of them are several times faster than the mask.
-        entries = torch.cat([each[:n] for each, n in zip(batch.rows, lengths.tolist(), strict=True)])
         row, count = entries.unbind(1)  # (E,), (E,)
-        bag = torch.arange(len(batch), device=row.device).repeat_interleave(lengths)
+        bag = torch.arange(len(lengths), device=row.device).repeat_interleave(lengths)
         if groups > 1:
             bag = bag * groups + row // self.rows  # ascending
             row = row % self.rows
-        sizes = bag.bincount(minlength=len(batch) * groups)
+        sizes = bag.bincount(minlength=len(lengths) * groups)
         weight = count.to(self.values.weight.dtype)
         sums = self.values(row, sizes.cumsum(0) - sizes, per_sample_weights=weight)
         total = bag.bincount(weight, minlength=len(sizes))
         means: Tensor = sums / total.unsqueeze(1).clamp(min=1)  # (B * G, V)
         if self.decoder is None:
             return means
-        means = means.view(len(batch), groups, -1)
+        means = means.view(len(lengths), groups, -1)
         if self.layout.segmentation == "token":  # (B, D, T / H): positions within segments
             means = means.mean(2) if self.layout.pooling == "mean" else means[..., 0]
         logits: Tensor = self.decoder(self.dropout(means.flatten(1)))
         return logits
+
+
+class KeyValueBottleneck(Bottleneck):
+    """A classifier of token states: each head of a state selects its nearest key, logits are the mean value.
+
+    It has a non-parametric decoder and needs nothing else of this package. Keys start standard normal; set
+    them with ``keys.copy_`` or :class:`clbench.methods.dkvb.key_init.KeyInitialization`.
+
+    Args:
+        dim: D, the size of a token state; a multiple of ``heads``.
+        heads: H, the slices of a token state.
+        keys: K, per head.
+        classes: C.
+        generator: Draws keys and values; None is the global one.
+        sparse: Whether the gradient of the values has entries for selected rows only.
+
+    Example:
+        >>> bottleneck = KeyValueBottleneck(dim=8, heads=2, keys=16, classes=3)
+        >>> states = torch.randn(5, 7, 8)  # 5 texts of 7 tokens
+        >>> mask = torch.ones(5, 7, dtype=torch.bool)
+        >>> bottleneck(states, mask).shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        keys: int,
+        classes: int,
+        generator: torch.Generator | None = None,
+        *,
+        sparse: bool = False,
+    ) -> None:
+        counts = (heads, keys, 1, 0)  # one key per query, no projection
+        # The longest text, 1 here, matters to segments of tokens only.
+        layout = Layout("hidden", "mean", "after", "non-parametric", *counts, "masked", dim, 1)
+        super().__init__(layout, classes, generator, sparse=sparse)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Logits (B, C) of token states (B, T, D), of which those where ``mask`` (B, T) is true count."""
+        entries, lengths = self.select(states[mask].detach().cpu(), mask.sum(1).cpu())
+        return self.read(entries.to(states.device), lengths.to(states.device))
+
+
+class BottleneckNetwork(Bottleneck, Network):
+    """The network of a learner: ``select`` is its frozen prefix, so that training never sees a token state.
+
+    Args:
+        context: What the run provides.
+        layout: Segmentation, pooling, decoder and sizes.
+        sparse: Whether the gradient of the values has entries for selected rows only.
+    """
+
+    def __init__(self, context: RunContext, layout: Layout, *, sparse: bool = True) -> None:
+        super().__init__(layout, context.columns, context.generator("network"), sparse=sparse)
+        self.row_shape = (layout.selections * layout.groups, (2,), torch.int32)
+
+    @property
+    def prefix(self) -> FrozenPrefix:
+        """From the encoder's states to how often a text selects each key."""
+        layout = sorted(dataclasses.asdict(self.layout).items())
+        return FrozenPrefix(self.layout.prefix_pooling, self.select, f"selections-{self.address(layout)}")
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits (B, C) from ``batch.rows`` (B, E, 2), the output of the prefix."""
+        lengths = batch.mask.sum(1)
+        # Real entries come first in each text: slices of them are several times faster than the mask.
+        entries = torch.cat([each[:n] for each, n in zip(batch.rows, lengths.tolist(), strict=True)])
+        return self.read(entries, lengths)

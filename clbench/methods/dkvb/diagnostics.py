@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.bottleneck import Bottleneck
 from clbench.methods.dkvb.codebook import nearest_keys
 from clbench.methods.dkvb.key_init import queries
 from clbench.methods.learner import TextReader
@@ -27,16 +27,16 @@ class KeyDiagnostics(nn.Module):
 
     selected: Tensor  # (T, H * K): which value rows the training texts of an experience selected
 
-    def __init__(self, network: KeyValueBottleneck, experiences: int) -> None:
+    def __init__(self, network: Bottleneck, experiences: int) -> None:
         super().__init__()
         self.register_buffer("selected", torch.zeros(experiences, network.rows, dtype=torch.bool))
         self._before: Tensor | None = None
 
-    def begin(self, network: KeyValueBottleneck) -> None:
+    def begin(self, network: Bottleneck) -> None:
         """Remembers the values as they are before an experience."""
         self._before = network.values.weight.detach().cpu().clone()
 
-    def end(self, network: KeyValueBottleneck, index: int, reader: TextReader) -> dict[str, Any]:
+    def end(self, network: Bottleneck, index: int, reader: TextReader) -> dict[str, Any]:
         """What is known after experience ``index``, whose training texts ``reader`` gives.
 
         Returns:
@@ -74,7 +74,7 @@ class KeyDiagnostics(nn.Module):
         }
 
 
-def _quantization_error(network: KeyValueBottleneck, reader: TextReader) -> float:
+def _quantization_error(network: Bottleneck, reader: TextReader) -> float:
     prefix = FrozenPrefix(network.layout.prefix_pooling)
     batch = next(reader.batches(SAMPLE, prefix=prefix, limit=SAMPLE))
     error = variance = 0.0

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
-from clbench.methods.dkvb.bottleneck import KeyValueBottleneck
+from clbench.methods.dkvb.bottleneck import Bottleneck
 from clbench.methods.dkvb.codebook import Update, move_keys
 from clbench.methods.dkvb.layout import Queries
 from clbench.methods.learner import TextReader
@@ -48,7 +48,7 @@ class KeyInitialization:
 
     def apply(
         self,
-        network: KeyValueBottleneck,
+        network: Bottleneck,
         reader: TextReader,
         generator: torch.Generator,
         *,
@@ -80,7 +80,7 @@ class KeyInitialization:
         with torch.no_grad():
             network.keys.copy_(reader.remembered(address, make)["keys"])
 
-    def _start(self, network: KeyValueBottleneck, reader: TextReader, generator: torch.Generator) -> None:
+    def _start(self, network: Bottleneck, reader: TextReader, generator: torch.Generator) -> None:
         """Puts the keys of each head at random queries, each query about equally often."""
         layout = network.layout
         wanted = layout.keys if layout.place == "before" else 4 * self.batch_size
@@ -94,6 +94,6 @@ class KeyInitialization:
             network.keys[head] = asked.vectors[order[: layout.keys]]
 
 
-def queries(network: KeyValueBottleneck, batch: Batch) -> list[Queries]:
+def queries(network: Bottleneck, batch: Batch) -> list[Queries]:
     """The queries of each head, from a batch past ``FrozenPrefix(layout.query_pooling)``."""
     return list(network.layout.queries(batch.rows[batch.mask], batch.mask.sum(1), network.projections))

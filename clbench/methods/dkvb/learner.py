@@ -1,0 +1,121 @@
+"""A learner around a key-value bottleneck: when keys are made, how values train, what diagnostics say."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+
+from clbench.core.scenario import Experience
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork
+from clbench.methods.dkvb.diagnostics import KeyDiagnostics
+from clbench.methods.dkvb.key_init import KeyInitialization
+from clbench.methods.dkvb.layout import Layout
+from clbench.methods.dkvb.optimizers import KeptMoments, RowSGD
+from clbench.methods.learner import ContinualLearner, TextReader
+from clbench.models.context import RunContext
+
+KeyTexts = Literal["oracle", "incremental", "generic", "random"]
+READS: dict[KeyTexts, Literal["stream", "generic"] | None] = {
+    "oracle": "stream",
+    "incremental": None,
+    "generic": "generic",
+    "random": "generic",
+}
+LR = {"sparse": 0.1, "reference": 0.01}
+DECODER_LR = {"sparse": 0.1, "reference": 1e-3}
+
+
+@dataclass(frozen=True)
+class ValueTraining:
+    """How values and the decoder train.
+
+    Attributes:
+        optimizer: SGD on the selected values (``sparse``), or dense AdamW (``reference``).
+        lifetime: A new optimizer for each experience, or one for the stream (``reference``).
+        decoder_lr: Learning rate of the linear layer; None takes 0.1, and 0.001 for ``reference``.
+    """
+
+    optimizer: Literal["sparse", "reference"]
+    lifetime: Literal["experience", "reference"]
+    decoder_lr: float | None
+
+
+class BottleneckLearner(ContinualLearner):
+    """A key-value bottleneck on a frozen encoder.
+
+    Args:
+        context: What the run provides.
+        layout: The shape of the bottleneck.
+        texts: The texts that keys are made from.
+        initialization: How keys are made from them.
+        values: How values train.
+    """
+
+    network: BottleneckNetwork
+
+    def __init__(
+        self,
+        context: RunContext,
+        layout: Layout,
+        texts: KeyTexts,
+        initialization: KeyInitialization,
+        values: ValueTraining,
+    ) -> None:
+        sparse = values.optimizer == "sparse"
+        super().__init__(context, BottleneckNetwork(context, layout, sparse=sparse))
+        self.texts = texts
+        self.initialization = initialization
+        self.sparse = sparse
+        self.lr = LR[values.optimizer] if context.lr is None else context.lr
+        self.decoder_lr = DECODER_LR[values.optimizer] if values.decoder_lr is None else values.decoder_lr
+        self.diagnostics = KeyDiagnostics(self.network, context.experiences)
+        kept = values.lifetime == "reference" and not sparse
+        self.moments = KeptMoments(dict(self.named_trainable())) if kept else None
+        self.info = dataclasses.replace(self.info, reads_at_start=READS[texts], deviations=self._deviations())
+
+    def _deviations(self) -> tuple[str, ...]:
+        """The choices that the public code makes otherwise."""
+        choices = {
+            "padding has no weight": self.network.layout.padding == "masked",
+            "keys move to means": self.initialization.update == "mean",
+            "keys start at token states": self.initialization.start == "states",
+            "values train by SGD on the selected rows": self.sparse,
+        }
+        return tuple(text for text, taken in choices.items() if taken)
+
+    def begin_stream(self, reader: TextReader) -> None:
+        """Makes the keys for the whole stream; not called for ``incremental``."""
+        self.initialization.apply(self.network, reader, self.generator)
+
+    def begin_experience(self, experience: Experience, reader: TextReader) -> None:
+        """For ``incremental``, moves the keys: the values learned so far lose their meaning."""
+        if self.texts == "incremental":
+            first = experience.index == 0
+            self.initialization.apply(self.network, reader, self.generator, first=first)
+        self.diagnostics.begin(self.network)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """One optimizer over values, and the linear layer if there is one, each with its learning rate."""
+        scale = self.network.layout.selections if self.sparse else 1
+        groups: list[dict[str, Any]] = [{"params": [self.network.values.weight], "lr": self.lr * scale}]
+        if self.network.decoder is not None:
+            groups.append({"params": list(self.network.decoder.parameters()), "lr": self.decoder_lr})
+        if self.sparse:
+            return RowSGD(groups)
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay)
+        if self.moments is not None:
+            self.moments.give(optimizer)
+        return optimizer
+
+    def on_train_end(self) -> None:
+        """Keeps the optimizer's count of steps with its moments."""
+        if self.moments is not None:
+            self.moments.count(self.trainer.global_step)
+
+    def diagnose(self, experience: Experience, reader: TextReader) -> dict[str, Any]:
+        """Use of keys and locality of the change; see ``KeyDiagnostics.end``."""
+        return self.diagnostics.end(self.network, experience.index, reader)

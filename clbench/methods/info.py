@@ -1,0 +1,64 @@
+"""The facts about a method that hold in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from clbench.core.types import TUNINGS, Tuning
+
+Family = Literal[
+    "naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other"
+]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
+MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
+SearchRange = tuple[float, float] | tuple[str, ...]
+"""The smallest and largest value, searched on a logarithmic scale, or the choices."""
+
+
+def _default_lr() -> dict[Tuning, float]:
+    return {"full": 1e-4, "frozen": 1e-2, "adapter": 1e-3, "lora": 1e-3}
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """The facts about a method that do not depend on the scenario, the encoder or the seed.
+
+    A class declares one as its attribute ``info``. Where a fact depends on constructor arguments, the
+    constructor replaces it once: ``self.info = dataclasses.replace(self.info, ...)``. In a file of a single
+    method, write literal values: ``clbench list`` then reads them without importing the module.
+
+    Attributes:
+        paper: Short citation, such as ``Kirkpatrick et al. 2017, arXiv 1612.00796``.
+        bibtex: Keys of the papers in ``clbench/core/citations.bib``.
+        family: The group of methods that it belongs to; figures color by family.
+        tunings: The tunings that it works with; the first is its default.
+        default_lr: Learning rate for each tuning.
+        gradient_free: Whether there are no training steps: everything is learned in ``end_experience``, in
+            one pass.
+        memory: What it carries beyond the network's trained weights: the kind of memory for each prefix of
+            names in ``state_dict``. Where no prefix matches, parameters count as weights and buffers as
+            statistics.
+        search: What ``clbench tune`` searches beside the learning rate: the range of each argument.
+        reads_at_start: The texts that ``begin_stream`` gets: the training texts of all experiences
+            (``stream``: this sees the future), unlabeled text of no experience (``generic``), or none.
+        deviations: How it differs from its paper where that may change results, one short sentence each.
+        named_arguments: Arguments that ``variant`` already contains; every other argument is appended to the
+            method's name where it is not the default.
+        diagnostics: Prefixes of names in ``state_dict`` that only diagnostics need; their bytes do not count.
+    """
+
+    paper: str = ""
+    bibtex: tuple[str, ...] = ()
+    family: Family = "other"
+    tunings: tuple[Tuning, ...] = TUNINGS
+    default_lr: Mapping[Tuning, float] = field(default_factory=_default_lr)
+    gradient_free: bool = False
+    memory: Mapping[str, MemoryKind] = field(default_factory=dict)
+    search: Mapping[str, SearchRange] = field(default_factory=dict)
+    reads_at_start: Literal["stream", "generic"] | None = None
+    deviations: tuple[str, ...] = ()
+    named_arguments: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()

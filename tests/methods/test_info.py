@@ -1,0 +1,105 @@
+"""The facts that methods declare about themselves."""
+
+import doctest
+import re
+from importlib.metadata import EntryPoint
+
+import pytest
+import torch
+from support.formula_parts import context
+
+from baselines.ewc import EWC
+from clbench.core.citations import bibtex
+from clbench.engine.listing import method_info, method_rows
+from clbench.engine.registry import arguments_of, baseline_class, baseline_names
+from clbench.methods.dkvb import bottleneck
+from clbench.methods.info import FAMILIES, MethodInfo
+from clbench.methods.learner import ContinualLearner
+from clbench.reporting.figures.styles import _KNOWN, KINDS
+
+NAMES = sorted(baseline_names())
+
+
+def test_families_are_those_that_figures_draw():
+    assert FAMILIES == KINDS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_method_declares_is_there(name):
+    method, info = baseline_class(name), baseline_class(name).info
+    assert info.family == _KNOWN[name][0]
+    assert set(info.search) <= set(arguments_of(method))
+    assert set(info.named_arguments) <= set(arguments_of(method))
+    assert set(info.default_lr) >= set(info.tunings)
+    entries = [re.sub(r"\{\\\W(\w)\}", r"\1", bibtex(key)) for key in info.bibtex]  # without accents
+    if name != "finetune":
+        author, year = re.match(r"(\w+).* (\d{4}), (?:arXiv|doi) ", info.paper).groups()
+        assert author in entries[0]
+        assert f"{{{year}}}" in entries[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_memory_that_a_method_declares_is_what_it_carries(name):
+    method = baseline_class(name)
+    tuning = method.info.tunings[0]
+    learner = method(context(tuning=tuning, task_aware=True), **({"heads": 4} if name == "dkvb" else {}))
+    carried = learner.carried_bytes()
+    assert carried.pop("total") == sum(carried.values())
+    kinds = {kind for kind, size in carried.items() if size}
+    assert kinds - {"weights"} == set(method.info.memory.values()) - {"weights"}
+    names = list(learner.state_dict())
+    for prefix in (*method.info.memory, *method.info.diagnostics):
+        assert prefix == "network.projections" or any(each.startswith(prefix) for each in names), prefix
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_list_reads_the_same_facts_without_an_import(name, monkeypatch):
+    entry = baseline_names()[name]
+    expected = entry.load().info
+    monkeypatch.setattr(EntryPoint, "load", lambda self: pytest.fail("it was imported"))
+    assert method_info(entry) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("PAPER = 'Me 2020'\nclass Mine(ContinualLearner):\n    info = MethodInfo(paper=PAPER)", "Me 2020"),
+        ("class Mine(ContinualLearner):\n    pass", ""),
+    ],
+)
+def test_a_method_whose_facts_are_not_literal_is_imported(source, expected, tmp_path, monkeypatch):
+    imports = (
+        "from clbench.methods.info import MethodInfo\nfrom clbench.methods.learner import ContinualLearner\n"
+    )
+    module = f"third_party_{len(expected)}"
+    (tmp_path / f"{module}.py").write_text(imports + source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entry = EntryPoint("mine", f"{module}:Mine", "clbench.baselines")
+    assert method_info(entry) == MethodInfo(paper=expected)
+    assert method_rows({"mine": entry})[1][0] == "mine"
+
+
+def test_a_method_that_declares_nothing_has_the_defaults():
+    assert ContinualLearner.info == MethodInfo()
+    assert MethodInfo().tunings == ("full", "frozen", "adapter", "lora")
+
+
+def test_deviations_follow_from_arguments():
+    averaged, separate = EWC(context()), EWC(context(), fisher="separate")
+    assert averaged.info == EWC.info
+    assert separate.info.deviations == EWC.info.deviations[:1]
+    dkvb = baseline_class("dkvb")
+    plain = dkvb(context(), heads=4, keys=8)
+    assert plain.info.reads_at_start == "stream"
+    assert len(plain.info.deviations) == 4
+    reference = dict.fromkeys(("padding", "update", "start", "optimizer"), "reference")
+    public = dkvb(context(), heads=4, keys=8, initialization="generic", **reference)
+    assert public.info.reads_at_start == "generic"
+    assert public.info.deviations == ()
+    assert dkvb.info.deviations == ()  # of the instance alone
+
+
+def test_the_example_of_the_bottleneck_runs():
+    torch.manual_seed(0)
+    assert doctest.testmod(bottleneck).attempted >= 4
+    assert doctest.testmod(bottleneck).failed == 0
