@@ -1,20 +1,18 @@
-"""``clbench list``: what there is to name in other commands."""
+"""``clbench list``: the names that other commands accept."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 
-from jsonargparse import ArgumentParser
-
+from clbench.core.arguments import Parser
 from clbench.core.errors import unknown
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints every group, or the one that is named."""
-    parser = ArgumentParser(prog="clbench list", description="Lists what there is.")
-    parser.add_argument("group", nargs="?", type=str, default=None, help=", ".join(GROUPS))
-    group = parser.parse_args(list(arguments)).group
+    parser = Parser("list", "Lists scenarios, baselines, experiments and encoders.", "clbench list baselines")
+    parser.add_argument("group", nargs="?", help=f"one of {', '.join(GROUPS)}; without it, all of them")
+    group = parser.read(arguments).group
     if group is not None and group not in GROUPS:
         raise unknown("group", group, GROUPS)
     for name in [group] if group else GROUPS:
@@ -32,13 +30,9 @@ def _scenarios() -> list[tuple[str, str]]:
 
 
 def _baselines() -> list[tuple[str, str]]:
-    from clbench.engine.registry import baseline_class, baseline_names
+    from clbench.engine.registry import baseline_names, summary
 
-    rows = []
-    for name in sorted(baseline_names()):
-        module = inspect.getmodule(baseline_class(name))
-        rows.append((name, (inspect.getdoc(module) or "").partition("\n")[0]))
-    return rows
+    return [(name, summary(entry)) for name, entry in sorted(baseline_names().items())]
 
 
 def _experiments() -> list[tuple[str, str]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import inspect
 import sys
+from importlib.abc import InspectLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clbench.core.errors import UserError, unknown
-from clbench.methods.learner import ContinualLearner
+
+if TYPE_CHECKING:
+    from clbench.methods.learner import ContinualLearner
 
 PROVIDED = ("context", "network")
 """Arguments of a learner that come from the run or its class, never from a user."""
@@ -19,6 +24,13 @@ PROVIDED = ("context", "network")
 def baseline_names() -> dict[str, EntryPoint]:
     """The declared methods of every installed package, by name."""
     return {entry.name: entry for entry in entry_points(group="clbench.baselines")}
+
+
+def summary(entry: EntryPoint) -> str:
+    """The first line of a method's module docstring. The module is not imported, which would take seconds."""
+    spec = importlib.util.find_spec(entry.module)
+    source = spec.loader.get_source(entry.module) if spec and isinstance(spec.loader, InspectLoader) else None
+    return (ast.get_docstring(ast.parse(source or "")) or "").partition("\n")[0]
 
 
 def baseline_class(name: str) -> type[ContinualLearner]:
@@ -31,12 +43,13 @@ def baseline_class(name: str) -> type[ContinualLearner]:
     Raises:
         UserError: There is no such method, or it is not a ``ContinualLearner``.
     """
-    known = baseline_names()
+    from clbench.methods.learner import ContinualLearner
+
     found: Any
-    if name in known:
-        found = known[name].load()
-    elif "." in name:
+    if "." in name:
         found = _imported(name)
+    elif name in (known := baseline_names()):
+        found = known[name].load()
     else:
         raise unknown("baseline", name, known)
     if not (inspect.isclass(found) and issubclass(found, ContinualLearner)):
