@@ -64,9 +64,7 @@ def refuse_shared_places(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         config = _ungrouped(outcome.config)
         if outcome.path is not None and configs.setdefault(outcome.path, config) != config:
-            raise UserError(
-                f"{outcome.path}: two different runs write this file; remove one of them"
-            )
+            raise UserError(f"{outcome.path}: two different runs write this file; remove one of them")
 
 
 def result_files(outcomes: Iterable[Outcome]) -> list[Path]:
