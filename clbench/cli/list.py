@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from clbench.core.arguments import Parser
-from clbench.core.errors import unknown
+from clbench.core.errors import UserError, unknown
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,7 +38,13 @@ def _baselines() -> list[tuple[str, str]]:
 def _experiments() -> list[tuple[str, str]]:
     from clbench.studies.experiment import experiment_files, read_experiment
 
-    return [(name, read_experiment(path).title) for name, path in experiment_files().items()]
+    rows = []
+    for name, path in experiment_files().items():
+        try:
+            rows.append((name, read_experiment(path).title))
+        except UserError as error:  # any folder may have files like these; the list says what they are
+            rows.append((name, f"({error})"))
+    return rows
 
 
 def _encoders() -> list[tuple[str, str]]:
