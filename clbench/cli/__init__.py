@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 
+from clbench.core.arguments import DOCUMENTATION
 from clbench.core.errors import UserError, unknown
 
 COMMANDS = {
-    "list": "scenarios, baselines, experiments and encoders there are",
+    "list": "list scenarios, baselines, experiments and encoders",
     "run": "train one method on one stream",
-    "reproduce": "run an experiment, then make its tables and plots",
-    "bench": "measure the engine against its naive form",
-    "tune": "search a method's settings on validation texts",
-    "new-baseline": "write a baseline, its test and an experiment to start from",
+    "reproduce": "run experiments, then make their tables and figures",
+    "report": "make tables, figures and a page from result files",
     "data": "list, fetch and verify the paper's datasets",
-    "report": "make tables and plots from result files",
+    "tune": "search a method's hyperparameters on validation texts",
+    "new-baseline": "write a baseline, its test and an experiment to start from",
+    "bench": "measure the speed of the engine against a naive implementation",
     "wandb": "send results to Weights & Biases, and build dashboards there",
 }
 
@@ -27,18 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit status: 0 done, 1 a run failed, 2 bad input (one line on standard error).
+        The exit status: 0 done, 1 a run failed, 2 bad input (one line on standard error), 130 Ctrl-C.
     """
-    # No list() here: importing the command of that name puts its module in the place of the built-in.
+    # No list() here: importing the command of that name replaces the built-in in this module.
     words = [*(sys.argv[1:] if arguments is None else arguments)]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows "?"
+            stream.reconfigure(errors="replace")
     # Lightning and transformers warn about choices that are made on purpose here.
     warnings.filterwarnings("ignore", module=r"(lightning|torch\.utils\.data|transformers)\..*")
     if not words or words[0] in ("-h", "--help"):
-        print("usage: clbench COMMAND [options]\n")
-        print("\n".join(f"  {name:<14}{summary}" for name, summary in COMMANDS.items()))
-        print("\nclbench COMMAND --help lists the options of a command.")
+        print(_help())
         return 0
     try:
+        if words[0] == "--version":
+            from clbench import __version__
+
+            print(f"clbench {__version__}")
+            return 0
         if words[0] not in COMMANDS:
             raise unknown("command", words[0], COMMANDS)
         command = importlib.import_module(f"clbench.cli.{words[0].replace('-', '_')}")
@@ -48,9 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"clbench: error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever reads the output has seen enough, as with "| head"
+    except BrokenPipeError:  # the reader has seen enough, as with "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("clbench: stopped; the same command goes on from here", file=sys.stderr)
+        print("clbench: stopped; the same command continues from here", file=sys.stderr)
         return 130
+
+
+def _help() -> str:
+    commands = "\n".join(f"  {name:<14}{summary}" for name, summary in COMMANDS.items())
+    return (
+        "usage: clbench COMMAND [options]\n\n"
+        "A benchmark of continual learning methods for small language models.\n\n"
+        f"commands:\n{commands}\n\n"
+        "options:\n  --version     show the version\n  --help        show this help; "
+        "'clbench COMMAND --help' shows the options of a command\n\n"
+        "example:\n  clbench run --scenario pydocs-cil --baseline ewc --tuning frozen\n\n"
+        f"{DOCUMENTATION}"
+    )

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from tabulate import tabulate
 from tqdm import tqdm
 
 from clbench.benchmark import cases
 from clbench.benchmark.measure import Comparison, Measured, alone
+from clbench.core.arguments import Parser
+from clbench.core.config import RunConfig
 from clbench.core.errors import unknown
 from clbench.core.io import write_json, write_text
 from clbench.core.result import provenance
@@ -45,22 +46,25 @@ PROTOCOLS = {"protocol_cold": "whole single-head protocol from an empty cache, a
 
 def main(arguments: Sequence[str]) -> int:
     """Measures, prints a table, and writes it as JSON where that is asked for."""
-    parser = ArgumentParser(prog="clbench bench", description="Measures the engine against its naive form.")
+    parser = Parser(
+        "bench",
+        "Measures the speed of the engine against a naive implementation.",
+        "clbench bench encode assign --json speed.json",
+    )
     names = [*CASES, *PROTOCOLS]
-    parser.add_argument("names", nargs="*", type=str, default=names, help=", ".join(names))
-    parser.add_argument("--json", type=str, default=None, help="file to write")
-    parser.add_argument("--encoder", type=str, default="minilm", help="which encoder")
+    parser.add_argument("names", nargs="*", default=names, metavar="name", help="measurements")
+    parser.add_argument("--json", metavar="FILE", help="also write the results here, and a table beside it")
+    parser.add_argument("--encoder", metavar="NAME", default=RunConfig.encoder, help="pretrained encoder")
     parser.add_argument(
         "--scenario",
-        type=str,
-        default=None,
-        help="class-incremental; r8-cil where its data is, else pydocs-cil",
+        metavar="NAME",
+        help="a class-incremental one; without it, r8-cil where its data is, else pydocs-cil",
     )
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="for torch")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads for torch")
     parser.add_argument(
-        "--data_dir", "--data-dir", type=str, default=os.environ.get("CLBENCH_DATA"), help="JSON lines"
+        "--data-dir", metavar="DIR", default=os.environ.get("CLBENCH_DATA"), help="folder of the datasets"
     )
-    options = parser.parse_args(list(arguments))
+    options = parser.read(arguments)
     for name in options.names:
         if name not in names:
             raise unknown("measurement", name, names)

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
+from clbench.core.arguments import Parser
 from clbench.core.errors import UserError, unknown
 from clbench.data import formats
 from clbench.data.download.fetch import GITHUB, fetch, fetch_wikipedia
@@ -21,14 +20,18 @@ WIKI = "wiki"
 
 def main(arguments: Sequence[str]) -> int:
     """Lists, fetches or verifies the named datasets, or all; 1 if one that was verified is another."""
-    parser = ArgumentParser(prog="clbench data", description="Datasets of the paper's scenarios.")
-    parser.add_argument("action", type=str, help=", ".join(ACTIONS))
-    parser.add_argument("names", nargs="*", type=str, default=[], help="datasets; default: all")
-    parser.add_argument(
-        "--data_dir", "--data-dir", type=str, default=os.environ.get("CLBENCH_DATA"), help="their folder"
+    parser = Parser(
+        "data",
+        "Lists, fetches and verifies the datasets of the paper's scenarios.",
+        "clbench data fetch r8 --data-dir data",
     )
-    parser.add_argument("--server", type=str, default=GITHUB, help="where the original repositories are")
-    options = parser.parse_args(list(arguments))
+    parser.add_argument("action", help=f"one of {', '.join(ACTIONS)}")
+    parser.add_argument("names", nargs="*", help="datasets; without names, all of them")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", default=os.environ.get("CLBENCH_DATA"), help="folder of the datasets"
+    )
+    parser.add_argument("--server", metavar="URL", default=GITHUB, help="where the original repositories are")
+    options = parser.read(arguments)
     if options.action not in ACTIONS:
         raise unknown("action", options.action, ACTIONS)
     known = [*DATASETS, WIKI]

@@ -1,19 +1,18 @@
-"""``clbench list``: what there is to name in other commands."""
+"""``clbench list``: the names that other commands accept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from jsonargparse import ArgumentParser
-
-from clbench.core.errors import unknown
+from clbench.core.arguments import Parser
+from clbench.core.errors import UserError, unknown
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints every group, or the one that is named."""
-    parser = ArgumentParser(prog="clbench list", description="Lists what there is.")
-    parser.add_argument("group", nargs="?", type=str, default=None, help=", ".join(GROUPS))
-    group = parser.parse_args(list(arguments)).group
+    parser = Parser("list", "Lists scenarios, baselines, experiments and encoders.", "clbench list baselines")
+    parser.add_argument("group", nargs="?", help=f"one of {', '.join(GROUPS)}; without it, all of them")
+    group = parser.read(arguments).group
     if group is not None and group not in GROUPS:
         raise unknown("group", group, GROUPS)
     for name in [group] if group else GROUPS:
@@ -40,7 +39,13 @@ def _baselines() -> list[tuple[str, str]]:
 def _experiments() -> list[tuple[str, str]]:
     from clbench.studies.experiment import experiment_files, read_experiment
 
-    return [(name, read_experiment(path).title) for name, path in experiment_files().items()]
+    rows = []
+    for name, path in experiment_files().items():
+        try:
+            rows.append((name, read_experiment(path).title))
+        except UserError as error:  # any folder may have files like these; the list says what they are
+            rows.append((name, f"({error})"))
+    return rows
 
 
 def _encoders() -> list[tuple[str, str]]:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from jsonargparse import ArgumentParser
-
+from clbench.core.arguments import Parser
 from clbench.core.errors import UserError
 from clbench.core.io import write_text
 from clbench.engine.registry import baseline_names
@@ -18,10 +17,14 @@ TEMPLATES = Path(__file__).parents[0] / "templates"
 
 def main(arguments: Sequence[str]) -> int:
     """Writes the three files and says how to run them."""
-    parser = ArgumentParser(prog="clbench new-baseline", description="Writes a baseline to start from.")
-    parser.add_argument("name", type=str, help="its name, such as my_method")
-    parser.add_argument("--into", type=str, default=".", help="the source tree, or any folder of your own")
-    options = parser.parse_args(list(arguments))
+    parser = Parser(
+        "new-baseline",
+        "Writes a baseline, its test and an experiment to start from.",
+        "clbench new-baseline my_method",
+    )
+    parser.add_argument("name", help="name of the module, such as my_method")
+    parser.add_argument("--into", metavar="DIR", default=".", help="the source tree, or a folder of your own")
+    options = parser.read(arguments)
     name, into = options.name, Path(options.into)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(f"name '{name}': small letters, digits and _ are wanted, a letter first")

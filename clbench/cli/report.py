@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from jsonargparse import ArgumentParser
 
+from clbench.core.arguments import Parser
 from clbench.core.io import write_text
 from clbench.data.scenarios import SCENARIOS
 from clbench.reporting.load import load_results
@@ -20,24 +21,21 @@ from clbench.reporting.tables.render import text_table
 
 def main(arguments: Sequence[str]) -> int:
     """Writes the report, prints its table, and says where it is."""
-    parser = ArgumentParser(
-        prog="clbench report", description="Makes tables, plots and a page from result files."
+    parser = Parser(
+        "report",
+        "Makes tables, figures and a page from result files.",
+        "clbench report runs --columns average_accuracy forgetting",
     )
-    parser.add_argument("results", nargs="*", type=str, default=["runs"], help="result files or folders")
-    parser.add_argument(
-        "--out", type=str, default="runs/report", help="folder for tables, plots and the page"
+    parser.add_argument("results", nargs="*", default=["runs"], help="result files or folders of them")
+    parser.add_argument("--columns", nargs="*", metavar="NAME", help="measures in the tables, in this order")
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", metavar="DIR", default="runs/report", help="folder for what is made")
+    output.add_argument("--page", action=argparse.BooleanOptionalAction, default=True, help="make the page")
+    output.add_argument("--readme", metavar="FILE", help="only fill the table blocks of this Markdown file")
+    output.add_argument(
+        "--index", metavar="FILE", help="only write an overview of the results into this file"
     )
-    parser.add_argument(
-        "--readme", type=str, default=None, help="fill the table blocks of this Markdown file instead"
-    )
-    parser.add_argument(
-        "--index", type=str, default=None, help="write what these results are into this Markdown file instead"
-    )
-    parser.add_argument(
-        "--columns", nargs="*", type=str, default=None, help="measures that the tables show, in this order"
-    )
-    parser.add_argument("--page", type=bool, default=True, help="whether to make the page")
-    options = parser.parse_args(list(arguments))
+    options = parser.read(arguments)
     if options.readme is not None:
         path = Path(options.readme)
         write_text(path, filled(path.read_text(encoding="utf-8"), path.parent))

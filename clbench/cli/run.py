@@ -6,14 +6,15 @@ import sys
 from collections.abc import Sequence
 
 from clbench.core.result import RunResult
-from clbench.engine.build import prepare
-from clbench.engine.loop import execute
 from clbench.engine.parser import parse_run
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs and prints the accuracy after each experience, then where the result is."""
     config = parse_run(arguments)
+    from clbench.engine.build import prepare  # imported after parsing: --help needs no torch
+    from clbench.engine.loop import execute
+
     progress = sys.stderr.isatty()
     run = prepare(config, progress=progress)
     stages = len(run.stream.stages)

@@ -1,42 +1,44 @@
-"""``clbench tune``: search a method's settings on validation texts of the first experiences."""
+"""``clbench tune``: search a method's hyperparameters on validation texts of the first experiences."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from clbench.core.arguments import Parser
 from clbench.core.result import provenance
-from clbench.engine.parser import parse_run
+from clbench.engine.parser import read_run
 from clbench.engine.registry import baseline_class
 from clbench.studies.tuned_values import write_settings
-from clbench.studies.tuning import search
 
 TRIALS = 16
+SETTINGS = Path("experiments/settings.yaml")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Searches, prints each trial, and writes what was found with how it was found."""
-    parser = argparse.ArgumentParser(
-        prog="clbench tune",
-        description="Searches a method's settings. Other options are those of 'clbench run'; "
-        "what is given there is not searched.",
-        allow_abbrev=False,
+    parser = Parser(
+        "tune",
+        "Searches a method's hyperparameters; an option of a run that is given is not searched.",
+        "clbench tune --scenario pydocs-cil --baseline ewc --tuning frozen --trials 8",
+        defaults=False,
     )
-    parser.add_argument("--trials", type=int, default=TRIALS, help="the budget, the same for all methods")
-    parser.add_argument(
-        "--settings", type=Path, default=Path("experiments/settings.yaml"), help="where to write"
+    group = parser.add_argument_group("search")
+    group.add_argument("--trials", type=int, default=TRIALS, help="how many runs the search makes")
+    group.add_argument(
+        "--settings", type=Path, metavar="FILE", default=SETTINGS, help="file that the values are written to"
     )
-    options, rest = parser.parse_known_args(arguments)
-    config = parse_run(rest)
+    config, options = read_run(parser, arguments)
+    trials, settings = options["trials"], options["settings"]
+    from clbench.studies.tuning import search  # imported after parsing: --help needs no torch
+
     started = time.perf_counter()
 
     def on_trial(number: int, accuracy: float) -> None:
-        print(f"[{number + 1}/{options.trials}] validation accuracy {accuracy:.4f}", flush=True)
+        print(f"[{number + 1}/{trials}] validation accuracy {accuracy:.4f}", flush=True)
 
-    found = search(config, trials=options.trials, on_trial=on_trial)
+    found = search(config, trials=trials, on_trial=on_trial)
     baseline = baseline_class(config.baseline)
     source = provenance({}, config.threads or 0)
     entry = {
@@ -58,9 +60,9 @@ def main(arguments: Sequence[str]) -> int:
             "commit": source["commit"],
         },
     }
-    write_settings(options.settings, entry)
-    print(f"best {found.accuracy:.4f} (defaults {found.default:.4f}): {found.values}", file=sys.stdout)
-    print(f"settings: {options.settings}")
+    write_settings(settings, entry)
+    print(f"best {found.accuracy:.4f} (defaults {found.default:.4f}): {found.values}")
+    print(f"settings: {settings}")
     return 0
 
 

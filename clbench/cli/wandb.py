@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
+from clbench.core.arguments import DOCUMENTATION, Parser
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import write_json
@@ -22,33 +21,33 @@ def main(arguments: Sequence[str]) -> int:
         print("usage: clbench wandb push|dashboard [options]\n")
         for name, (_, summary) in ACTIONS.items():
             print(f"  {name:<12}{summary}")
-        print("\nclbench wandb ACTION --help lists its options.")
+        print(f"\n'clbench wandb ACTION --help' shows the options of an action.\n\n{DOCUMENTATION}")
         return 0
     if words[0] not in ACTIONS:
         raise unknown("action of clbench wandb", words[0], ACTIONS)
     return ACTIONS[words[0]][0](words[1:])
 
 
-def _parser(name: str) -> ArgumentParser:
-    parser = ArgumentParser(prog=f"clbench wandb {name}", description=ACTIONS[name][1].capitalize() + ".")
-    parser.add_argument("results", nargs="*", type=str, default=["runs"], help="result files or folders")
-    parser.add_argument("--project", type=str, default=RunConfig.wandb_project, help="where runs are")
-    parser.add_argument("--entity", type=str, default=None, help="whose project it is; default: your own")
-    parser.add_argument("--dry_run", "--dry-run", action="store_true", help="say what would be sent")
+def _parser(name: str) -> Parser:
+    summary = ACTIONS[name][1]
+    parser = Parser(f"wandb {name}", f"{summary.capitalize()}.", f"clbench wandb {name} runs --dry-run")
+    parser.add_argument("results", nargs="*", default=["runs"], help="result files or folders of them")
+    parser.add_argument("--project", default=RunConfig.wandb_project, help="W&B project of the runs")
+    parser.add_argument("--entity", help="user or team of the project; without it, your default entity")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be sent")
     return parser
 
 
 def _push(words: Sequence[str]) -> int:
     parser = _parser("push")
+    parser.add_argument("--group", help="W&B group; without it, the experiment of a run, or its scenario")
     parser.add_argument(
-        "--group", type=str, default=None, help="default: the experiment of a run, or its scenario"
+        "--mode",
+        choices=("online", "offline"),
+        default="online",
+        help="offline writes files that 'wandb sync' sends later",
     )
-    parser.add_argument(
-        "--mode", type=str, default="online", help="online, or offline: files for 'wandb sync' to send later"
-    )
-    options = parser.parse_args(list(words))
-    if options.mode not in ("online", "offline"):
-        raise unknown("mode", options.mode, ("online", "offline"))
+    options = parser.read(words)
     files = [Path(each) for each in load_results(options.results)["path"]]
     if options.mode == "online" and not options.dry_run:
         _need_login("'--mode offline' writes files that 'wandb sync' sends later")
@@ -73,8 +72,8 @@ def _push(words: Sequence[str]) -> int:
 
 def _dashboard(words: Sequence[str]) -> int:
     parser = _parser("dashboard")
-    parser.add_argument("--json", type=str, default=None, help="write what is built to this file")
-    options = parser.parse_args(list(words))
+    parser.add_argument("--json", metavar="FILE", help="write the specification of the dashboards here")
+    options = parser.read(words)
     scenarios = sorted(set(load_results(options.results)["scenario"]))
     try:
         from clbench.tracking import dashboard

@@ -1,148 +1,142 @@
-"""From command lines, YAML files and experiment entries to the configuration of a run.
+"""From command lines, YAML files, experiments and Python calls to the configuration of a run.
 
-One parser, made from the types and docstrings of ``RunConfig`` and of the methods, checks all three.
+The options are the arguments of ``RunConfig`` and of the method. ``run_config`` checks all of them, wherever
+they come from.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import (  # type: ignore[attr-defined]  # re-exported without __all__
-    ActionConfigFile,
-    ArgumentError,
-    ArgumentParser,
-    Namespace,
-)
-
+from clbench.core.arguments import Parser
 from clbench.core.config import RunConfig
-from clbench.core.errors import UserError, unknown
+from clbench.core.errors import UserError
 from clbench.core.io import read_yaml
-from clbench.engine.registry import PROVIDED, arguments_of, baseline_class, import_path
-from clbench.methods.learner import ContinualLearner
+from clbench.engine.options import converted, options_of
+from clbench.engine.registry import baseline_class, import_path
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "data and stream": (
+        "scenario", "experiences", "order", "joint", "single", "split", "train_per_class", "test_per_class",
+        "data_dir", "generic_corpus",
+    ),
+    "method and tuning": (
+        "baseline", "tuning", "encoder", "dtype", "max_tokens", "adapter_size", "adapter_placement",
+        "lora_rank",
+    ),
+    "training": ("seed", "epochs", "batch_size", "samples_per_epoch", "lr", "weight_decay", "threads"),
+    "output and logging": (
+        "results", "checkpoint", "cache_features", "wandb", "wandb_project", "wandb_entity", "wandb_group",
+    ),
+}  # fmt: skip
+"""The options of a run as ``--help`` groups them."""
+ARGUMENT = "arguments."
+"""Before the names of the method's own arguments, among what a parser has read."""
 
 
-def run_parser() -> ArgumentParser:
-    """The parser of ``clbench run``."""
-    parser = ArgumentParser(
-        prog="clbench run",
-        description="Trains one method on one stream and writes its result file.",
-        exit_on_error=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--config", action=ActionConfigFile, help="YAML file of these same options")
-    parser.add_class_arguments(RunConfig, skip={"baseline", "arguments", "tuned"}, as_group=False)
-    parser.add_subclass_arguments(
-        ContinualLearner,
-        "baseline",
-        skip=set(PROVIDED),
-        required=True,
-        instantiate=False,
-        help="Which method: a name from 'clbench list baselines' or an import path; "
-        "its own arguments are --baseline.<argument>",
-    )
-    return parser
-
-
-def parse_run(arguments: Sequence[str]) -> RunConfig:
-    """The configuration that a command line describes.
+def parse_run(words: Sequence[str]) -> RunConfig:
+    """The configuration that a command line of ``clbench run`` describes.
 
     Raises:
-        UserError: It describes none; the message names the argument and what would be right.
+        UserError: An option is unknown or missing, or a value is wrong.
     """
-    words = _with_import_paths(arguments)
-    return _run_config(lambda parser: parser.parse_args(words, defaults=False))
+    parser = Parser(
+        "run",
+        "Trains one method on one stream and writes its result file.",
+        "clbench run --scenario pydocs-cil --baseline ewc --tuning frozen --baseline.strength 1000",
+        defaults=False,
+    )
+    return read_run(parser, words)[0]
+
+
+def read_run(parser: Parser, words: Sequence[str]) -> tuple[RunConfig, dict[str, Any]]:
+    """Reads the options of a run and those that ``parser`` declares already.
+
+    Returns:
+        The configuration, and the values of the other options.
+
+    Raises:
+        UserError: An option is unknown or missing, or a value is wrong.
+    """
+    parser.usage = "%(prog)s --scenario NAME --baseline NAME [options]"
+    _declare_run(parser)
+    seen = vars(parser.peek(words))
+    options = _read_file(Path(seen["config"])) if "config" in seen else {}
+    name = seen.get("help_of") or seen.get("baseline") or options.get("baseline")
+    if isinstance(name, str):
+        _declare_method(parser, name, baseline_class(name))
+    if "help_of" in seen:
+        parser.print_help()
+        parser.exit()
+    others = {}
+    arguments = dict(options.get("arguments") or {})
+    for name, value in vars(parser.read(words)).items():
+        if name.startswith(ARGUMENT):
+            arguments[name.removeprefix(ARGUMENT)] = _decoded(value)
+        elif name in options_of(RunConfig):
+            options[name] = _decoded(value)
+        else:
+            others[name] = value
+    return run_config({**options, "arguments": arguments}), others
 
 
 def run_config(options: Mapping[str, Any]) -> RunConfig:
-    """The configuration that a mapping describes, with the keys of the command line.
+    """The configuration with these fields of ``RunConfig``; the others have their defaults.
+
+    Args:
+        options: By name. Values may be texts, as on a command line.
 
     Raises:
-        UserError: A key or value is wrong.
+        UserError: A name or value is wrong, or the scenario or the baseline is missing.
     """
-    return _run_config(lambda parser: parser.parse_object(_resolved(options), defaults=False))
-
-
-def _run_config(parse: Any) -> RunConfig:
-    try:
-        parsed: Namespace = parse(run_parser())
-    except ArgumentError as error:
-        raise _explained(str(error)) from error
-    values = parsed.as_dict()  # what was given, no defaults: those are where they are declared
-    baseline = values.pop("baseline")
-    values.pop("config", None)
+    values = dict(options)
+    arguments = values.pop("arguments", None) or {}
+    if not isinstance(arguments, Mapping):
+        raise UserError(f"option arguments is {arguments!r}: 'name: value' pairs are expected")
+    values = converted(RunConfig, values, "option")
+    for name in ("scenario", "baseline"):
+        if name not in values:
+            raise UserError(f"option {name} is missing; 'clbench list {name}s' shows what there is")
+    baseline = baseline_class(values["baseline"])
+    arguments = converted(baseline, arguments, f"argument of baseline {baseline.__name__}")
     data_dir = values.get("data_dir") or os.environ.get("CLBENCH_DATA")
-    values["data_dir"] = Path(data_dir) if data_dir else None
-    names = {each.name for each in dataclasses.fields(RunConfig)}
-    return RunConfig(
-        baseline=baseline["class_path"],
-        arguments=dict(baseline.get("init_args", {})),
-        **{name: value for name, value in values.items() if name in names},
-    )
+    values |= {"baseline": import_path(baseline), "data_dir": Path(data_dir) if data_dir else None}
+    return RunConfig(arguments=arguments, **values)
 
 
-def _with_import_paths(arguments: Sequence[str]) -> list[str]:
-    """Replaces the names of methods by their import paths, on the line and in the files it names."""
-    words = [part for word in arguments for part in _split(word)]
-    for at, word in enumerate(words[:-1]):
-        if word == "--baseline":
-            words[at + 1] = import_path(baseline_class(words[at + 1]))
-        elif word == "--config":
-            words[at + 1] = json.dumps(_resolved(_read_yaml(Path(words[at + 1]))))
-    return words
+def _declare_run(parser: Parser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="YAML file of these options; the command line wins")
+    options = options_of(RunConfig)
+    for title, names in GROUPS.items():
+        group = parser.add_argument_group(title)
+        for name in names:
+            options[name].declare(group, f"--{name.replace('_', '-')}", name)
+            if name == "baseline":
+                text = "show the options of this method, too"
+                group.add_argument("--baseline.help", dest="help_of", nargs="?", metavar="NAME", help=text)
 
 
-def _split(word: str) -> list[str]:
-    """``--data-dir=DIR`` as ``--data_dir`` and ``DIR``: options may be written with either kind of dash."""
-    if not word.startswith("--"):
-        return [word]
-    name, *value = word.split("=", 1)
-    return ["--" + name[2:].replace("-", "_"), *value]
+def _declare_method(parser: Parser, name: str, baseline: type) -> None:
+    group = parser.add_argument_group(f"arguments of {name}")
+    for argument, option in options_of(baseline).items():
+        option.declare(group, f"--baseline.{argument.replace('_', '-')}", ARGUMENT + argument)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     content = read_yaml(path, "config file")
     if not isinstance(content, dict):
-        raise UserError(f"config file {path}: options as 'key: value' are wanted")
+        raise UserError(f"config file {path}: options as 'key: value' are expected")
     return content
 
 
-def _resolved(options: Mapping[str, Any]) -> dict[str, Any]:
-    """``baseline: ewc`` and ``arguments: {...}``, or jsonargparse's own form, as the latter."""
-    options = dict(options)
-    baseline = options.get("baseline")
-    arguments = options.pop("arguments", {})
-    if isinstance(baseline, str):
-        options["baseline"] = {"class_path": import_path(baseline_class(baseline)), "init_args": arguments}
-    elif isinstance(baseline, dict) and "class_path" in baseline:
-        options["baseline"] = {
-            **baseline,
-            "class_path": import_path(baseline_class(baseline["class_path"])),
-        }
-    return options
-
-
-def _explained(message: str) -> UserError:
-    """Jsonargparse's explanation, which goes over many lines, as one that says what would be right."""
-    text = " ".join(message.split())
-    options = [each.name for each in dataclasses.fields(RunConfig) if each.name not in ("arguments", "tuned")]
-    if found := re.search(r"class_path '([\w.]+)': Option '([\w.]+)' is not accepted", text):
-        known = arguments_of(baseline_class(found[1]))
-        return unknown(f"argument of baseline {found[1].rpartition('.')[2]}", found[2], known)
-    if found := re.search(r"unrecognized arguments: --([\w.-]+)", text):
-        return unknown("option", found[1], options)
-    if found := re.search(r"Option '([\w.]+)' is not accepted", text):
-        return unknown("option", found[1], options)
-    if found := re.search(r"Option '?\"?([\w.]+)'?\"? is required", text):
-        return UserError(f"option --{found[1]} is missing")
-    # The innermost key is the one that is wrong: "Parser key "baseline": ... Parser key "strength": ..."
-    parts = re.split(r'Parser key "([\w.]+)": ', text)
-    if len(parts) > 1:
-        reason = re.split(r" - Expected a <class 'NoneType'>| Given value type", parts[-1])[0]
-        return UserError(f"option {parts[-2]}: {reason.strip(' -')}")
-    return UserError(text)
+def _decoded(value: Any) -> Any:
+    """A word of the command line: ``null``, a list or an object of JSON, or the text that it is."""
+    try:
+        decoded = json.loads(value)
+    except (TypeError, ValueError):  # a flag, or a text
+        return value
+    return decoded if decoded is None or isinstance(decoded, list | dict) else value

@@ -7,10 +7,12 @@ import inspect
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clbench.core.errors import UserError, unknown
-from clbench.methods.learner import ContinualLearner
+
+if TYPE_CHECKING:
+    from clbench.methods.learner import ContinualLearner
 
 PROVIDED = ("context", "network")
 """Arguments of a learner that come from the run or its class, never from a user."""
@@ -31,12 +33,13 @@ def baseline_class(name: str) -> type[ContinualLearner]:
     Raises:
         UserError: There is no such method, or it is not a ``ContinualLearner``.
     """
-    known = baseline_names()
+    from clbench.methods.learner import ContinualLearner
+
     found: Any
-    if name in known:
-        found = known[name].load()
-    elif "." in name:
+    if "." in name:
         found = _imported(name)
+    elif name in (known := baseline_names()):
+        found = known[name].load()
     else:
         raise unknown("baseline", name, known)
     if not (inspect.isclass(found) and issubclass(found, ContinualLearner)):

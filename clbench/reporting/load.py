@@ -43,11 +43,12 @@ _KINDS: dict[type | UnionType, str] = {
 }
 
 
-def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
+def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     """One row per run, sorted by scenario, encoder, method, order and seed.
 
     Args:
-        paths: Result files, globs, or folders, in which every ``order*-seed*.json`` at any depth is one.
+        paths: One or more result files, globs, or folders, in which every ``order*-seed*.json`` at any depth
+            is one.
 
     Returns:
         The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``, ``joint``,
@@ -64,6 +65,7 @@ def load_results(paths: Iterable[str | Path]) -> pd.DataFrame:
         UserError: A path that does not exist, a file that is not a result, the same run twice, or no
             result at all.
     """
+    paths = [paths] if isinstance(paths, str | Path) else paths
     files = {path.resolve(): path for text in map(str, paths) for path in _files(text)}
     if not files:
         raise UserError("no result files given")

@@ -111,10 +111,14 @@ def _axis(axes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def experiment_files() -> dict[str, Path]:
-    """The experiments of the source tree that this code runs from, or else of the current folder."""
-    folders = [Path(__file__).parents[2] / "experiments", Path("experiments")]
-    folder = next((each for each in folders if each.is_dir()), None)
-    found = sorted(folder.glob("*.yaml")) if folder else []
+    """The experiments of clbench and those in ``experiments/`` of the current folder, by name.
+
+    Of two with the same name, that of the current folder counts.
+    """
+    package = Path(__file__).parents[1]
+    installed = package / "experiments"  # in a wheel; in a source tree it stands beside the package
+    shipped = installed if installed.is_dir() else package.parent / "experiments"
+    found = [path for folder in (shipped, Path("experiments")) for path in sorted(folder.glob("*.yaml"))]
     return {path.stem: path for path in found if path.name != SETTINGS}
 
 
@@ -131,7 +135,7 @@ def find_experiment(name: str) -> Experiment:
 def read_experiment(path: Path) -> Experiment:
     """Reads and checks an experiment's file.
 
-    With ``runs_of``, the name of an experiment beside it, it has the methods and profiles of that one: it is
+    With ``runs_of``, the name of another experiment, it has the methods and profiles of that one: it is
     another table of the same runs.
 
     Raises:
@@ -147,7 +151,8 @@ def read_experiment(path: Path) -> Experiment:
         raise UserError(f"experiment {path}: no '{key}'")
     table = tuple(content["table"]) if "table" in content else None
     if "runs_of" in content:
-        other = read_experiment(path.with_name(f"{content['runs_of']}.yaml"))
+        beside = path.with_name(f"{content['runs_of']}.yaml")
+        other = read_experiment(beside) if beside.exists() else find_experiment(content["runs_of"])
         return dataclasses.replace(other, name=path.stem, title=content["title"], table=table)
     for name, axes in content["profiles"].items():
         where = f"experiment {path}, profile {name}"

@@ -188,7 +188,7 @@ def replace_line(data: Path, split: str, number: int, line: str) -> None:
     [
         (["--scenario", "r8-cill", "--baseline", "ewc"], "did you mean 'r8-cil'"),
         (["--baseline", "ewcc"], "did you mean 'ewc'"),
-        (["--baseline", "ewc", "--baseline.strenght", "1"], "did you mean 'strength'"),
+        (["--baseline", "ewc", "--baseline.strenght", "1"], "did you mean '--baseline.strength'"),
         (["--baseline", "ewc", "--epoch", "1"], "epochs"),
         (["--baseline", "ewc", "--baseline.strength", "much"], "strength"),
         (["--baseline", "nowhere.Method"], "nowhere"),

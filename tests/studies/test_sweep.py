@@ -67,7 +67,7 @@ def test_a_profile_alone_takes_every_experiment_that_has_it(scenario, monkeypatc
     shared.write_text("title: another table\nruns_of: first\n")
     known = {path.stem: path for path in (*paths, shared)}
     monkeypatch.setattr("clbench.studies.experiment.experiment_files", lambda: known)
-    monkeypatch.setattr("clbench.cli.reproduce.experiment_files", lambda: known)
+    monkeypatch.setattr("clbench.studies.reproduction.experiment_files", lambda: known)
     assert main(["reproduce", "--profile", "first", "--dry-run"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("to run") == 1  # of two experiments with the same run
@@ -87,7 +87,7 @@ def test_what_experiments_share_is_looked_at_once(scenario, tmp_path, monkeypatc
         asked.append([config.baseline.rpartition(".")[2] for config in configs])
         return run_all(configs, **options)
 
-    monkeypatch.setattr("clbench.cli.reproduce.run_all", watched)
+    monkeypatch.setattr("clbench.studies.reproduction.run_all", watched)
     line = ["reproduce", str(first), str(more), "--workers", "1", "--results", str(tmp_path / "runs")]
     assert main(line) == 0
     assert asked == [["NCM", "SLDA"], ["RanPAC"]]
@@ -100,7 +100,7 @@ def test_two_runs_that_differ_do_not_write_one_file(scenario, tmp_path, capsys):
     path = experiment(scenario, "twice", "{baseline: ncm}", "{baseline: ncm, batch_size: 3}")
     line = ["reproduce", str(path), "--workers", "1", "--results", str(tmp_path / "runs")]
     assert main(line) == 2
-    assert "ncm/order0-seed0.json: two runs that differ have this place" in capsys.readouterr().err
+    assert "ncm/order0-seed0.json: two different runs write this file" in capsys.readouterr().err
 
 
 def test_what_failed_is_listed_and_tried_again(scenario, tmp_path, capsys):

@@ -1,0 +1,87 @@
+"""Experiments run one after another: runs that they share are made once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from clbench.core.config import RunConfig
+from clbench.core.errors import UserError
+from clbench.studies.experiment import Experiment, experiment_files, find_experiment
+from clbench.studies.sweep import Outcome, run_all
+
+DEFAULT = "main"
+"""The experiment that is reproduced when none is named."""
+
+
+def chosen_experiments(names: Sequence[str], profile: str | None) -> list[Experiment]:
+    """The named experiments; without names, the default one, or all that have the given profile.
+
+    Raises:
+        UserError: An experiment is unknown, or none has the profile.
+    """
+    if names or profile is None:
+        return [find_experiment(name) for name in names or [DEFAULT]]
+    every = [find_experiment(name) for name in experiment_files()]
+    found = [experiment for experiment in every if profile in experiment.profiles]
+    if not found:
+        known = sorted({name for experiment in every for name in experiment.profiles})
+        raise UserError(f"no experiment has a profile '{profile}'; known: {', '.join(known)}")
+    return found
+
+
+def run_experiment(
+    runs: Sequence[RunConfig], before: Sequence[Outcome], *, workers: int, progress: bool
+) -> list[Outcome]:
+    """Runs what is not done yet, and returns how each run ended, in the given order.
+
+    Args:
+        runs: Of one experiment.
+        before: Outcomes of earlier experiments; runs that are among them and did not fail are skipped.
+        workers: Number of parallel runs.
+        progress: Whether a single run has a progress bar; several always have one.
+    """
+    finished = [(_ungrouped(outcome.config), outcome) for outcome in before if outcome.error is None]
+    shared: dict[int, Outcome] = {}
+    for place, run in enumerate(runs):
+        own = _ungrouped(run)
+        outcome = next((outcome for config, outcome in finished if config == own), None)
+        if outcome is not None:
+            shared[place] = dataclasses.replace(outcome, config=run, skipped=True)
+    left = [run for place, run in enumerate(runs) if place not in shared]
+    made = iter(run_all(left, workers=workers, progress=progress or len(left) > 1) if left else [])
+    return [shared[place] if place in shared else next(made) for place in range(len(runs))]
+
+
+def refuse_shared_places(outcomes: Iterable[Outcome]) -> None:
+    """Different runs must not write the same result file one after the other.
+
+    Raises:
+        UserError: Two of them do.
+    """
+    configs: dict[Path, RunConfig] = {}
+    for outcome in outcomes:
+        config = _ungrouped(outcome.config)
+        if outcome.path is not None and configs.setdefault(outcome.path, config) != config:
+            raise UserError(f"{outcome.path}: two different runs write this file; remove one of them")
+
+
+def result_files(outcomes: Iterable[Outcome]) -> list[Path]:
+    """The result files that exist, each once."""
+    paths = dict.fromkeys(outcome.path for outcome in outcomes)
+    return [path for path in paths if path is not None and path.exists()]
+
+
+def distinct(runs: Iterable[RunConfig]) -> list[RunConfig]:
+    """The runs without those that another experiment has as well."""
+    found: list[RunConfig] = []
+    for run in map(_ungrouped, runs):
+        if run not in found:
+            found.append(run)
+    return found
+
+
+def _ungrouped(config: RunConfig) -> RunConfig:
+    """The same run, whichever experiment it belongs to."""
+    return dataclasses.replace(config, wandb_group=None)
