@@ -10,13 +10,13 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.core.errors import UserError, unknown
-from clbench.core.io import cache_dir
+from clbench.core.io import cache_dir, replacing
 from clbench.core.scenario import SPLITS
 
 if TYPE_CHECKING:
@@ -79,6 +79,18 @@ def load(
 
     found = files(data_dir, dataset, labeled=labeled)
     return DatasetDict({split: _load_split(path, labeled, keys or {}) for split, path in found.items()})
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, str | None]]) -> Path:
+    """Writes rows as compressed JSON lines; equal rows give equal bytes."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file,  # neither name nor time in the header
+    ):
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return path
 
 
 def _split_file(folder: Path, split: str) -> Path | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterable
 from pathlib import Path
 
-from clbench.core.io import cache_dir, replacing
+from clbench.core.io import cache_dir
 from clbench.data.download.convert import convert
 from clbench.data.download.places import ORIGINALS
 from clbench.data.download.transfer import download
+from clbench.data.formats import write_lines
 
 GITHUB = "https://raw.githubusercontent.com"
 WIKIPEDIA = ("wikimedia/wikipedia", "20231101.simple")
@@ -58,11 +56,3 @@ def fetch_wikipedia(data_dir: Path, repository: str = WIKIPEDIA[0]) -> list[Path
     texts = (" ".join(article["text"].split()) for article in articles)
     rows = ({"text": text} for text in texts if text.count(" ") >= LEAST_WORDS - 1)
     return [write_lines(data_dir / "wiki" / "train.jsonl.gz", rows)]
-
-
-def write_lines(path: Path, rows: Iterable[dict[str, str]]) -> Path:
-    """Writes rows as compressed JSON lines; equal rows give equal bytes."""
-    with replacing(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-    return path
