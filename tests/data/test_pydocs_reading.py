@@ -98,18 +98,43 @@ def test_a_file_that_does_not_parse_has_no_objects():
     assert list(source.objects("def f(:\n", "m")) == []
 
 
+WITH_CODE = """Sums many things up.
+
+>>> one(1)
+unfit text
+
+Then goes on::
+
+    unfit = 2
+
+Says even more.
+
+```python
+unfit
+
+unfit text
+```
+
+.. math::
+
+    unfit
+
+    unfit text
+
+| unfit | 1 |
+
+    unfit = indented()
+
+Unfit Heading
+-------------
+
+This is the last one.
+"""
+
+
 def test_doctests_fences_directives_tables_and_literal_blocks_are_left_out():
-    text = (
-        "Sums many things up.\n\n>>> one(1)\nunfit text\n\nThen goes on::\n\n    unfit = 2\n\n"
-        "Says even more.\n\n```python\nunfit\n\nunfit text\n```\n\n.. math::\n\n    unfit\n\n    unfit text\n\n| unfit | 1 |\n\n"
-        "    unfit = indented()\n\nUnfit Heading\n-------------\n\nThis is the last one."
-    )
-    assert described(text) == [
-        "Sums many things up.",
-        "Then goes on.",
-        "Says even more.",
-        "This is the last one.",
-    ]
+    expected = ["Sums many things up.", "Then goes on.", "Says even more.", "This is the last one."]
+    assert described(WITH_CODE) == expected
 
 
 @pytest.mark.parametrize(
