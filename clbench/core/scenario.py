@@ -79,12 +79,14 @@ class DatasetFacts:
         license: Under what terms the texts may be used.
         labels: All of its labels.
         versions: The forms in which it is known.
+        bibtex: Keys of ``clbench/core/citations.bib``.
     """
 
     citation: str
     license: str
     labels: tuple[str, ...]
     versions: tuple[Version, ...]
+    bibtex: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Scenario:
         root: The folder of the datasets, where it is not ``--data-dir``.
         keys: The keys of the JSON lines that are called otherwise: ``text``, ``text_pair``, ``label`` or
             ``domain`` to what stands there.
+        bibtex: Keys of ``clbench/core/citations.bib``: the data, and the paper of the protocol.
     """
 
     name: str
@@ -123,6 +126,7 @@ class Scenario:
     repeats: bool = False
     root: Path | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
+    bibtex: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [part.name for part in self.parts]

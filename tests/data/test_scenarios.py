@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clbench.cli import main
+from clbench.core import citations
 from clbench.core.errors import UserError
 from clbench.data.scenarios import SCENARIOS, find_scenario
 from clbench.data.scenarios.facts import DATASETS
@@ -32,6 +33,19 @@ def test_every_scenario_says_whom_to_cite_and_under_what_terms(name):
     assert scenario.title
     assert scenario.citation
     assert scenario.license
+    assert scenario.bibtex
+    assert set(scenario.bibtex) <= citations.entries().keys()
+
+
+def test_scenarios_cite_the_papers_of_their_data_and_protocol():
+    assert SCENARIOS["dsc-dil"].bibtex == ("diera2024dkvb", "ke2021ctr", "ke2020kan", "mcauley2015image")
+    assert {"dolan2005mrpc", "iyer2017qqp", "socher2013sst", "wang2019glue"} <= set(
+        SCENARIOS["glue4-til"].bibtex
+    )
+    for name in PAPERS:
+        facts = SCENARIOS[name].datasets.values()
+        assert all(each.bibtex and set(each.bibtex) <= set(SCENARIOS[name].bibtex) for each in facts)
+        assert "diera2024dkvb" in SCENARIOS[name].bibtex
 
 
 def test_the_papers_scenarios_have_its_experiences_and_columns():

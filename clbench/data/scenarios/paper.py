@@ -7,6 +7,9 @@ from clbench.data.scenarios import orders
 from clbench.data.scenarios.facts import DATASETS, NEWSGROUP_PAIRS, R8_LABELS, R52_LABELS, SENTIMENT
 
 PAPER = "protocol of arXiv 2412.08528"
+PAPER_KEY = "diera2024dkvb"
+PYCONTINUAL = ("ke2021ctr",)
+"""The source of the published orders of DSC and 20 Newsgroups."""
 SINGLE_HEAD = Protocol(epochs=5, batch_size=16, max_tokens=256, samples_per_epoch=100)
 """5 epochs of 100 texts drawn with replacement."""
 ALL_AT_ONCE = Protocol(epochs=5, batch_size=16, max_tokens=256)
@@ -29,13 +32,17 @@ def _paper(
     task_aware: bool = False,
     published: tuple[tuple[str, ...], ...] = (),
     repeats: bool = False,
+    cited: tuple[str, ...] = (),
 ) -> Scenario:
+    """A scenario on datasets of the paper; ``cited`` are BibTeX keys besides those of paper and datasets."""
     used = {part.dataset: DATASETS[part.dataset] for part in parts}
     citation = "; ".join([*dict.fromkeys(facts.citation for facts in used.values()), PAPER])
     license = "; ".join(dict.fromkeys(facts.license for facts in used.values()))
+    keys = [PAPER_KEY, *cited, *(key for facts in used.values() for key in facts.bibtex)]
     return Scenario(
-        name, title, kind, parts, task_aware, "folder", protocol, citation, license, published, used, repeats
-    )
+        name, title, kind, parts, task_aware, "folder", protocol, citation, license, published, used, repeats,
+        bibtex=tuple(dict.fromkeys(keys)),
+    )  # fmt: skip
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> tuple[Part, ...]:
@@ -57,6 +64,7 @@ SCENARIOS = (
         tuple(Part(domain, "dsc", SENTIMENT, domain) for domain in orders.DSC_DOMAINS),
         Protocol(epochs=20, batch_size=32, max_tokens=128),
         published=orders.DSC_ORDERS,
+        cited=PYCONTINUAL,
     ),
     _paper(
         "20ng-cil",
@@ -66,6 +74,7 @@ SCENARIOS = (
         Protocol(epochs=10, batch_size=32, max_tokens=128),
         task_aware=True,
         published=orders.NEWSGROUP_ORDERS,
+        cited=PYCONTINUAL,
     ),
     _paper(
         "20ng-cil-single",
@@ -74,6 +83,7 @@ SCENARIOS = (
         _NEWSGROUPS,
         Protocol(epochs=10, batch_size=32, max_tokens=128),
         published=orders.NEWSGROUP_ORDERS,
+        cited=PYCONTINUAL,
     ),
     _paper(
         "glue4-til",

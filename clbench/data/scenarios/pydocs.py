@@ -12,7 +12,9 @@ TASKS = ("returns", "arguments", "objects", "topics")
 
 def _pydocs(name: str, title: str, kind: Kind, parts: tuple[Part, ...], task_aware: bool) -> Scenario:
     protocol = Protocol(epochs=5, batch_size=16, max_tokens=96)
-    return Scenario(name, title, kind, parts, task_aware, "pydocs", protocol, CITATION, LICENSE)
+    return Scenario(
+        name, title, kind, parts, task_aware, "pydocs", protocol, CITATION, LICENSE, bibtex=("clbench",)
+    )
 
 
 _LIBRARIES = pydocs.LABELS["libraries"]
