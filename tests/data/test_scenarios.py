@@ -3,6 +3,8 @@
 import collections
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,17 @@ def test_scenarios_cite_the_papers_of_their_data_and_protocol():
         facts = SCENARIOS[name].datasets.values()
         assert all(each.bibtex and set(each.bibtex) <= set(SCENARIOS[name].bibtex) for each in facts)
         assert "diera2024dkvb" in SCENARIOS[name].bibtex
+
+
+def test_declarations_need_no_heavy_library():
+    code = "import sys, clbench.data.scenarios; print(*sys.modules)"
+    loaded = set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
+    assert loaded.isdisjoint({"torch", "lightning", "transformers", "datasets", "pandas", "numpy", "pyarrow"})
+    assert "clbench.data.scenarios" in loaded
 
 
 def test_the_papers_scenarios_have_its_experiences_and_columns():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,14 +85,19 @@ _SKIPPED = {"distutils", "test", "tests", "testing", "_vendor", "externals", "_v
 
 
 def versions() -> dict[str, str]:
-    """The installed version of each library, without its build (CPU or CUDA), which has the same texts.
+    """The installed version of each library and of the parser, which the texts depend on.
+
+    The build of a version (CPU or CUDA) is left out: it has the same texts.
 
     Raises:
-        UserError: A library is not installed.
+        UserError: One is not installed.
     """
+    from importlib import metadata  # slow, and not needed for the labels
+
+    names = ["docstring_parser", *(library.distribution for library in ALL)]
     try:
-        return {each.name: importlib.metadata.version(each.distribution).split("+")[0] for each in ALL}
-    except importlib.metadata.PackageNotFoundError as error:
+        return {name: metadata.version(name).split("+")[0] for name in names}
+    except metadata.PackageNotFoundError as error:
         raise _missing(error.name) from None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import importlib.metadata
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -57,7 +56,7 @@ def load(table: str, *, progress: bool = True) -> DatasetDict:
 
 def folder(*, progress: bool) -> Path:
     """The data folder of the tables for the installed versions, built if it is not there."""
-    key = repr((CORPUS_VERSION, versions(), importlib.metadata.version("docstring_parser")))
+    key = repr((CORPUS_VERSION, versions()))
     path = cache_dir() / "pydocs" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
     last = path / list(LABELS)[-1] / "train.jsonl.gz"
     if not last.exists():
