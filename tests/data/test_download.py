@@ -149,7 +149,7 @@ def test_pairs_of_glue(dataset, line, row, tmp_path):
 
 def test_a_line_with_too_few_columns_is_named(tmp_path):
     files = files_of(tmp_path, {"a/train.tsv": "header\nshort\n", "a/dev.tsv": "header\n"})
-    with pytest.raises(UserError, match=r"train\.tsv, line 2: 4 columns"):
+    with pytest.raises(UserError, match=r"train\.tsv, line 2: expected 4 columns, found 1"):
         convert("rte", files)
 
 

@@ -202,15 +202,18 @@ def test_it_runs(tickets, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("kind: class\n", "no 'data'"),
+        ("kind: class\n", "the key 'data' is missing"),
         ("kind: klass\ndata: tickets\n", "did you mean 'class'"),
         ("kind: class\ndata: tickets\nlables: [a]\n", "did you mean 'labels'"),
-        (f"kind: class\ndata: tickets\nclasses_per_experience: 3\n{KEYS}", "a divisor of 4"),
+        (f"kind: class\ndata: tickets\nclasses_per_experience: 3\n{KEYS}", "is 3 and must be a divisor of 4"),
         ("kind: class\ndata: tickets\n", "'text' is missing"),
         (f"kind: class\ndata: ticket\n{KEYS}", "did you mean 'tickets'"),
         ("kind: class\ndata: tickets\nkeys: {txt: body}\n", "did you mean 'text'"),
         (f"kind: class\ndata: tickets\nprotocol: {{epoch: 3}}\n{KEYS}", "did you mean 'epochs'"),
-        (f"kind: class\ndata: tickets\nprotocol: {{epochs: many}}\n{KEYS}", "a number is wanted"),
+        (
+            f"kind: class\ndata: tickets\nprotocol: {{epochs: many}}\n{KEYS}",
+            "epochs is 'many' and must be a number",
+        ),
         ("[", "not YAML"),
     ],
 )

@@ -33,7 +33,7 @@ def test_a_transfer_that_is_cut_off_is_taken_up_where_it_ended(server, tmp_path)
 def test_a_second_call_goes_on(server, tmp_path):
     server.files["/x"] = CONTENT
     server.cut = [100_000] * transfer.ATTEMPTS
-    with pytest.raises(UserError, match="goes on from here"):
+    with pytest.raises(UserError, match="again to resume"):
         download(f"{server.url}/x", tmp_path / "x", SHA1)
     assert not (tmp_path / "x").exists()
     download(f"{server.url}/x", tmp_path / "x", SHA1)

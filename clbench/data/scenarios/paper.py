@@ -1,4 +1,4 @@
-"""The streams of the paper (arXiv 2412.08528), on its own datasets."""
+"""The scenarios of the paper (arXiv 2412.08528)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PAPER_KEY = "diera2024dkvb"
 PYCONTINUAL = ("ke2021ctr",)
 """The source of the published orders of DSC and 20 Newsgroups."""
 SINGLE_HEAD = Protocol(epochs=5, batch_size=16, max_tokens=256, samples_per_epoch=100)
-"""5 epochs of 100 texts drawn with replacement."""
+"""5 epochs of 100 texts each, drawn with replacement."""
 ALL_AT_ONCE = Protocol(epochs=5, batch_size=16, max_tokens=256)
 
-# 26 pairs of places in the sorted labels, drawn independently by the public code (seed 25).
+# 26 pairs of indices into the sorted labels, drawn independently by the public code (seed 25).
 _REFERENCE = (
     (24, 49), (0, 13), (19, 40), (30, 2), (48, 16), (2, 19), (36, 27), (6, 37), (7, 36), (43, 46), (12, 32),
     (50, 39), (20, 11), (35, 22), (32, 30), (33, 6), (40, 43), (6, 38), (37, 22), (26, 22), (12, 43),
