@@ -81,12 +81,14 @@ class DatasetFacts:
         license: The terms under which the texts may be used.
         labels: All of its labels.
         versions: Its published versions.
+        bibtex: Keys of ``clbench/core/citations.bib``.
     """
 
     citation: str
     license: str
     labels: tuple[str, ...]
     versions: tuple[Version, ...]
+    bibtex: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Scenario:
         root: The folder of the datasets, if it is not ``--data-dir``.
         keys: Names of the fields in the JSON lines, by ``text``, ``text_pair``, ``label`` and ``domain``,
             where they differ from these.
+        bibtex: Keys of ``clbench/core/citations.bib``: the data, and the paper of the protocol.
     """
 
     name: str
@@ -126,6 +129,7 @@ class Scenario:
     repeats: bool = False
     root: Path | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
+    bibtex: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [part.name for part in self.parts]

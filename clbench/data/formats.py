@@ -1,8 +1,8 @@
-"""Datasets kept as JSON lines in a folder, one file per split.
+"""Reads and writes datasets as JSON lines, one file per split.
 
-``<data_dir>/<dataset>/train.jsonl.gz``, ``test.jsonl.gz`` and, where there is one, ``validation.jsonl.gz``
-(or the same without ``.gz``). Each line is an object with ``text``, ``label`` and, where they apply,
-``text_pair`` and ``domain``; an unlabeled corpus has ``text`` in ``train`` alone.
+The files are ``<data_dir>/<dataset>/train.jsonl.gz``, ``test.jsonl.gz`` and optionally
+``validation.jsonl.gz`` (or the same without ``.gz``). Each line is an object with ``text`` and ``label``, and
+optionally ``text_pair`` and ``domain``. An unlabeled corpus has only ``text``, and only the split ``train``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.core.errors import UserError, unknown
-from clbench.core.io import cache_dir
+from clbench.core.io import cache_dir, replacing
 from clbench.core.scenario import SPLITS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def files(data_dir: Path, dataset: str, *, labeled: bool = True) -> dict[str, Pa
     Args:
         data_dir: The folder of all datasets.
         dataset: The name of one.
-        labeled: Whether a test split must be there and counts; an unlabeled corpus has ``train`` alone.
+        labeled: Whether texts have labels; an unlabeled corpus has only the split ``train``.
 
     Raises:
         UserError: The folder, the dataset or a split is missing.
@@ -41,7 +41,7 @@ def files(data_dir: Path, dataset: str, *, labeled: bool = True) -> dict[str, Pa
     if not data_dir.is_dir():
         raise UserError(
             f"data folder {data_dir} does not exist; "
-            "--data-dir or CLBENCH_DATA should name the folder that holds the datasets"
+            "--data-dir or CLBENCH_DATA must name the folder that holds the datasets"
         )
     folder = data_dir / dataset
     if not folder.is_dir():
@@ -65,20 +65,32 @@ def load(
     Args:
         data_dir: The folder of all datasets.
         dataset: The name of one.
-        labeled: Whether texts have labels and a test split.
-        keys: Keys of the lines that are called otherwise, such as ``{"text": "body"}``.
+        labeled: Whether texts have labels; an unlabeled corpus has only the split ``train``.
+        keys: The keys of the lines that differ from the names of the columns, such as ``{"text": "body"}``.
 
     Returns:
         Splits with the columns ``text`` (str), ``text_pair`` (str or None), ``label`` (str) and ``domain``
-        (str or None), in the order of the files; unlabeled, ``train`` with the column ``text``.
+        (str or None), in the order of the files. An unlabeled corpus has only the column ``text``.
 
     Raises:
-        UserError: A file is missing, unreadable or empty, or a line is not as it should be.
+        UserError: A file is missing, unreadable or empty, or a line is invalid; the message names it.
     """
     from datasets import DatasetDict
 
     found = files(data_dir, dataset, labeled=labeled)
     return DatasetDict({split: _load_split(path, labeled, keys or {}) for split, path in found.items()})
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, str | None]]) -> Path:
+    """Writes rows as compressed JSON lines; equal rows give equal bytes."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file,  # neither name nor time in the header
+    ):
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return path
 
 
 def _split_file(folder: Path, split: str) -> Path | None:
@@ -90,7 +102,7 @@ def _load_split(path: Path, labeled: bool, keys: Mapping[str, str]) -> Dataset:
     from datasets import Dataset, Features, Value
 
     columns = _COLUMNS if labeled else ("text",)
-    # Renamed lines are read one by one: a key may have the name of another column.
+    # With renamed keys, lines are read one by one: a key may have the name of another column.
     loaded = None if keys else _load_json(path)
     if loaded is not None and _is_as_declared(loaded, columns):
         for column in columns:
@@ -98,8 +110,8 @@ def _load_split(path: Path, labeled: bool, keys: Mapping[str, str]) -> Dataset:
                 loaded = loaded.remove_columns([column] if column in loaded.features else [])
                 loaded = loaded.add_column(column, [None] * len(loaded), feature=Value("string"))
         return loaded.select_columns(list(columns))
-    # The library gives no line numbers, and guesses types: strings that look like dates become dates.
-    # Plain reading finds the wrong line, or the right strings.
+    # The library reports no line numbers, and turns strings that look like dates into dates.
+    # Reading line by line finds the invalid line, or keeps the strings.
     features = Features(dict.fromkeys(columns, Value("string")))
     return Dataset.from_list(_read_rows(path, columns, keys), features=features)
 
@@ -109,10 +121,10 @@ def _load_json(path: Path) -> Dataset | None:
 
     with _silence():
         try:
-            # What load_dataset("json") does, without its request to a download counter on the network.
+            # Does what load_dataset("json") does, without sending a request to a download counter.
             loaded = Dataset.from_json(str(path.absolute()), cache_dir=str(cache_dir() / "datasets"))
             loaded.data.validate(full=True)  # the parser lets bytes through that are not UTF-8
-        except Exception:  # many classes; what is wrong with the file is found by reading it
+        except Exception:  # of many classes; reading line by line finds the error
             return None
     return loaded
 
@@ -131,7 +143,7 @@ def _is_as_declared(loaded: Dataset, columns: tuple[str, ...]) -> bool:
 
 
 def _read_rows(path: Path, columns: tuple[str, ...], keys: Mapping[str, str]) -> list[dict[str, str | None]]:
-    """Every line of ``path``, checked one by one."""
+    """The rows of ``path``, each checked."""
     rows = []
     for number, line in _lines(path):
         where = f"{path}, line {number}"
@@ -142,7 +154,7 @@ def _read_rows(path: Path, columns: tuple[str, ...], keys: Mapping[str, str]) ->
         except json.JSONDecodeError as error:
             raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
         if not isinstance(row, dict):
-            raise UserError(f"{where}: should be an object with 'text', not {_shown(row)}")
+            raise UserError(f"{where}: expected an object with 'text', found {_shown(row)}")
         values = {}
         for column in columns:
             key = keys.get(column, column)
@@ -150,7 +162,7 @@ def _read_rows(path: Path, columns: tuple[str, ...], keys: Mapping[str, str]) ->
             if column in _REQUIRED and value is None:
                 raise UserError(f"{where}: '{key}' is missing")
             if not isinstance(value, str | None):
-                raise UserError(f"{where}: '{key}' should be a string, not {_shown(value)}")
+                raise UserError(f"{where}: '{key}' must be a string, not {_shown(value)}")
         rows.append(values)
     if not rows:
         raise UserError(f"{path} has no examples")
@@ -174,7 +186,7 @@ def _shown(value: Any) -> str:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """No progress bars and no log of ``datasets``: the errors here say what is wrong."""
+    """Disables the progress bars and the log of ``datasets``."""
     from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from datasets.utils import logging
 

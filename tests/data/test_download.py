@@ -1,22 +1,18 @@
-"""Fetching original files from a local HTTP server that serves their real bytes, and converting them."""
+"""Fetching the datasets from a local HTTP server that serves their original bytes, and converting them."""
 
 import gzip
-import hashlib
-import http.server
 import json
 import os
-import threading
 from pathlib import Path
 
 import pytest
+from support.file_server import blob_sha1
 
 from clbench.cli import main
 from clbench.core.errors import UserError
-from clbench.data.download import download as download_module
 from clbench.data.download.convert import convert
 from clbench.data.download.fetch import fetch_wikipedia
 from clbench.data.download.places import ORIGINALS
-from clbench.data.download.transfer import download, git_blob_sha1
 
 DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "shared" / "data")
 needs_data = pytest.mark.skipif(
@@ -24,131 +20,14 @@ needs_data = pytest.mark.skipif(
 )
 
 
-def blob_sha1(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
 def rows(dataset: str, split: str) -> list[dict]:
     with gzip.open(DATA / dataset / f"{split}.jsonl.gz", "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 
-class Server:
-    """Serves ``files`` by path; ``cut`` says after how many bytes the next answers break off."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.cut: list[int] = []
-        self.asked: list[str | None] = []
-        self.ranges = True
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.headers.get("Range"))
-                content = outer.files.get(self.path)
-                if content is None:
-                    self.send_error(404)
-                    return
-                start = 0
-                asked = self.headers.get("Range")
-                if asked and outer.ranges:
-                    start = int(asked.removeprefix("bytes=").rstrip("-"))
-                    if start >= len(content):
-                        self.send_error(416)
-                        return
-                self.send_response(206 if asked and outer.ranges else 200)
-                body = content[start:]
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body[: outer.cut.pop(0)] if outer.cut else body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def server():
-    made = Server()
-    yield made
-    made.close()
-
-
 @pytest.fixture(autouse=True)
 def _cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
-
-
-# -- one file ------------------------------------------------------------------------------------------
-
-CONTENT = bytes(range(256)) * 4000
-SHA1 = blob_sha1(CONTENT)
-
-
-def test_a_file_is_fetched_once(server, tmp_path):
-    server.files["/x"] = CONTENT
-    for _ in range(2):
-        download(f"{server.url}/x", tmp_path / "x", SHA1)
-    assert (tmp_path / "x").read_bytes() == CONTENT
-    assert server.asked == [None]
-    assert git_blob_sha1(tmp_path / "x") == SHA1
-
-
-def test_a_transfer_that_is_cut_off_is_taken_up_where_it_ended(server, tmp_path):
-    server.files["/x"] = CONTENT
-    server.cut = [300_000, 200_000]
-    download(f"{server.url}/x", tmp_path / "x", SHA1)
-    assert (tmp_path / "x").read_bytes() == CONTENT
-    starts = [int(asked.removeprefix("bytes=").rstrip("-")) for asked in server.asked[1:]]
-    assert 0 < starts[0] <= 300_000
-    assert starts[0] < starts[1] <= 500_000
-
-
-def test_a_second_call_goes_on(server, tmp_path):
-    server.files["/x"] = CONTENT
-    server.cut = [100_000] * download_module.ATTEMPTS
-    with pytest.raises(UserError, match="goes on from here"):
-        download(f"{server.url}/x", tmp_path / "x", SHA1)
-    assert not (tmp_path / "x").exists()
-    download(f"{server.url}/x", tmp_path / "x", SHA1)
-    assert (tmp_path / "x").read_bytes() == CONTENT
-    assert server.asked[-1] is not None
-
-
-def test_a_server_without_ranges_is_read_from_the_start(server, tmp_path):
-    server.files["/x"] = CONTENT
-    server.ranges = False
-    server.cut = [100_000]
-    download(f"{server.url}/x", tmp_path / "x", SHA1)
-    assert (tmp_path / "x").read_bytes() == CONTENT
-
-
-def test_a_part_that_is_whole_already_is_taken(server, tmp_path):
-    server.files["/x"] = CONTENT
-    (tmp_path / ".x.part").write_bytes(CONTENT)
-    download(f"{server.url}/x", tmp_path / "x", SHA1)
-    assert (tmp_path / "x").read_bytes() == CONTENT
-
-
-def test_another_file_is_refused_and_not_kept(server, tmp_path):
-    server.files["/x"] = CONTENT + b"!"
-    with pytest.raises(UserError, match=f"should be {SHA1}"):
-        download(f"{server.url}/x", tmp_path / "x", SHA1)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_is_not_there_is_named(server, tmp_path):
-    with pytest.raises(UserError, match="/none: the server answers 404"):
-        download(f"{server.url}/none", tmp_path / "x", SHA1)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_network_there_is_one_line_and_nothing_is_written(tmp_path, capsys):
@@ -270,7 +149,7 @@ def test_pairs_of_glue(dataset, line, row, tmp_path):
 
 def test_a_line_with_too_few_columns_is_named(tmp_path):
     files = files_of(tmp_path, {"a/train.tsv": "header\nshort\n", "a/dev.tsv": "header\n"})
-    with pytest.raises(UserError, match=r"train\.tsv, line 2: 4 columns"):
+    with pytest.raises(UserError, match=r"train\.tsv, line 2: expected 4 columns, found 1"):
         convert("rte", files)
 
 

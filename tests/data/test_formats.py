@@ -119,17 +119,17 @@ def test_nothing_is_written_into_the_data_folder(write: Callable[..., Path]):
     [
         (b'{"text": "a", "label": ', "not JSON: Expecting value at column 24"),
         (b'{"text": "\xff", "label": "a"}', "not UTF-8: invalid start byte at byte 11"),
-        (b'["text", "a"]', 'should be an object with \'text\', not ["text", "a"]'),
-        (b'"a"', "should be an object with 'text', not \"a\""),
+        (b'["text", "a"]', 'expected an object with \'text\', found ["text", "a"]'),
+        (b'"a"', "expected an object with 'text', found \"a\""),
         (b'{"text": "a"}', "'label' is missing"),
         (b'{"text": "a", "label": null}', "'label' is missing"),
-        (b'{"text": "a", "label": 1}', "'label' should be a string, not 1"),
-        (b'{"text": "a", "label": true}', "'label' should be a string, not true"),
+        (b'{"text": "a", "label": 1}', "'label' must be a string, not 1"),
+        (b'{"text": "a", "label": true}', "'label' must be a string, not true"),
         (b'{"label": "a"}', "'text' is missing"),
-        (b'{"text": ["a"], "label": "a"}', "'text' should be a string, not [\"a\"]"),
-        (b'{"text": {"a": 1}, "label": "a"}', "'text' should be a string, not {\"a\": 1}"),
-        (b'{"text": "a", "label": "a", "domain": 2}', "'domain' should be a string, not 2"),
-        (b'{"text": "a", "label": "a", "text_pair": 2.5}', "'text_pair' should be a string, not 2.5"),
+        (b'{"text": ["a"], "label": "a"}', "'text' must be a string, not [\"a\"]"),
+        (b'{"text": {"a": 1}, "label": "a"}', "'text' must be a string, not {\"a\": 1}"),
+        (b'{"text": "a", "label": "a", "domain": 2}', "'domain' must be a string, not 2"),
+        (b'{"text": "a", "label": "a", "text_pair": 2.5}', "'text_pair' must be a string, not 2.5"),
     ],
 )
 @pytest.mark.parametrize("at", [1, 4])
@@ -144,12 +144,12 @@ def test_a_wrong_line_is_named_with_its_file_and_number(
 
 def test_a_column_that_is_wrong_in_every_line_is_named_at_the_first(write: Callable[..., Path]):
     data = write([{"text": "a", "label": i} for i in range(3)])
-    assert error_of(data) == "DATA/news/train.jsonl, line 1: 'label' should be a string, not 0"
+    assert error_of(data) == "DATA/news/train.jsonl, line 1: 'label' must be a string, not 0"
 
 
 def test_blank_lines_count_but_are_no_examples(write: Callable[..., Path]):
     data = write(lines(GOOD) + b"\n\n" + b'{"text": 1, "label": "a"}\n')
-    assert error_of(data) == "DATA/news/train.jsonl, line 8: 'text' should be a string, not 1"
+    assert error_of(data) == "DATA/news/train.jsonl, line 8: 'text' must be a string, not 1"
     (data / "news" / "train.jsonl").write_bytes(b"\n" + lines(GOOD) + b"\n")
     assert len(formats.load(data, "news")["train"]) == 5
 

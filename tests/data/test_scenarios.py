@@ -3,11 +3,14 @@
 import collections
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from clbench.cli import main
+from clbench.core import citations
 from clbench.core.errors import UserError
 from clbench.data.scenarios import SCENARIOS, find_scenario
 from clbench.data.scenarios.facts import DATASETS
@@ -32,6 +35,30 @@ def test_every_scenario_says_whom_to_cite_and_under_what_terms(name):
     assert scenario.title
     assert scenario.citation
     assert scenario.license
+    assert scenario.bibtex
+    assert set(scenario.bibtex) <= citations.entries().keys()
+
+
+def test_scenarios_cite_the_papers_of_their_data_and_protocol():
+    assert SCENARIOS["dsc-dil"].bibtex == ("diera2024dkvb", "ke2021ctr", "ke2020kan", "mcauley2015image")
+    assert {"dolan2005mrpc", "iyer2017qqp", "socher2013sst", "wang2019glue"} <= set(
+        SCENARIOS["glue4-til"].bibtex
+    )
+    for name in PAPERS:
+        facts = SCENARIOS[name].datasets.values()
+        assert all(each.bibtex and set(each.bibtex) <= set(SCENARIOS[name].bibtex) for each in facts)
+        assert "diera2024dkvb" in SCENARIOS[name].bibtex
+
+
+def test_declarations_need_no_heavy_library():
+    code = "import sys, clbench.data.scenarios; print(*sys.modules)"
+    loaded = set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
+    assert loaded.isdisjoint({"torch", "lightning", "transformers", "datasets", "pandas", "numpy", "pyarrow"})
+    assert "clbench.data.scenarios" in loaded
 
 
 def test_the_papers_scenarios_have_its_experiences_and_columns():
@@ -175,15 +202,18 @@ def test_it_runs(tickets, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("kind: class\n", "no 'data'"),
+        ("kind: class\n", "the key 'data' is missing"),
         ("kind: klass\ndata: tickets\n", "did you mean 'class'"),
         ("kind: class\ndata: tickets\nlables: [a]\n", "did you mean 'labels'"),
-        (f"kind: class\ndata: tickets\nclasses_per_experience: 3\n{KEYS}", "a divisor of 4"),
+        (f"kind: class\ndata: tickets\nclasses_per_experience: 3\n{KEYS}", "is 3 and must be a divisor of 4"),
         ("kind: class\ndata: tickets\n", "'text' is missing"),
         (f"kind: class\ndata: ticket\n{KEYS}", "did you mean 'tickets'"),
         ("kind: class\ndata: tickets\nkeys: {txt: body}\n", "did you mean 'text'"),
         (f"kind: class\ndata: tickets\nprotocol: {{epoch: 3}}\n{KEYS}", "did you mean 'epochs'"),
-        (f"kind: class\ndata: tickets\nprotocol: {{epochs: many}}\n{KEYS}", "a number is wanted"),
+        (
+            f"kind: class\ndata: tickets\nprotocol: {{epochs: many}}\n{KEYS}",
+            "epochs is 'many' and must be a number",
+        ),
         ("[", "not YAML"),
     ],
 )

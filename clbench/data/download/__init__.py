@@ -1,1 +1,1 @@
-"""The paper's datasets from their original public files: places, transfer and conversion."""
+"""Downloads the datasets of the paper from their original public files and converts them."""

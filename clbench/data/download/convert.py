@@ -1,7 +1,7 @@
-"""From the original files of each dataset to rows with ``text``, ``label`` and what else they have.
+"""Converts the original files of each dataset to rows with ``text``, ``label``, ``text_pair`` and ``domain``.
 
-All runs of white space become one space; nothing else is changed. Test labels of GLUE are not public: its
-development split is ``test``.
+Each run of white space becomes one space; nothing else is changed. The test labels of GLUE are not public, so
+its development split becomes ``test``.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def convert(dataset: str, files: Mapping[str, Path]) -> Splits:
 
     Args:
         dataset: A key of ``CONVERTERS``.
-        files: Path in the repository to where the file is.
+        files: The downloaded files, by their path in the repository.
 
     Raises:
-        UserError: A line is not as it should be.
+        UserError: A line has too few columns.
     """
     return CONVERTERS[dataset](files)
 
 
 def _reuters(files: Mapping[str, Path]) -> Splits:
-    """Lines of label, tab, text."""
+    """Files with lines of label, tab, text."""
     splits: Splits = {}
     for name, path in files.items():
         rows = [{"text": clean(text), "label": label} for label, text in _columns(path, (0, 1), header=False)]
@@ -40,7 +40,7 @@ def _reuters(files: Mapping[str, Path]) -> Splits:
 
 
 def _newsgroups(files: Mapping[str, Path]) -> Splits:
-    """The names with split and label, and the texts, line by line in the same order."""
+    """One file with split and label per line, and one with the texts, in the same order."""
     (names,) = (path for name, path in files.items() if "corpus" not in name)
     (corpus,) = (path for name, path in files.items() if "corpus" in name)
     texts = _lines(corpus, "latin-1")
@@ -51,7 +51,7 @@ def _newsgroups(files: Mapping[str, Path]) -> Splits:
 
 
 def _reviews(files: Mapping[str, Path]) -> Splits:
-    """Per domain and split, lines of text, tab, 1 or -1."""
+    """One file per domain and split, with lines of text, tab, 1 or -1."""
     splits: Splits = {"train": [], "validation": [], "test": []}
     labels = {"1": "positive", "-1": "negative"}
     for domain in DSC_DOMAINS:
@@ -65,7 +65,7 @@ def _reviews(files: Mapping[str, Path]) -> Splits:
 
 
 def _glue(places: Sequence[int], labels: Mapping[str, str]) -> Callable[[Mapping[str, Path]], Splits]:
-    """``train.tsv`` and ``dev.tsv`` with a header: one or two texts and a label at these columns."""
+    """``train.tsv`` and ``dev.tsv`` with a header; ``places`` are the columns of the texts and the label."""
 
     def rows(files: Mapping[str, Path]) -> Splits:
         by_name = {Path(name).name: path for name, path in files.items()}
@@ -78,7 +78,7 @@ def _glue(places: Sequence[int], labels: Mapping[str, str]) -> Callable[[Mapping
 
 
 def _paraphrases(files: Mapping[str, Path]) -> Splits:
-    """``dev.tsv``; and the original training file without the pairs that ``dev_ids.tsv`` names."""
+    """``dev.tsv``, and the original training file without the pairs that ``dev_ids.tsv`` lists."""
     by_name = {Path(name).name: path for name, path in files.items()}
     labels = {"0": "not_equivalent", "1": "equivalent"}
     held = set(_columns(by_name["dev_ids.tsv"], (0, 1), header=False))
@@ -100,13 +100,14 @@ def _pair(texts: Sequence[str], label: str) -> Row:
 
 
 def clean(text: str) -> str:
-    """``text`` with all runs of white space as one space, and none at its ends."""
+    """``text`` with each run of white space as one space, and none at its ends."""
     return " ".join(text.split())
 
 
 def _lines(path: Path, encoding: str = "utf-8-sig") -> list[str]:
     text = path.read_text(encoding=encoding)
-    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]  # not at other line separators
+    # str.splitlines would also split at separators that occur inside texts.
+    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]
 
 
 def _columns(path: Path, places: Sequence[int], *, header: bool = True) -> Iterator[tuple[str, ...]]:
@@ -115,7 +116,7 @@ def _columns(path: Path, places: Sequence[int], *, header: bool = True) -> Itera
             continue
         cells = line.split("\t")
         if len(cells) <= max(places):
-            raise UserError(f"{path}, line {number}: {max(places) + 1} columns are wanted, not {len(cells)}")
+            raise UserError(f"{path}, line {number}: expected {max(places) + 1} columns, found {len(cells)}")
         yield tuple(cells[place] for place in places)
 
 

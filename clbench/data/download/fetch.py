@@ -1,39 +1,37 @@
-"""``clbench data fetch``: from original files to the JSON lines that scenarios read."""
+"""Downloads datasets and writes them as the JSON lines that scenarios read (``clbench data fetch``)."""
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterable
 from pathlib import Path
 
-from clbench.core.io import cache_dir, replacing
+from clbench.core.io import cache_dir
 from clbench.data.download.convert import convert
 from clbench.data.download.places import ORIGINALS
 from clbench.data.download.transfer import download
+from clbench.data.formats import write_lines
 
 GITHUB = "https://raw.githubusercontent.com"
 WIKIPEDIA = ("wikimedia/wikipedia", "20231101.simple")
 LEAST_WORDS = 30
-"""Shorter articles of Simple Wikipedia are left out."""
+"""The minimum number of words of an article of Simple Wikipedia."""
 
 
 def fetch(dataset: str, data_dir: Path, *, server: str = GITHUB, progress: bool = False) -> list[Path]:
     """Downloads the original files of a dataset, converts them, and writes a file per split.
 
-    Original files are kept under the cache folder: a second call fetches only what is missing.
+    Original files stay in the cache folder: a second call downloads only missing files.
 
     Args:
         dataset: A key of ``ORIGINALS``.
         data_dir: The folder of all datasets.
-        server: Where repositories are: ``<server>/<repository>/<commit>/<path>``.
+        server: The base URL of repositories: ``<server>/<repository>/<commit>/<path>``.
         progress: Whether to show progress bars.
 
     Returns:
         The files written.
 
     Raises:
-        UserError: A file cannot be fetched or is not what it should be.
+        UserError: A file cannot be downloaded, has another hash than declared, or has a malformed line.
     """
     original = ORIGINALS[dataset]
     files = {}
@@ -46,11 +44,14 @@ def fetch(dataset: str, data_dir: Path, *, server: str = GITHUB, progress: bool 
 
 
 def fetch_wikipedia(data_dir: Path, repository: str = WIKIPEDIA[0]) -> list[Path]:
-    """Simple Wikipedia from the dataset hub, as the unlabeled corpus ``wiki``.
+    """Downloads Simple Wikipedia from the Hugging Face Hub as the unlabeled corpus ``wiki``.
 
     Args:
         data_dir: The folder of all datasets.
-        repository: Of the hub, or a local folder in its layout.
+        repository: The dataset on the Hub, or a local folder in the same layout.
+
+    Returns:
+        The file written.
     """
     from datasets import load_dataset
 
@@ -58,11 +59,3 @@ def fetch_wikipedia(data_dir: Path, repository: str = WIKIPEDIA[0]) -> list[Path
     texts = (" ".join(article["text"].split()) for article in articles)
     rows = ({"text": text} for text in texts if text.count(" ") >= LEAST_WORDS - 1)
     return [write_lines(data_dir / "wiki" / "train.jsonl.gz", rows)]
-
-
-def write_lines(path: Path, rows: Iterable[dict[str, str]]) -> Path:
-    """Writes rows as compressed JSON lines; equal rows give equal bytes."""
-    with replacing(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-    return path

@@ -1,4 +1,4 @@
-"""Where the original files are: public GitHub repositories at a fixed commit, each file with its git hash."""
+"""The locations of the original files: public GitHub repositories at a fixed commit, with a hash per file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Original:
 
     Attributes:
         repository: Owner and name on GitHub.
-        commit: Which state of it.
-        files: Path in the repository to the SHA-1 of the git blob.
+        commit: The commit of the repository.
+        files: The SHA-1 of the git blob of each file, by its path in the repository.
     """
 
     repository: str

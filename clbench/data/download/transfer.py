@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it was cut off, checked by its git hash, whole or absent."""
+"""Downloads one file over HTTP: resumes after an interruption and checks the git hash."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from tqdm import tqdm
 from clbench.core.errors import UserError
 
 ATTEMPTS = 3
-"""How often a transfer that is cut off is taken up before the command gives up."""
+"""How many times a transfer is tried before the command gives up."""
 TIMEOUT = 30.0
-"""Seconds without a byte."""
+"""Seconds without received data after which a transfer counts as interrupted."""
 CHUNK = 1 << 16
 
 
 def download(url: str, target: Path, blob_sha1: str, *, progress: bool = False) -> None:
-    """Fetches ``url`` to ``target``, unless it is there.
+    """Downloads ``url`` to ``target``, unless that file exists already.
 
-    What has come is kept beside it under another name until it is whole: a later call goes on from there.
+    A partial download is kept next to ``target`` under another name; a later call resumes it.
 
     Args:
-        url: Where the file is.
-        target: Where it goes.
-        blob_sha1: The SHA-1 that git gives the file.
+        url: The address of the file.
+        target: The path to write to.
+        blob_sha1: The expected SHA-1 of the file as a git blob.
         progress: Whether to show a progress bar.
 
     Raises:
-        UserError: It cannot be fetched, or is another file than the declared one.
+        UserError: The file cannot be downloaded, or has another hash.
     """
     if target.exists() and git_blob_sha1(target) == blob_sha1:
         return
@@ -45,7 +45,7 @@ def download(url: str, target: Path, blob_sha1: str, *, progress: bool = False) 
             if attempt == ATTEMPTS - 1:
                 reason = " ".join(str(error).split()) or type(error).__name__
                 raise UserError(
-                    f"{url} cannot be fetched ({reason}); the same command goes on from here"
+                    f"{url} cannot be fetched ({reason}); run the same command again to resume"
                 ) from error
     found = git_blob_sha1(part)
     if found != blob_sha1:
@@ -61,7 +61,7 @@ def _transfer(url: str, part: Path, progress: bool) -> None:
         headers["Range"] = f"bytes={have}-"
     with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
         if have and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # all of it is there: its hash will tell
+            return  # the partial file is complete; its hash is checked next
         response.raise_for_status()
         goes_on = response.status_code == httpx.codes.PARTIAL_CONTENT
         start = have if goes_on else 0
@@ -77,7 +77,7 @@ def _transfer(url: str, part: Path, progress: bool) -> None:
 
 
 def git_blob_sha1(path: Path) -> str:
-    """The SHA-1 that git gives the content of a file."""
+    """The SHA-1 of the content of a file as a git blob."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -1,10 +1,10 @@
-"""Which installed libraries the corpus is taken from, and where their source files lie."""
+"""The installed libraries that the corpus is taken from, and the labels of its tables."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,43 +17,43 @@ class Library:
 
     Attributes:
         name: Its import name, which is also its label.
-        distribution: The name under which its version is known.
-        part: Only this folder of the package, where the whole has no subject of its own.
-        domain: The domain of its texts in the table ``kinds``, or None if they are not in it.
-        least: Documents have at least so many words; fewer where the library is small.
-        limit: Reading stops once so many documents have been found.
+        distribution: The name of its package in the package index.
+        domain: The domain of its texts in the table ``kinds``; None if they are not in that table.
+        part: Read only this folder of the package; empty for the whole package.
+        least: The minimum number of words of a document; lower where the library is small.
+        limit: The maximum number of documents.
     """
 
     name: str
     distribution: str
-    part: str = ""
     domain: str | None = None
+    part: str = ""
     least: int = 20
     limit: int = 340
 
 
-#: The classes of the table ``libraries``: as different in subject as the installed ones allow.
+#: The classes of the table ``libraries``, chosen for different subjects.
 CLASSES = (
-    Library("networkx", "networkx", domain="science"),
-    Library("torchmetrics", "torchmetrics", domain="learning", least=10),
-    Library("pandas", "pandas", domain="data"),
-    Library("matplotlib", "matplotlib", domain="graphics"),
-    Library("pydantic", "pydantic", domain="data", least=12),
-    Library("sympy", "sympy", part="physics", domain="science"),
-    Library("wandb", "wandb", domain="services"),
-    Library("torch", "torch", part="distributed", domain="learning"),
-    Library("huggingface_hub", "huggingface_hub", domain="services"),
-    Library("datasets", "datasets", domain="data", least=12),
-    Library("scipy", "scipy", part="stats", domain="science", least=10, limit=450),
-    Library("faiss", "faiss-cpu", domain="learning", least=12),
+    Library("networkx", "networkx", "science"),
+    Library("torchmetrics", "torchmetrics", "learning", least=10),
+    Library("pandas", "pandas", "data"),
+    Library("matplotlib", "matplotlib", "graphics"),
+    Library("pydantic", "pydantic", "data", least=12),
+    Library("sympy", "sympy", "science", part="physics"),
+    Library("wandb", "wandb", "services"),
+    Library("torch", "torch", "learning", part="distributed"),
+    Library("huggingface_hub", "huggingface_hub", "services"),
+    Library("datasets", "datasets", "data", least=12),
+    Library("scipy", "scipy", "science", part="stats", least=10, limit=450),
+    Library("faiss", "faiss-cpu", "learning", least=12),
 )
-#: Further libraries of the tables ``kinds`` and ``task_*``.
-FURTHER = (
-    Library("sklearn", "scikit-learn", domain="learning"),
-    Library("numpy", "numpy", domain="data"),
-    Library("fontTools", "fonttools", domain="graphics", least=12),
-)
-#: The libraries of the table ``general``, used by no other table.
+#: The classes of the table ``task_topics``, by library.
+TOPICS = {
+    Library("sklearn", "scikit-learn", "learning"): "learning",
+    Library("numpy", "numpy", "data"): "arrays",
+    Library("fontTools", "fonttools", "graphics", least=12): "fonts",
+}
+#: The libraries of the unlabeled table ``general``, which no other table uses.
 GENERAL = (
     Library("transformers", "transformers", least=10),
     Library("pytorch_lightning", "pytorch-lightning", least=10),
@@ -62,61 +62,64 @@ GENERAL = (
     Library("PIL", "pillow", least=10),
     Library("pygments", "Pygments", least=10),
 )
-ALL = CLASSES + FURTHER + GENERAL
-
-#: What names a library in prose, besides the import names; masked in all texts.
+ALL = (*CLASSES, *TOPICS, *GENERAL)
+#: Other names of the libraries in prose. They are masked in all texts, as the import names are.
 ALIASES = (
     *("np", "pd", "plt", "mpl", "nx", "hf", "pyplot", "scikit", "pytorch", "lightning"),
     *("hugging face", "huggingface", "weights & biases", "weights and biases", "w&b"),
 )
+#: The labels of each table.
+LABELS: dict[str, tuple[str, ...]] = {
+    "libraries": tuple(library.name for library in CLASSES),  # the text of an object
+    "kinds": ("class", "function"),  # the description of an object from one of DOMAINS
+    "task_returns": ("value", "nothing"),  # the description of a function
+    "task_arguments": ("flag", "number", "string"),  # the summary of an object, the text of an argument
+    "task_objects": ("class", "function"),  # the description of an object
+    "task_topics": tuple(TOPICS.values()),  # the text of an object
+    "general": (),  # the text of an object
+}
+#: The domains of the table ``kinds``.
+DOMAINS = tuple(dict.fromkeys(library.domain for library in CLASSES if library.domain))
 
 _SKIPPED = {"distutils", "test", "tests", "testing", "_vendor", "externals", "_vendored_packages"}
 
 
 def versions() -> dict[str, str]:
-    """The installed version of each library.
+    """The installed version of each library and of the parser, which the texts depend on.
+
+    The build of a version (CPU or CUDA) is left out: it has the same texts.
 
     Raises:
-        UserError: If one is not installed.
+        UserError: One is not installed.
     """
-    found = {}
-    for library in ALL:
-        try:
-            # The build after the "+" (CPU or CUDA) has the same documentation.
-            found[library.name] = importlib.metadata.version(library.distribution).split("+")[0]
-        except importlib.metadata.PackageNotFoundError:
-            raise missing(library) from None
-    return found
+    from importlib import metadata  # slow, and not needed for the labels
+
+    names = ["docstring_parser", *(library.distribution for library in ALL)]
+    try:
+        return {name: metadata.version(name).split("+")[0] for name in names}
+    except metadata.PackageNotFoundError as error:
+        raise _missing(error.name) from None
 
 
-def missing(library: Library) -> UserError:
-    """The error for a library that the corpus needs and that is not there."""
-    return UserError(
-        f"library '{library.name}', which the pydocs corpus reads, is not installed; run: make install"
-    )
+def source_files(library: Library) -> Iterator[tuple[str, Path]]:
+    """The module name and the path of each source file, without tests, ordered by a hash of the name.
 
-
-def folder(library: Library) -> Path:
-    """Where the library's source files lie; it is looked up without being imported.
+    The order is the same on every machine, and the first files are spread over the whole library.
 
     Raises:
-        UserError: If it is not installed.
+        UserError: The library is not installed.
     """
-    spec = importlib.util.find_spec(library.name)
+    spec = importlib.util.find_spec(library.name)  # does not import the library
     if spec is None or not spec.submodule_search_locations:
-        raise missing(library)
-    return Path(spec.submodule_search_locations[0])
-
-
-def source_files(library: Library) -> list[tuple[str, Path]]:
-    """The module name and path of each source file, tests left out, in an order spread over the library.
-
-    The order is that of a hash of the module name, and so the same wherever the library is installed.
-    """
-    root = folder(library)
-    found = []
+        raise _missing(library.name)
+    root = Path(spec.submodule_search_locations[0])
+    found = {}
     for path in (root / library.part).rglob("*.py"):
         parts = (library.name, *path.relative_to(root).with_suffix("").parts)
         if _SKIPPED.isdisjoint(parts) and not parts[-1].startswith(("test_", "conftest", "_version")):
-            found.append((".".join(parts).removesuffix(".__init__"), path))
-    return sorted(found, key=lambda item: hashlib.blake2b(item[0].encode()).digest())
+            found[".".join(parts).removesuffix(".__init__")] = path
+    yield from sorted(found.items(), key=lambda item: hashlib.blake2b(item[0].encode()).digest())
+
+
+def _missing(name: str) -> UserError:
+    return UserError(f"the pydocs corpus needs '{name}', which is not installed; run: make install")

@@ -3,114 +3,108 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
-#: What stands for an identifier, chosen so that sentences still read.
+from clbench.data.pydocs.libraries import ALIASES, ALL
+
+#: The word that replaces identifiers and names of libraries; sentences stay readable with it.
 MASK = "object"
 
-_URL = re.compile(r"<?\b(?:https?://|www\.)\S*")
-_MARKDOWN_LINK = re.compile(r"\[([^\]\[`]+)\]\([^)]*\)")
-_REST_LINK = re.compile(r"`([^`<]+?)\s*<[^>]*>`__?")
-_ROLE = re.compile(r"(?::[\w+.-]+)+:`[^`]*`")
-_LITERAL = re.compile(r"``(.+?)``")
-_SINGLE = re.compile(r"\[?`([^`]+)`\]?(?:\([^)]*\))?_{0,2}")
-_CITATION = re.compile(r"\[[#*\w]{1,12}\]_?|\|\w+\|_?")
-_MATH = re.compile(r"\$+[^$]+\$+|\\\(.+?\\\)|\\\w+(?:\{[^}]*\})*")
-_TAG = re.compile(r"</?[A-Za-z][^<>]{0,40}>|\{\{.*?\}\}|&\w+;")
-_PLAIN_WORDS = re.compile(r"^(?:[a-z]{3,}|None|True|False|[A-Za-z][a-z]+(?:[ -][A-Za-z]?[a-z]+)+)$")
-_IDENTIFIER = re.compile(
-    r"(?<!\w)(?:"
-    r"[\w.]*\w\(\)"  # name()
-    r"|@?[A-Za-z_]\w+(?:\.[A-Za-z_]\w+)+(?:\(.*?\))?"  # dotted.name
-    r"|\w*[A-Za-z0-9]_\w*|_+\w+"  # snake_case
-    r"|[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+\w*|[A-Z]{2,}[a-z]{2,}\w*"  # camelCase, CamelCase
-    r")"
-)
-_SYMBOLS = re.compile(r"[^\w\s.,;:!?'\"()%/-]|(?<=\s)-+(?=\s)|[-=~_]{2,}|\s[*/=]\s")
-_REPEATED = re.compile(rf"\b{MASK}s?(?:(?:\s*[,/.:]|\s+and|\s+or|\s*-)?\s*\b{MASK}s?\b)+", re.IGNORECASE)
-_NO_LETTER = re.compile(r"[^A-Za-z ]")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_EMPTY = re.compile(r"\(\s*[,;.:]*\s*\)|\"\s*\"|'\s*'")
-_SPACE_BEFORE = re.compile(r"\s+([.,;:!?)])")
-_WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
+_NAMES = sorted({library.name.lower() for library in ALL} | set(ALIASES), key=len, reverse=True)
+_LONG = "|".join(re.escape(name) for name in _NAMES if len(name) > 3)
+_SHORT = "|".join(re.escape(name) for name in _NAMES if len(name) <= 3)
+#: Words that contain a name; names of up to three letters count only as whole words.
+_NAMED = re.compile(rf"(?i)(?<![\w-])[\w-]*(?:{_LONG})[\w-]*|(?<![a-z])(?:{_SHORT})(?![a-z])")
+_PLAIN = re.compile(r"[a-z]{3,}|None|True|False|[A-Za-z][a-z]+(?:[ -][A-Za-z]?[a-z]+)+")
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def _quoted(match: re.Match[str]) -> str:
-    """A literal that is an ordinary word or phrase stays; any other is an identifier or code."""
-    inner = match[1].strip()
-    return inner if _PLAIN_WORDS.match(inner) else f" {MASK} "
+def _literal(match: re.Match[str]) -> str:
+    """What stands for a literal: its text if that is plain words, else ``MASK``."""
+    inner = (match[1] or match[2]).strip()
+    return inner if _PLAIN.fullmatch(inner) else f" {MASK} "
 
 
-class Masker:
-    """Replaces every word that contains one of ``names``, whatever the case, by ``MASK``.
+#: Patterns and their replacements, applied in this order before names of libraries are masked.
+_MARKUP: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+    (re.compile(r"\[([^\]\[`]+)\]\([^)]*\)"), r"\1"),  # Markdown links
+    (re.compile(r"`([^`<]+?)\s*<[^>]*>`__?"), r"\1"),  # reST links
+    (re.compile(r"<?\b(?:https?://|www\.)\S*"), " "),
+    (re.compile(r"(?::[\w+.-]+)+:`[^`]*`"), f" {MASK} "),  # reST roles
+    (re.compile(r"``(.+?)``|\[?`([^`]+)`\]?(?:\([^)]*\))?_{0,2}"), _literal),
+    (re.compile(r"\$+[^$]+\$+|\\\(.+?\\\)|\\\w+(?:\{[^}]*\})*"), " "),  # formulas
+    (re.compile(r"</?[A-Za-z][^<>]{0,40}>|\{\{.*?\}\}|&\w+;"), " "),  # tags and placeholders
+    (re.compile(r"\[[#*\w]{1,12}\]_?|\|\w+\|_?"), " "),  # citations and substitutions
+    (re.compile(r"\*"), ""),
+    (re.compile(r"(?<!\w)(?:[\w.]*\w\(\)|@?[A-Za-z_]\w+(?:\.[A-Za-z_]\w+)+(?:\(.*?\))?)"), MASK),  # f(), a.b
+    (re.compile(r"\b(?:\w*_\w*|\w*[a-z0-9][A-Z]\w*|[A-Z]{2,}[a-z]{2,}\w*)"), MASK),  # snake_case, CamelCase
+]
+#: The same, applied after names of libraries are masked.
+_LEFTOVERS = [
+    (re.compile(r"[^\w\s.,;:!?'\"()%/-]|(?<=\s)-+(?=\s)|[-=~_]{2,}|\s[*/=]\s"), " "),  # symbols
+    (re.compile(r"\(\s*[,;.:]*\s*\)|\"\s*\"|'\s*'"), " "),  # empty brackets and quotes
+    (re.compile(r"\s+"), " "),
+    (re.compile(r" ([.,;:!?)])"), r"\1"),
+    (re.compile(rf"(?i)\b{MASK}s?(?:(?: ?[,/.:]| and| or| ?-)? ?\b{MASK}s?\b)+"), MASK),  # lists of masks
+]
 
-    Names of one to three letters (``np``, ``hf``) are replaced only where they are whole words.
-    """
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = sorted({name.lower() for name in names}, key=lambda name: (-len(name), name))
-        parts = [
-            re.escape(name) if len(name) > 3 else rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])"
-            for name in self._names
-        ]
-        self._words = re.compile(rf"(?<![\w-])[\w-]*?(?:{'|'.join(parts)})[\w-]*", re.IGNORECASE)
-
-    def __call__(self, text: str) -> str:
-        """``text`` with the names replaced."""
-        lowered = text.lower()  # most texts hold none of the names, which this finds fast
-        return self._words.sub(MASK, text) if any(name in lowered for name in self._names) else text
-
-
-def clean(text: str, mask: Masker) -> str:
-    """``text`` without markup, addresses and code, with identifiers and libraries' names as ``MASK``."""
-    text = _REST_LINK.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text))
-    text = _URL.sub(" ", text)
-    text = _ROLE.sub(f" {MASK} ", text)
-    text = _LITERAL.sub(_quoted, text)
-    text = _SINGLE.sub(_quoted, text)
-    text = _CITATION.sub(" ", _TAG.sub(" ", _MATH.sub(" ", text)))
-    text = text.replace("*", "")
-    text = _IDENTIFIER.sub(MASK, text)
-    text = mask(text)
-    text = _EMPTY.sub(" ", _SYMBOLS.sub(" ", text))
-    text = _SPACE_BEFORE.sub(r"\1", " ".join(text.split()))
-    text = _REPEATED.sub(MASK, text)
+def clean(text: str) -> str:
+    """``text`` without markup, links and code; identifiers and names of libraries are masked."""
+    for pattern, replacement in _MARKUP:
+        text = pattern.sub(replacement, text)
+    lowered = text.lower()
+    if any(name in lowered for name in _NAMES):  # few texts need the pattern, which is slow
+        text = _NAMED.sub(MASK, text)
+    for pattern, replacement in _LEFTOVERS:
+        text = pattern.sub(replacement, text)
     return text.strip(" ,;:-/'\"")
 
 
 def words(text: str) -> list[str]:
     """The alphabetic words of ``text``, in lower case."""
-    return [word.lower() for word in _WORD.findall(text)]
+    return re.findall(r"[a-z]+(?:['-][a-z]+)*", text.lower())
 
 
 def is_prose(text: str, least: int = 8) -> bool:
-    """Whether ``text`` has ``least`` words and is mostly letters, in English-looking proportion.
-
-    Masked identifiers do not count as words, and at most a third of the words may be masked.
-    """
+    """Whether ``text`` has ``least`` words besides masks, at most a third masks, and 90 % letters."""
     found = words(text)
     masked = found.count(MASK)
-    letters = len(text) - len(_NO_LETTER.findall(text))
+    letters = len(re.findall("[A-Za-z ]", text))
     return len(found) - masked >= least and masked * 3 <= len(found) and letters >= 0.9 * len(text)
 
 
-def first_sentence(text: str) -> str:
-    """``text`` up to the first full stop, question mark or exclamation mark that a space follows."""
-    return _SENTENCE_END.split(text, maxsplit=1)[0]
-
-
 def shorten(paragraphs: Iterable[str], most: int = 60) -> str:
-    """The paragraphs joined, as far as whole sentences go within ``most`` words.
-
-    The first sentence is kept whatever its length, up to twice ``most``.
-
-    No more paragraphs are taken from the iterable than are needed.
-    """
+    """The first sentences of the paragraphs with ``most`` words together; one longer sentence is cut."""
     kept: list[str] = []
     for paragraph in paragraphs:
-        for sentence in _SENTENCE_END.split(paragraph):
+        for sentence in SENTENCE_END.split(paragraph):
             found = sentence.split()
             if kept and len(kept) + len(found) > most:
                 return " ".join(kept)
             kept += found[: 2 * most]
     return " ".join(kept)
+
+
+class NearDuplicates:
+    """Recognizes texts that share 60 % of their 4-grams of words with an earlier text.
+
+    The share is that of the text with fewer 4-grams, so a text with an addition is a near-duplicate too.
+    """
+
+    def __init__(self) -> None:
+        self._texts_with: dict[tuple[str, ...], list[int]] = {}
+        self._sizes: list[int] = []
+
+    def is_new(self, text: str) -> bool:
+        """Whether ``text`` is no near-duplicate of an earlier text; remembers it if so."""
+        found = words(text)
+        grams = {tuple(found[start : start + 4]) for start in range(max(1, len(found) - 3))}
+        shared = Counter(index for gram in grams for index in self._texts_with.get(gram, ()))
+        if any(count >= 0.6 * min(len(grams), self._sizes[index]) for index, count in shared.items()):
+            return False
+        for gram in grams:
+            self._texts_with.setdefault(gram, []).append(len(self._sizes))
+        self._sizes.append(len(grams))
+        return True

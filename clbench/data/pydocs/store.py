@@ -1,114 +1,96 @@
-"""Builds the tables once per set of library versions, and keeps them in the cache folder."""
+"""Builds the tables once per set of library versions and keeps them as JSON lines in the cache folder."""
 
 from __future__ import annotations
 
 import gc
 import hashlib
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from clbench.core.errors import UserError
-from clbench.core.io import cache_dir, write_text
-from clbench.data.pydocs.documents import Document, collect
-from clbench.data.pydocs.duplicates import Seen
-from clbench.data.pydocs.libraries import ALL, versions
-from clbench.data.pydocs.tables import LIBRARIES, Row, Tables, build
+from filelock import FileLock
+from tqdm import tqdm
 
-#: To be raised with every change that changes a text or a label: it is part of the cache's file name.
-CORPUS_VERSION = 1
-#: The least texts of each library of the table ``libraries``.
+from clbench.core.errors import UserError, unknown
+from clbench.core.io import cache_dir
+from clbench.data import formats
+from clbench.data.pydocs.libraries import ALL, LABELS, versions
+from clbench.data.pydocs.prose import NearDuplicates
+from clbench.data.pydocs.tables import Splits, build, collect
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+#: Part of the name of the cache folder: raise it with every change that changes a text or a label.
+CORPUS_VERSION = 2
+#: The minimum number of texts of each label of the table ``libraries``.
 LEAST = {"train": 200, "test": 60}
 
 
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def load(table: str, *, progress: bool = True) -> DatasetDict:
+    """One table of the corpus. The first call on a machine builds all of them, in about 15 seconds.
 
+    Args:
+        table: One of ``LABELS``.
+        progress: Whether to show a progress bar while building, if stderr is a terminal.
 
-def _encoded(tables: Tables) -> str:
-    return json.dumps(tables, ensure_ascii=False, separators=(",", ":"))
-
-
-def digest(tables: Tables) -> str:
-    """A hash of all rows of all tables, in hexadecimal."""
-    return _hash(_encoded(tables))
-
-
-def cache_file() -> Path:
-    """The file of the tables for the installed versions of the libraries.
+    Returns:
+        The splits ``train`` and ``test`` with the columns ``text`` (str), ``text_pair`` (str or None),
+        ``label`` (str) and ``domain`` (str or None); ``general`` has only ``train`` and ``text``.
 
     Raises:
-        UserError: If a library is not installed.
+        UserError: There is no such table, or a library that the corpus needs is not installed or has
+            too little documentation.
     """
-    key = _hash(json.dumps([CORPUS_VERSION, versions()]))
-    return cache_dir() / "pydocs" / f"{key}.json"
-
-
-def _read(path: Path) -> Tables | None:
-    """The tables in ``path``, or None if it is not there or not as it was written."""
+    if table not in LABELS:
+        raise unknown("pydocs table", table, LABELS)
+    labeled = bool(LABELS[table])
+    path = folder(progress=progress)
     try:
-        head, body = path.read_text(encoding="utf-8").split("\n", 1)
-    except (FileNotFoundError, UnicodeDecodeError, ValueError):
-        return None
-    if _hash(body) != head:
-        return None
-    tables: dict[str, dict[str, list[list[Any]]]] = json.loads(body)
-    return {
-        table: {split: [Row(*row) for row in rows] for split, rows in splits.items()}
-        for table, splits in tables.items()
-    }
+        return formats.load(path, table, labeled=labeled)
+    except UserError:  # a damaged or missing file
+        shutil.rmtree(path)
+        return formats.load(folder(progress=progress), table, labeled=labeled)
 
 
-def _check(tables: Tables) -> None:
-    """Raises if a library has too few texts: an installation without sources, or a version far from ours."""
-    for split, least in LEAST.items():
-        for library in LIBRARIES:
-            count = sum(row.label == library for row in tables["libraries"][split])
-            if count < least:
-                raise UserError(
-                    f"library '{library}' has only {count} {split} texts of documentation, the pydocs corpus "
-                    f"needs {least}; install the pinned version: make install"
-                )
+def folder(*, progress: bool) -> Path:
+    """The data folder of the tables for the installed versions, built if it is not there."""
+    key = repr((CORPUS_VERSION, versions()))
+    path = cache_dir() / "pydocs" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+    last = path / list(LABELS)[-1] / "train.jsonl.gz"
+    if not last.exists():
+        with FileLock(f"{path}.lock"):  # other processes wait for the one that builds
+            if not last.exists():
+                for table, splits in _build(progress).items():
+                    for split, rows in splits.items():
+                        lines = (row._asdict() for row in rows)
+                        formats.write_lines(path / table / f"{split}.jsonl.gz", lines)
+    return path
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pauses the cyclic collector: syntax trees hold no cycles, and visiting them takes long."""
+def _build(progress: bool) -> dict[str, Splits]:
+    # tqdm takes None for "no bar unless stderr is a terminal".
+    bar = tqdm(ALL, desc="reading documentation", unit="library", disable=None if progress else True)
+    seen = NearDuplicates()
     enabled = gc.isenabled()
-    gc.disable()
+    gc.disable()  # searching syntax trees for cycles, which they do not have, takes a quarter of the time
     try:
-        yield
+        tables = build(example for library in bar for example in collect(library, seen))
     finally:
         if enabled:
             gc.enable()
+    check(tables["libraries"])
+    return tables
 
 
-def stored(*, progress: bool) -> Tables:
-    """All tables, from the cache if it holds them, else built and cached.
-
-    Args:
-        progress: Whether to show a progress bar while building, if stderr is a terminal.
-
-    Raises:
-        UserError: If a library is not installed or has too little documentation.
-    """
-    path = cache_file()
-    cached = _read(path)
-    if cached is not None:
-        return cached
-    from tqdm import tqdm
-
-    seen = Seen()
-    documents: list[Document] = []
-    # tqdm takes None for "no bar unless stderr is a terminal".
-    for library in tqdm(
-        ALL, desc="reading documentation", unit="library", disable=None if progress else True
-    ):
-        documents += collect(library, seen)
-    built = build(documents)
-    _check(built)
-    body = _encoded(built)
-    write_text(path, f"{_hash(body)}\n{body}")
-    return built
+def check(splits: Splits) -> None:
+    """Raises a UserError if a library has too few texts, such as an installation without source files."""
+    for split, least in LEAST.items():
+        counts = Counter(row.label for row in splits[split])
+        for library in LABELS["libraries"]:
+            if counts[library] < least:
+                raise UserError(
+                    f"the pydocs corpus needs {least} {split} texts from '{library}' and finds "
+                    f"{counts[library]}; install the pinned version: make install"
+                )

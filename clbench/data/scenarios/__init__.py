@@ -1,4 +1,4 @@
-"""The declared scenarios, and those that a user declares in a YAML file."""
+"""The built-in scenarios, and scenarios that a user declares in a YAML file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SCENARIOS = {scenario.name: scenario for scenario in (*pydocs.SCENARIOS, *paper.
 
 
 def find_scenario(name: str) -> Scenario:
-    """The declared scenario called ``name``, or the one that a YAML file declares.
+    """The built-in scenario called ``name``, or the one declared in the YAML file ``name``.
 
     Raises:
-        UserError: There is none, with the nearest name; or the file is not as it should be.
+        UserError: There is no such scenario (the message has the nearest name), or the file is invalid.
     """
     if Path(name).suffix in (".yaml", ".yml"):
         return read_scenario(Path(name))

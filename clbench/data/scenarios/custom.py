@@ -1,4 +1,4 @@
-"""Scenarios that a user declares in a few lines of YAML, on JSON lines of their own."""
+"""Reads scenarios that a user declares in YAML, on data files of their own (JSON lines)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ COLUMNS = ("text", "text_pair", "label", "domain")
 
 
 def read_scenario(path: Path) -> Scenario:
-    """The scenario of a YAML file; labels and domains that it does not list are those of the training texts.
+    """The scenario of a YAML file. Labels and domains that it does not list are read from the training texts.
 
     Raises:
-        UserError: The file or its data is not as it should be; the message names the key.
+        UserError: The file or its data is invalid; the message names the key.
     """
     content = read_yaml(path, "scenario")
     if not isinstance(content, dict):
-        raise UserError(f"scenario {path}: keys such as 'kind' and 'data' are wanted")
+        raise UserError(f"scenario {path}: expected a mapping with keys such as 'kind' and 'data'")
     for key in set(content) - KEYS:
         raise UserError(f"scenario {path}: {unknown('key', str(key), KEYS)}")
     for key in ("kind", "data"):
         if key not in content:
-            raise UserError(f"scenario {path}: no '{key}'")
+            raise UserError(f"scenario {path}: the key '{key}' is missing")
     if content["kind"] not in get_args(Kind):
         raise UserError(f"scenario {path}: {unknown('kind', str(content['kind']), get_args(Kind))}")
     root = (path.parent / str(content["data"])).resolve()
@@ -67,15 +67,15 @@ def _parts(path: Path, content: Mapping[str, Any], root: Path, keys: Mapping[str
     size = content.get("classes_per_experience", 1)
     if not isinstance(size, int) or size < 1 or len(labels) % size:
         raise UserError(
-            f"scenario {path}: classes_per_experience {size}: a divisor of {len(labels)}, "
-            "the number of classes, is wanted"
+            f"scenario {path}: classes_per_experience is {size} and must be a divisor of {len(labels)}, "
+            "the number of classes"
         )
     groups = [labels[at : at + size] for at in range(0, len(labels), size)]
     return tuple(Part("+".join(group), root.name, group) for group in groups)
 
 
 def _seen(root: Path, dataset: str, keys: Mapping[str, str], column: str) -> tuple[str, ...]:
-    """The different values of a column of the training texts, sorted."""
+    """The distinct values of a column of the training texts, sorted."""
     values = formats.load(root, dataset, keys=keys)["train"][:][column]
     found = sorted({value for value in values if value is not None})
     if not found:
@@ -85,7 +85,7 @@ def _seen(root: Path, dataset: str, keys: Mapping[str, str], column: str) -> tup
 
 def _keys(path: Path, given: Any) -> dict[str, str]:
     if not isinstance(given, dict):
-        raise UserError(f"scenario {path}: keys: a mapping such as 'text: body' is wanted")
+        raise UserError(f"scenario {path}: keys: expected a mapping such as 'text: body'")
     for key in set(given) - set(COLUMNS):
         raise UserError(f"scenario {path}: {unknown('entry of keys', str(key), COLUMNS)}")
     return {str(key): str(value) for key, value in given.items()}
@@ -94,10 +94,12 @@ def _keys(path: Path, given: Any) -> dict[str, str]:
 def _protocol(path: Path, given: Any) -> Protocol:
     names = [each.name for each in dataclasses.fields(Protocol)]
     if not isinstance(given, dict):
-        raise UserError(f"scenario {path}: protocol: a mapping such as 'epochs: 5' is wanted")
+        raise UserError(f"scenario {path}: protocol: expected a mapping such as 'epochs: 5'")
     for key, value in given.items():
         if key not in names:
             raise UserError(f"scenario {path}: {unknown('entry of protocol', str(key), names)}")
         if not isinstance(value, int | float) or value < 0:
-            raise UserError(f"scenario {path}: protocol: {key} '{value}': a number is wanted")
+            raise UserError(
+                f"scenario {path}: protocol: {key} is '{value}' and must be a number of at least 0"
+            )
     return Protocol(**given)

@@ -1,4 +1,4 @@
-"""What is known of the paper's datasets: labels, sizes, hashes, citations and terms."""
+"""Facts about the datasets of the paper: labels, sizes, hashes, citations and licenses."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ NEWSGROUP_PAIRS = (
 SENTIMENT = ("negative", "positive")
 REUTERS_TERMS = "Reuters-21578, Distribution 1.0: research only; text copyright Reuters Ltd."
 GLUE = "GLUE (Wang et al. 2019, arXiv 1804.07461)"
+REUTERS_BIBTEX = ("lewis1997reuters", "cardosocachopo2007improving", "yao2019textgcn")
+RTE_BIBTEX = ("dagan2006pascal", "barhaim2006pascal", "giampiccolo2007pascal", "bentivogli2009pascal")
 
 DATASETS = {
     "r8": DatasetFacts(
@@ -34,6 +36,7 @@ DATASETS = {
         REUTERS_TERMS,
         R8_LABELS,
         (Version("text_gcn", {"train": 5485, "test": 2189}, "ac449ced9a71234078a462322940357d"),),
+        REUTERS_BIBTEX,
     ),
     "r52": DatasetFacts(
         "Reuters-21578 (Lewis 1997), R52 of Cardoso-Cachopo 2007, as in Yao et al. 2019 (text_gcn)",
@@ -46,12 +49,14 @@ DATASETS = {
                 "d4e18c9e01e1ce252f9326242659ec9b",
             ),
         ),
+        REUTERS_BIBTEX,
     ),
     "20ng": DatasetFacts(
         "20 Newsgroups (Lang 1995), by date, with headers, as in Yao et al. 2019 (text_gcn)",
         "Usenet posts, long distributed for research; no license stated",
         tuple(label for pair in NEWSGROUP_PAIRS for label in pair),
         (Version("text_gcn", {"train": 11314, "test": 7532}, "a007cb84c52c977b48c96d65378b0743"),),
+        ("lang1995newsweeder", "yao2019textgcn"),
     ),
     "dsc": DatasetFacts(
         "Document sentiment classification, 10 Amazon domains (Ke et al. 2020, ECML-PKDD)",
@@ -64,18 +69,21 @@ DATASETS = {
                 "5bbf1696bbc4b6cfe3ac0a3b075cb79c",
             ),
         ),
+        ("ke2020kan", "mcauley2015image"),
     ),
     "rte": DatasetFacts(
         f"Recognizing textual entailment, {GLUE}; test is its development split",
         "research use; no license stated at the source",
         ("entailment", "not_entailment"),
         (Version("GLUE", {"train": 2490, "test": 277}, "f42c399bcec78b19a5e8e36dfe29b1e4"),),
+        (*RTE_BIBTEX, "wang2019glue"),
     ),
     "mrpc": DatasetFacts(
         f"Paraphrase corpus (Dolan and Brockett 2005), {GLUE}; test is its development split",
         "Microsoft Research's terms, research use",
         ("not_equivalent", "equivalent"),
         (Version("GLUE", {"train": 3668, "test": 408}, "6b1a7b4cc92bc2e040dc5d9864da6be2"),),
+        ("dolan2005mrpc", "wang2019glue"),
     ),
     "qqp": DatasetFacts(
         f"Quora question pairs, {GLUE}; test is its development split",
@@ -89,11 +97,13 @@ DATASETS = {
                 "a586e5727bf19c50ba006cdfbf932fb2",
             ),
         ),
+        ("iyer2017qqp", "wang2019glue"),
     ),
     "sst2": DatasetFacts(
         f"Stanford sentiment treebank (Socher et al. 2013), {GLUE}; test is its development split",
         "research use; no license stated at the source",
         SENTIMENT,
         (Version("GLUE", {"train": 67349, "test": 872}, "cd9ff5db532f7e26766c68683b92be7c"),),
+        ("socher2013sst", "wang2019glue"),
     ),
 }

@@ -1,4 +1,4 @@
-"""The published task orders of the paper's streams (PyContinual and the paper's public code), as facts."""
+"""The published orders of experiences, from PyContinual and the public code of the paper."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DSC_DOMAINS = (
 
 GLUE_TASKS = ("rte", "mrpc", "qqp", "sst2")
 
-# Each figure is the place of an experience in the declared order.
+# Each digit is the index of an experience in the declared order.
 _DSC = (
     "2469807351",
     "3678401952",

@@ -1,4 +1,4 @@
-"""The streams of the paper (arXiv 2412.08528), on its own datasets."""
+"""The scenarios of the paper (arXiv 2412.08528)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from clbench.data.scenarios import orders
 from clbench.data.scenarios.facts import DATASETS, NEWSGROUP_PAIRS, R8_LABELS, R52_LABELS, SENTIMENT
 
 PAPER = "protocol of arXiv 2412.08528"
+PAPER_KEY = "diera2024dkvb"
+PYCONTINUAL = ("ke2021ctr",)
+"""The source of the published orders of DSC and 20 Newsgroups."""
 SINGLE_HEAD = Protocol(epochs=5, batch_size=16, max_tokens=256, samples_per_epoch=100)
-"""5 epochs of 100 texts drawn with replacement."""
+"""5 epochs of 100 texts each, drawn with replacement."""
 ALL_AT_ONCE = Protocol(epochs=5, batch_size=16, max_tokens=256)
 
-# 26 pairs of places in the sorted labels, drawn independently by the public code (seed 25).
+# 26 pairs of indices into the sorted labels, drawn independently by the public code (seed 25).
 _REFERENCE = (
     (24, 49), (0, 13), (19, 40), (30, 2), (48, 16), (2, 19), (36, 27), (6, 37), (7, 36), (43, 46), (12, 32),
     (50, 39), (20, 11), (35, 22), (32, 30), (33, 6), (40, 43), (6, 38), (37, 22), (26, 22), (12, 43),
@@ -29,13 +32,17 @@ def _paper(
     task_aware: bool = False,
     published: tuple[tuple[str, ...], ...] = (),
     repeats: bool = False,
+    cited: tuple[str, ...] = (),
 ) -> Scenario:
+    """A scenario on datasets of the paper; ``cited`` are BibTeX keys besides those of paper and datasets."""
     used = {part.dataset: DATASETS[part.dataset] for part in parts}
     citation = "; ".join([*dict.fromkeys(facts.citation for facts in used.values()), PAPER])
     license = "; ".join(dict.fromkeys(facts.license for facts in used.values()))
+    keys = [PAPER_KEY, *cited, *(key for facts in used.values() for key in facts.bibtex)]
     return Scenario(
-        name, title, kind, parts, task_aware, "folder", protocol, citation, license, published, used, repeats
-    )
+        name, title, kind, parts, task_aware, "folder", protocol, citation, license, published, used, repeats,
+        bibtex=tuple(dict.fromkeys(keys)),
+    )  # fmt: skip
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> tuple[Part, ...]:
@@ -57,6 +64,7 @@ SCENARIOS = (
         tuple(Part(domain, "dsc", SENTIMENT, domain) for domain in orders.DSC_DOMAINS),
         Protocol(epochs=20, batch_size=32, max_tokens=128),
         published=orders.DSC_ORDERS,
+        cited=PYCONTINUAL,
     ),
     _paper(
         "20ng-cil",
@@ -66,6 +74,7 @@ SCENARIOS = (
         Protocol(epochs=10, batch_size=32, max_tokens=128),
         task_aware=True,
         published=orders.NEWSGROUP_ORDERS,
+        cited=PYCONTINUAL,
     ),
     _paper(
         "20ng-cil-single",
@@ -74,6 +83,7 @@ SCENARIOS = (
         _NEWSGROUPS,
         Protocol(epochs=10, batch_size=32, max_tokens=128),
         published=orders.NEWSGROUP_ORDERS,
+        cited=PYCONTINUAL,
     ),
     _paper(
         "glue4-til",

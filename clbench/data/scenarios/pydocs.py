@@ -1,27 +1,27 @@
-"""The built-in scenarios, on the documentation of the installed libraries."""
+"""The scenarios on the offline corpus, made from the documentation of installed Python libraries."""
 
 from __future__ import annotations
 
 from clbench.core.scenario import Kind, Part, Protocol, Scenario
 from clbench.data import pydocs
 
-CITATION = "docstrings of the installed libraries, taken at run time (pydocs)"
-LICENSE = "each library's own; read in place, never redistributed"
-PAIRS = tuple(zip(pydocs.LIBRARIES[::2], pydocs.LIBRARIES[1::2], strict=True))
-TASKS = {
-    "returns": pydocs.RETURNS,
-    "arguments": pydocs.ARGUMENTS,
-    "objects": pydocs.OBJECTS,
-    "topics": pydocs.TOPICS,
-}
+CITATION = "documentation strings of the installed Python libraries (pydocs)"
+LICENSE = "the license of each library; texts are read in place and not redistributed"
+TASKS = ("returns", "arguments", "objects", "topics")
 
 
 def _pydocs(name: str, title: str, kind: Kind, parts: tuple[Part, ...], task_aware: bool) -> Scenario:
     protocol = Protocol(epochs=5, batch_size=16, max_tokens=96)
-    return Scenario(name, title, kind, parts, task_aware, "pydocs", protocol, CITATION, LICENSE)
+    return Scenario(
+        name, title, kind, parts, task_aware, "pydocs", protocol, CITATION, LICENSE, bibtex=("clbench",)
+    )
 
 
-_PAIRED = tuple(Part(f"{first}+{second}", "libraries", (first, second)) for first, second in PAIRS)
+_LIBRARIES = pydocs.LABELS["libraries"]
+_PAIRED = tuple(
+    Part(f"{first}+{second}", "libraries", (first, second))
+    for first, second in zip(_LIBRARIES[::2], _LIBRARIES[1::2], strict=True)
+)
 
 SCENARIOS = (
     _pydocs("pydocs-cil", "Which library is documented, 6 x 2 classes, single-head", "class", _PAIRED, False),
@@ -32,14 +32,14 @@ SCENARIOS = (
         "pydocs-dil",
         "Kind of the documented object, 5 domains of libraries",
         "domain",
-        tuple(Part(domain, "kinds", pydocs.KINDS, domain) for domain in pydocs.DOMAINS),
+        tuple(Part(domain, "kinds", pydocs.LABELS["kinds"], domain) for domain in pydocs.DOMAINS),
         False,
     ),
     _pydocs(
         "pydocs-til",
         "Four tasks on documentation, one of them on text pairs, task-aware",
         "task",
-        tuple(Part(name, f"task_{name}", labels) for name, labels in TASKS.items()),
+        tuple(Part(name, f"task_{name}", pydocs.LABELS[f"task_{name}"]) for name in TASKS),
         True,
     ),
 )
