@@ -16,7 +16,7 @@ from clbench.benchmark import cases
 from clbench.benchmark.measure import Comparison, Measured, alone
 from clbench.core.errors import unknown
 from clbench.core.io import write_json, write_text
-from clbench.core.result import provenance
+from clbench.core.provenance import provenance
 from clbench.data.scenarios import find_scenario
 from clbench.reporting.tables.render import readable_bytes
 

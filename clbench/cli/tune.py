@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from clbench.core.result import provenance
+from clbench.core.provenance import provenance
 from clbench.engine.parser import parse_run
 from clbench.engine.registry import baseline_class
 from clbench.studies.tuned_values import write_settings

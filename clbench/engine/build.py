@@ -12,7 +12,9 @@ import torch
 from clbench.core.config import RunConfig
 from clbench.core.costs import Meter
 from clbench.core.io import cache_budget, cache_dir
-from clbench.core.result import RunResult, provenance
+from clbench.core.notes import Note
+from clbench.core.provenance import provenance
+from clbench.core.result import RunResult
 from clbench.core.scenario import Protocol, Scenario, Stream
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.data.scenarios import find_scenario
@@ -136,10 +138,6 @@ def _resolved(
         method += f"-{config.dtype}"
     if stream.kind != "sequential":
         method += f"-{stream.kind}"
-    marks = ["future"] * (learner.reads_at_start == "stream") + ["upper-bound"] * (stream.kind == "joint")
-    # A model per experience can only be asked by whoever knows the experience.
-    marks += [f"differs: {learner.deviation}"] * bool(learner.deviation)
-    marks += ["task-id-oracle"] * (stream.kind == "single" and not stream.scenario.task_aware)
     return {
         "scenario": stream.scenario.name,
         "title": stream.scenario.title,
@@ -152,12 +150,11 @@ def _resolved(
         "arguments": arguments,
         "tuned": config.tuned,
         "tuning": learner.context.tuning,
-        "joint": config.joint,
-        "single": config.single,
+        "stream": stream.kind,
         "experiences": config.experiences,
         "split": config.split,
         "generic_corpus": config.generic_corpus and str(config.generic_corpus),
-        "notes": marks,
+        "notes": [dataclasses.asdict(note) for note in _notes(learner, stream)],
         "order": config.order,
         "seed": config.seed,
         "lr": learner.lr,
@@ -168,3 +165,18 @@ def _resolved(
         "dtype": str(learner.context.encoder.dtype).removeprefix("torch."),
         **dataclasses.asdict(protocol),
     }
+
+
+def _notes(learner: ContinualLearner, stream: Stream) -> list[Note]:
+    """What readers must know of this method on this stream."""
+    notes = []
+    if learner.reads_at_start == "stream":
+        notes.append(Note("sees-future"))
+    if stream.kind == "joint":
+        notes.append(Note("upper-bound"))
+    if learner.deviation:
+        notes.append(Note("deviation", learner.deviation))
+    # Only who knows the experience of a text can choose among models that have one experience each.
+    if stream.kind == "single" and not stream.scenario.task_aware:
+        notes.append(Note("task-id-oracle"))
+    return notes

@@ -91,7 +91,8 @@ def search(
         trial.set_user_attr("chosen", chosen)
         with tempfile.TemporaryDirectory(prefix="clbench-tune-") as folder:
             run = prepare(dataclasses.replace(_with(short, chosen), results=Path(folder)))
-            accuracy: float = execute(run).to_json()["metrics"]["average_accuracy"]
+            accuracy = execute(run).metrics["average_accuracy"]
+            assert accuracy is not None
         on_trial(trial.number, accuracy)
         return accuracy
 

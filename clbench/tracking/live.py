@@ -54,7 +54,7 @@ class Tracker:
         def log(run: wandb.Run) -> None:
             from clbench.tracking import upload  # and with it all of matplotlib
 
-            upload.log_stage(run, self._result.to_json(), len(self._result.counts) - 1)
+            upload.log_stage(run, self._result, len(self._result.accuracy) - 1)
 
         self._with_run(log)
 
@@ -65,7 +65,7 @@ class Tracker:
         def log(run: wandb.Run) -> None:
             from clbench.tracking import upload
 
-            upload.log_end(run, result.to_json(), self._path)
+            upload.log_end(run, result, self._path)
 
         if result.status != "running":  # one that was stopped goes on later
             self._with_run(log)
