@@ -21,6 +21,16 @@ COMMANDS = {
     "report": "make tables and plots from result files",
     "wandb": "send results to Weights & Biases, and build dashboards there",
 }
+_TRAIN = {
+    "datasets", "faiss", "filelock", "httpx", "huggingface_hub", "lightning", "peft", "safetensors", "torch",
+    "torchmetrics", "tqdm", "transformers",
+}  # fmt: skip
+EXTRAS = {
+    "train": _TRAIN,
+    "tune": {*_TRAIN, "optuna"},
+    "wandb": {"httpx", "tqdm", "wandb", "wandb_workspaces"},
+}
+"""The optional packages by the extra of the installation that brings them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except UserError as error:
         print(f"clbench: error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extras = [name for name, packages in EXTRAS.items() if package in packages]
+        if not extras:
+            raise
+        extra = words[0] if words[0] in extras else extras[0]
+        print(f"clbench: error: {package} is missing: pip install 'clbench[{extra}]'", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever reads the output has seen enough, as with "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

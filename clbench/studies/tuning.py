@@ -6,9 +6,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import optuna
+from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
@@ -17,6 +15,9 @@ from clbench.engine.build import prepare
 from clbench.engine.loop import execute
 from clbench.engine.registry import baseline_class
 from clbench.methods.learner import ContinualLearner, SearchRange
+
+if TYPE_CHECKING:
+    import optuna
 
 FIRST = 3
 """The default number of experiences that a search uses."""
@@ -76,6 +77,8 @@ def search(
     Raises:
         UserError: There is nothing to search, or a run is not possible.
     """
+    import optuna
+
     if trials < 1:
         raise UserError(f"trials {trials}: at least one is wanted")
     baseline = baseline_class(config.baseline)

@@ -39,6 +39,8 @@ class Tracker:
         self._config, self._result, self._path = config, result, path
         self._run: wandb.Run | None = None
         self._works = config.wandb != "disabled"
+        if self._works:
+            import wandb  # noqa: F401  # a missing package stops the run before it begins
 
     def start(self, *, go_on: bool) -> None:
         """Opens the run, offline if there is no login or network.

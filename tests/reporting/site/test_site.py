@@ -254,6 +254,7 @@ def test_a_configuration_without_a_class_has_no_command():
 )
 def test_a_precision_is_part_of_the_command_where_it_was_asked_for(method, asked):
     config = {"scenario": "news", "baseline": "a.A", "method": method, "dtype": "float32"}
+    config["stream"] = "joint" if method.endswith("-joint") else "sequential"
     assert ("--dtype float32" in command(config)) == asked
 
 
