@@ -23,6 +23,16 @@ COMMANDS = {
     "bench": "measure the speed of the engine against a naive implementation",
     "wandb": "send results to Weights & Biases, and build dashboards there",
 }
+_TRAIN = {
+    "datasets", "docstring_parser", "faiss", "filelock", "httpx", "huggingface_hub", "lightning", "peft",
+    "pydantic", "safetensors", "torch", "torchmetrics", "tqdm", "transformers",
+}  # fmt: skip
+EXTRAS = {
+    "train": _TRAIN,
+    "tune": {*_TRAIN, "optuna"},
+    "wandb": {"httpx", "tqdm", "wandb", "wandb_workspaces"},
+}
+"""The optional packages by the extra of the installation that brings them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except UserError as error:
         print(f"clbench: error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extras = [name for name, packages in EXTRAS.items() if package in packages]
+        if not extras:
+            raise
+        extra = words[0] if words[0] in extras else extras[0]
+        print(f"clbench: error: {package} is missing: pip install 'clbench[{extra}]'", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has seen enough, as with "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

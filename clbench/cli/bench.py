@@ -17,7 +17,7 @@ from clbench.core.arguments import Parser
 from clbench.core.config import RunConfig
 from clbench.core.errors import unknown
 from clbench.core.io import write_json, write_text
-from clbench.core.result import provenance
+from clbench.core.provenance import provenance
 from clbench.data.scenarios import find_scenario
 from clbench.reporting.tables.render import readable_bytes
 

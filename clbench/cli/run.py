@@ -21,14 +21,13 @@ def main(arguments: Sequence[str]) -> int:
 
     def on_stage(stage: int, result: RunResult) -> None:
         name = result.experiences[stage]["name"]
-        accuracy = result.to_json()["stream_accuracy"][stage]
+        accuracy = result.stream_accuracy[stage]
         print(f"[{stage + 1}/{stages}] {name}: stream accuracy {accuracy:.4f}", flush=True)
 
     result = execute(run, progress=progress, on_stage=on_stage)
-    content = result.to_json()
-    measured = {name: value for name, value in content["metrics"].items() if value is not None}
+    measured = {name: value for name, value in result.metrics.items() if value is not None}
     print(", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measured.items()))
-    seconds, carried = content["costs"]["seconds"], content["costs"]["carried_bytes"]["total"]
+    seconds, carried = result.costs["seconds"], result.costs["carried_bytes"]["total"]
     phases = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if name != "total")
     print(f"{seconds['total']:.1f} s ({phases}); {carried / 2**20:.2f} MiB carried")
     print(f"result: {run.path}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clbench.core.arguments import Parser
-from clbench.core.result import provenance
+from clbench.core.provenance import provenance
 from clbench.engine.parser import read_run
 from clbench.engine.registry import baseline_class
 from clbench.studies.tuned_values import write_settings

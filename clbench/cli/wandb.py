@@ -75,10 +75,8 @@ def _dashboard(words: Sequence[str]) -> int:
     parser.add_argument("--json", metavar="FILE", help="write the specification of the dashboards here")
     options = parser.read(words)
     scenarios = sorted(set(load_results(options.results)["scenario"]))
-    try:
-        from clbench.tracking import dashboard
-    except ModuleNotFoundError as error:
-        raise UserError(f"no {error.name} here; pip install 'clbench[dashboards]' brings it") from error
+    from clbench.tracking import dashboard
+
     entity = options.entity or ""
     if not options.dry_run:
         _need_login("'--dry-run --json FILE' builds the dashboards without")

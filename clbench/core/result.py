@@ -1,16 +1,9 @@
-"""The result file: everything that tables and plots are made from, rewritten after each experience."""
+"""The result of one run: the content of its result file, from which tables and figures are made."""
 
 from __future__ import annotations
 
-import datetime
-import json
-import os
-import platform
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+import dataclasses
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,147 +12,128 @@ import numpy as np
 from clbench.core import metrics
 from clbench.core.errors import UserError
 from clbench.core.io import write_json
-from clbench.core.result_schema import SCHEMA, migrated
+from clbench.core.notes import Note
+from clbench.core.result_check import checked
+from clbench.core.result_schema import SCHEMA
 
-PACKAGES = ("clbench", "torch", "lightning", "transformers", "datasets", "numpy")
+Confusion = list[list[list[int]]]
+"""Confusion counts of each experience: ``[true, predicted, count]`` of each cell that is not 0."""
 
 
 @dataclass
 class RunResult:
-    """One run, as far as it has come.
+    """The result of one run, also of a run that is not finished.
+
+    S is the number of finished stages, T the number of experiences, C the number of output columns.
 
     Attributes:
-        config: The fully resolved configuration.
-        provenance: Commit, versions, machine, command, fingerprints.
-        counts: After each stage, the confusion counts (T, C, C) on every experience's test texts.
-        untrained: The same counts before any training; None until they are known.
-        costs: See the cost contract.
-        experiences: One entry per stage of training.
-        diagnostics: What the method says about itself.
+        config: The configuration with all defaults filled in.
+        provenance: Commit, versions, machine, command, fingerprints of data and encoder.
         status: ``running``, ``done`` or ``failed``.
-        error: One line, where the status is ``failed``.
+        error: The error of a failed run, in one line.
+        accuracy: Accuracy on each experience after each stage, (S, T).
+        macro_f1: Macro-F1 likewise, (S, T).
+        stream_accuracy: Accuracy on the union of all test sets after each stage, (S,).
+        untrained_accuracy: Accuracy on each experience before any training, (T,).
+        metrics: The metrics of the run by name (see ``clbench.core.metrics``); None where one is undefined.
+        confusion: Confusion counts of each experience after each stage, (S, T), as sparse cells.
+        untrained_confusion: Confusion counts of each experience before any training, (T,).
+        costs: Seconds, FLOPs, parameters, bytes carried, peak memory.
+        experiences: Name, sizes and costs of each stage.
+        diagnostics: What the method reports about itself.
+        path: The file that it was read from or last written to.
     """
 
     config: dict[str, Any]
     provenance: dict[str, Any]
-    counts: list[np.ndarray] = field(default_factory=list)
-    untrained: np.ndarray | None = None
+    status: str = "running"
+    error: str | None = None
+    accuracy: list[list[float]] = field(default_factory=list)
+    macro_f1: list[list[float]] = field(default_factory=list)
+    stream_accuracy: list[float] = field(default_factory=list)
+    untrained_accuracy: list[float] | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    confusion: list[Confusion] = field(default_factory=list)
+    untrained_confusion: Confusion | None = None
     costs: dict[str, Any] = field(default_factory=dict)
     experiences: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: dict[str, Any] = field(default_factory=dict)
-    status: str = "running"
-    error: str | None = None
+    path: Path | None = None
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The notes of the configuration."""
+        return tuple(Note(**each) for each in self.config.get("notes", ()))
+
+    def set_untrained(self, counts: np.ndarray) -> None:
+        """Records the confusion counts before any training.
+
+        Args:
+            counts: Test texts by experience, true and predicted column, (T, C, C).
+        """
+        self.untrained_accuracy = [metrics.accuracy_from_counts(each) for each in counts]
+        self.untrained_confusion = _sparse(counts)
+
+    def add_stage(self, counts: np.ndarray) -> None:
+        """Records the confusion counts after a stage, and computes all that follows from them.
+
+        Args:
+            counts: Test texts by experience, true and predicted column, (T, C, C).
+        """
+        self.accuracy.append([metrics.accuracy_from_counts(each) for each in counts])
+        self.macro_f1.append([metrics.macro_f1_from_counts(each) for each in counts])
+        self.stream_accuracy.append(metrics.stream_accuracy(list(counts)))
+        self.confusion.append(_sparse(counts))
+        if self.untrained_accuracy:
+            joint = self.config["stream"] == "joint"
+            self.metrics = metrics.summary(self.accuracy, self.macro_f1, self.untrained_accuracy, joint=joint)
+
+    def counts(self, stage: int | None) -> np.ndarray:
+        """The confusion counts (T, C, C) after a stage, from 0; None is the untrained learner.
+
+        Raises:
+            UserError: The result file has no valid counts of this stage.
+        """
+        name = "untrained_confusion" if stage is None else "confusion"
+        size = len(self.config["columns"])
+        try:
+            cells = self.untrained_confusion if stage is None else self.confusion[stage]
+            if cells is None:
+                raise ValueError("missing")
+            counts = np.zeros((len(cells), size, size), dtype=np.int64)
+            for experience, each in enumerate(cells):
+                for true, predicted, count in each:
+                    counts[experience, true, predicted] = count
+        except (ValueError, TypeError, IndexError) as error:
+            raise UserError(f"{self.path}: {name} has no valid counts ({error})") from error
+        return counts
 
     def to_json(self) -> dict[str, Any]:
-        """The content of the file, metrics computed from the counts."""
-        accuracy = [[metrics.accuracy_from_counts(each) for each in row] for row in self.counts]
-        macro_f1 = [[metrics.macro_f1_from_counts(each) for each in row] for row in self.counts]
-        before = self.untrained
-        start = None if before is None else [metrics.accuracy_from_counts(each) for each in before]
-        measured = (
-            metrics.summary(accuracy, macro_f1, start, joint=bool(self.config["joint"]))
-            if accuracy and start
-            else {}
-        )
-        return {
-            "schema": SCHEMA,
-            "status": self.status,
-            **({"error": self.error} if self.error else {}),
-            "config": self.config,
-            "provenance": self.provenance,
-            "accuracy": accuracy,
-            "macro_f1": macro_f1,
-            "stream_accuracy": [metrics.stream_accuracy(list(row)) for row in self.counts],
-            "untrained_accuracy": start,
-            "metrics": measured,
-            "confusion": [_sparse(row) for row in self.counts],
-            "untrained_confusion": None if before is None else _sparse(before),
-            "costs": self.costs,
-            "experiences": self.experiences,
-            "diagnostics": self.diagnostics,
-        }
+        """The content of the result file."""
+        content = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        del content["path"]
+        if self.error is None:
+            del content["error"]
+        return {"schema": SCHEMA, **content}
 
     def write(self, path: Path) -> None:
-        """Writes the file atomically."""
+        """Writes the result file atomically."""
         write_json(path, self.to_json())
+        self.path = path
 
     @classmethod
     def read(cls, path: Path) -> RunResult:
-        """Reads a file back, to go on with a run or to look at it.
+        """Reads a result file of this schema, or of an earlier one.
 
         Raises:
-            UserError: It is not a result file of this schema.
+            UserError: It is not a result file, or a value in it is missing or invalid.
         """
-        try:
-            content = migrated(json.loads(path.read_text(encoding="utf-8")))
-            if content["schema"] != SCHEMA:
-                raise UserError(f"{path}: schema {content['schema']}, this version reads schema {SCHEMA}")
-            size = len(content["config"]["columns"])
-            untrained = content["untrained_confusion"]
-            return cls(
-                config=content["config"],
-                provenance=content["provenance"],
-                counts=[_dense(row, size) for row in content["confusion"]],
-                untrained=None if untrained is None else _dense(untrained, size),
-                costs=content["costs"],
-                experiences=content["experiences"],
-                diagnostics=content["diagnostics"],
-                status=content["status"],
-                error=content.get("error"),
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: not a result file ({type(error).__name__}: {error})") from error
+        content = checked(path)
+        names = {each.name for each in dataclasses.fields(cls)}
+        # Null is the same as absent: the default.
+        given = {name: value for name, value in content.items() if name in names and value is not None}
+        return cls(**{"provenance": {}, **given, "path": path})
 
 
-def _sparse(counts: np.ndarray) -> list[list[list[int]]]:
-    """Per experience, the ``[true, predicted, count]`` of every non-zero cell."""
+def _sparse(counts: np.ndarray) -> Confusion:
     return [[[int(i), int(j), int(each[i, j])] for i, j in np.argwhere(each)] for each in counts]
-
-
-def _dense(cells: Sequence[Sequence[Sequence[int]]], size: int) -> np.ndarray:
-    counts = np.zeros((len(cells), size, size), dtype=np.int64)
-    for experience, each in enumerate(cells):
-        for true, predicted, count in each:
-            counts[experience, true, predicted] = count
-    return counts
-
-
-def provenance(fingerprints: Mapping[str, str], threads: int) -> dict[str, Any]:
-    """Where a result comes from: commit, versions, machine, command, date, and the given fingerprints."""
-    return {
-        "commit": _commit(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "machine": {
-            "system": platform.system(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "threads": threads,
-        },
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "fingerprints": dict(fingerprints),
-    }
-
-
-def _commit() -> str | None:
-    """The commit of the source tree that this code runs from, ``-dirty`` if it was changed; else None."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        return commit + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _processor() -> str:
-    """The processor's name; ``platform.processor`` is empty on most Linux systems."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

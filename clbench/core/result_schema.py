@@ -1,7 +1,8 @@
 """The version of result files, and how files of earlier versions are read.
 
-Schema 2 renamed keys: configuration ``draws`` and ``general``, the argument ``initialisation`` of DKVB, the
-diagnostic ``quantisation_error``, and the note ``told``.
+Schema 2 renamed keys: the configuration's ``draws`` and ``general``, the argument ``initialisation`` of DKVB,
+the diagnostic ``quantisation_error``. The configuration has one key ``stream`` instead of ``joint`` and
+``single``, and its notes are objects instead of texts.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ SCHEMA = 2
 _CONFIG = {"draws": "samples_per_epoch", "general": "generic_corpus"}
 _ARGUMENTS = {"initialisation": "initialization"}
 _DIAGNOSTICS = {"quantisation_error": "quantization_error"}
-_NOTES = {"told": "task-id-oracle"}
+_NOTES = {"future": "sees-future", "told": "task-id-oracle", "task-id-oracle": "task-id-oracle",
+          "upper-bound": "upper-bound", "differs": "deviation"}  # fmt: skip
 
 
 def migrated(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of a result file in the current schema; files of an unknown schema are left as they are."""
+    """The content of a result file in the current schema; files of an unknown schema are left as they are.
+
+    Raises:
+        ValueError: A value that is migrated is invalid.
+    """
     if content.get("schema") != 1:
         return content
     content = {**content, "schema": SCHEMA}
@@ -27,13 +33,29 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
         if isinstance(arguments := config.get("arguments"), dict):
             config["arguments"] = _renamed(arguments, _ARGUMENTS)
         if isinstance(notes := config.get("notes"), list):
-            config["notes"] = [_NOTES.get(note, note) if isinstance(note, str) else note for note in notes]
+            config["notes"] = [_note(str(note)) for note in notes]
+        config["stream"] = _stream(config.pop("joint", None), config.pop("single", None))
         content["config"] = config
     diagnostics = content.get("diagnostics")
     if isinstance(diagnostics, dict) and isinstance(entries := diagnostics.get("experiences"), list):
         renamed = [_renamed(each, _DIAGNOSTICS) if isinstance(each, dict) else each for each in entries]
         content["diagnostics"] = {**diagnostics, "experiences": renamed}
     return content
+
+
+def _stream(joint: Any, single: Any) -> str:
+    for name, value in (("joint", joint), ("single", single)):
+        if value not in (None, True, False):
+            raise ValueError(f"config.{name} is not true or false")
+    return "joint" if joint else "single" if single else "sequential"
+
+
+def _note(note: str) -> dict[str, str]:
+    """``differs: 300 texts per class`` is a deviation with a text; unknown notes are remarks."""
+    kind, _, text = note.partition(":")
+    if kind in _NOTES and (kind == "differs" or not text):
+        return {"kind": _NOTES[kind], "text": text.strip()}
+    return {"kind": "remark", "text": note}
 
 
 def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,15 @@ import torch
 from clbench.core.config import RunConfig
 from clbench.core.costs import Meter
 from clbench.core.io import cache_budget, cache_dir
-from clbench.core.result import RunResult, provenance
+from clbench.core.provenance import provenance
+from clbench.core.result import RunResult
 from clbench.core.scenario import Protocol, Scenario, Stream
+from clbench.core.seeding import derive, seeded
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream
-from clbench.engine.registry import arguments_of, baseline_class, import_path
+from clbench.engine.registry import baseline_class
+from clbench.engine.resolved import resolved_config
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
 from clbench.models.encoder import TextEncoder, load_encoder
@@ -57,15 +59,15 @@ class Run:
 
 
 def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | None = None) -> Run:
-    """Finds and loads what a run needs; bad input is found here, before anything is written.
+    """Finds and loads what a run needs. Bad input is found here, before anything is written.
 
     Args:
-        config: What to run.
+        config: The configuration.
         progress: Whether to show progress bars.
-        scenario: One that is declared nowhere; None is the declared one of that name.
+        scenario: A scenario that is declared nowhere; None takes the declared one of that name.
 
     Raises:
-        UserError: Whatever is wrong with the configuration or the data, in one line.
+        UserError: The configuration or the data is wrong; the message is one line.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
@@ -82,11 +84,31 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
         kind=config.stream_kind,
         first=config.experiences,
     )
+    learner = _learner(baseline, config, encoder, stream, protocol)
+    cache = None
+    if config.cache_features:
+        cache = FeatureCache(cache_dir() / f"features-{LAYOUT}", budget=cache_budget(), progress=progress)
+    meter = Meter()
+    data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed, meter=meter)
+    resolved = resolved_config(config, learner, stream, protocol)
+    folder = config.results / scenario.name / encoder.name / resolved["method"]
+    path = folder / f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
+    result = RunResult(resolved, _provenance(config, encoder, stream))
+    return Run(config, encoder, stream, data, learner, result, path, meter)
+
+
+def _learner(
+    baseline: type[ContinualLearner],
+    config: RunConfig,
+    encoder: TextEncoder,
+    stream: Stream,
+    protocol: Protocol,
+) -> ContinualLearner:
     context = RunContext(
         encoder=encoder,
-        columns=len(scenario.columns),
+        columns=len(stream.scenario.columns),
         experiences=len(stream),
-        task_aware=scenario.task_aware,
+        task_aware=stream.scenario.task_aware,
         max_tokens=protocol.max_tokens,
         batch_size=protocol.batch_size,
         tuning=config.tuning or baseline.info.tunings[0],
@@ -97,74 +119,16 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
         lora_rank=config.lora_rank,
         seed=config.seed,
     )
-    learner = baseline(context, **config.arguments)
-    cache = None
-    if config.cache_features:
-        cache = FeatureCache(cache_dir() / f"features-{LAYOUT}", budget=cache_budget(), progress=progress)
-    meter = Meter()
-    data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed, meter=meter)
-    resolved = _resolved(config, learner, stream, protocol)
-    order = str(config.order).replace(":", "-")
-    path = config.results / scenario.name / encoder.name / resolved["method"]
-    path = path / f"order{order}-seed{config.seed}.json"
-    source = provenance(
-        {
-            "data": stream.fingerprint,
-            "encoder": encoder.fingerprint,
-            "dtype": str(encoder.dtype).removeprefix("torch."),
-        },
-        torch.get_num_threads(),
-    )
-    source["datasets"] = stream.data
-    source["experiment"] = config.wandb_group
-    return Run(config, encoder, stream, data, learner, RunResult(resolved, source), path, meter)
+    # For constructors that draw from the global random state.
+    with seeded(derive(config.seed, "constructor")):
+        return baseline(context, **config.arguments)
 
 
-def _resolved(
-    config: RunConfig, learner: ContinualLearner, stream: Stream, protocol: Protocol
-) -> dict[str, Any]:
-    """The configuration as it stands in the result file, with every default filled in."""
-    baseline = type(learner)
-    defaults = arguments_of(baseline)
-    arguments = {**defaults, **config.arguments}
-    method, info = learner.variant, learner.info
-    for name, value in arguments.items():
-        # An argument away from its default makes another method.
-        if value != defaults[name] and name not in info.named_arguments and name not in config.tuned:
-            method += f"-{name}={value}"
-    if config.dtype != "auto":
-        method += f"-{config.dtype}"
-    if stream.kind != "sequential":
-        method += f"-{stream.kind}"
-    marks = ["future"] * (info.reads_at_start == "stream") + ["upper-bound"] * (stream.kind == "joint")
-    # A model per experience can only be asked by whoever knows the experience.
-    marks += [f"differs: {'; '.join(info.deviations)}"] * bool(info.deviations)
-    marks += ["task-id-oracle"] * (stream.kind == "single" and not stream.scenario.task_aware)
-    return {
-        "scenario": stream.scenario.name,
-        "title": stream.scenario.title,
-        "kind": stream.scenario.kind,
-        "task_aware": stream.scenario.task_aware,
-        "columns": list(stream.scenario.columns),
-        "encoder": learner.context.encoder.name,
-        "method": method,
-        "baseline": import_path(baseline),
-        "arguments": arguments,
-        "tuned": config.tuned,
-        "tuning": learner.context.tuning,
-        "joint": config.joint,
-        "single": config.single,
-        "experiences": config.experiences,
-        "split": config.split,
-        "generic_corpus": config.generic_corpus and str(config.generic_corpus),
-        "notes": marks,
-        "order": config.order,
-        "seed": config.seed,
-        "lr": learner.lr,
-        "weight_decay": config.weight_decay,
-        "adapter_size": config.adapter_size,
-        "adapter_placement": config.adapter_placement,
-        "lora_rank": config.lora_rank,
-        "dtype": str(learner.context.encoder.dtype).removeprefix("torch."),
-        **dataclasses.asdict(protocol),
+def _provenance(config: RunConfig, encoder: TextEncoder, stream: Stream) -> dict[str, Any]:
+    fingerprints = {
+        "data": stream.fingerprint,
+        "encoder": encoder.fingerprint,
+        "dtype": str(encoder.dtype).removeprefix("torch."),
     }
+    source = provenance(fingerprints, torch.get_num_threads())
+    return {**source, "datasets": stream.data, "experiment": config.wandb_group}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def resume(run: Run) -> int:
     if not run.path.exists():
         return 0
     earlier = RunResult.read(run.path)
-    path = checkpoint_folder(run) / f"stage{len(earlier.counts) - 1}.safetensors"
+    path = checkpoint_folder(run) / f"stage{len(earlier.accuracy) - 1}.safetensors"
     if not _is_same(run, earlier, "running") or not path.exists():
         return 0
     with safe_open(path, "pt") as file:
@@ -73,11 +74,10 @@ def resume(run: Run) -> int:
         metadata = file.metadata()
     run.learner.load_state_dict(tensors)
     run.data.was_asked_for(metadata["asked_for"])
-    run.result.counts, run.result.untrained = earlier.counts, earlier.untrained
-    run.result.experiences, run.result.diagnostics = earlier.experiences, earlier.diagnostics
+    run.result = dataclasses.replace(earlier, config=run.result.config, provenance=run.result.provenance)
     run.meter.earlier = earlier.costs["wall_seconds"]
     run.meter.costs.update(costs_from_json(earlier.costs))
-    return len(earlier.counts)
+    return len(earlier.accuracy)
 
 
 def _compared(config: dict[str, Any]) -> dict[str, Any]:

@@ -134,18 +134,16 @@ def consolidate(run: Run, index: int, stage: Stage) -> None:
 def evaluate_untrained(run: Run) -> None:
     """Evaluates the learner before any training: the baseline of forward transfer."""
     run.data.enter(0, run.learner.network.prefix)
-    run.result.untrained = _confusion(run)
+    run.result.set_untrained(_confusion(run))
 
 
 def evaluate(run: Run, stage: Stage) -> None:
     """Evaluates the learner after a stage; experiences it is not evaluated on keep their last counts."""
     counts = _confusion(run)
     result = run.result
-    kept = result.counts[-1] if result.counts else result.untrained
-    assert kept is not None
-    row = kept.copy()
-    row[list(stage.evaluated)] = counts[list(stage.evaluated)]
-    result.counts.append(row)
+    kept = result.counts(-1 if result.confusion else None)
+    kept[list(stage.evaluated)] = counts[list(stage.evaluated)]
+    result.add_stage(kept)
 
 
 def finish_stage(run: Run, index: int) -> None:

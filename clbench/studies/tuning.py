@@ -6,9 +6,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import optuna
+from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
@@ -18,6 +16,9 @@ from clbench.engine.loop import execute
 from clbench.engine.registry import baseline_class
 from clbench.methods.info import SearchRange
 from clbench.methods.learner import ContinualLearner
+
+if TYPE_CHECKING:
+    import optuna
 
 FIRST = 3
 """The default number of experiences that a search uses."""
@@ -77,6 +78,8 @@ def search(
     Raises:
         UserError: There is nothing to search, or a run is not possible.
     """
+    import optuna
+
     if trials < 1:
         raise UserError(f"trials {trials}: at least one is wanted")
     baseline = baseline_class(config.baseline)
@@ -92,7 +95,8 @@ def search(
         trial.set_user_attr("chosen", chosen)
         with tempfile.TemporaryDirectory(prefix="clbench-tune-") as folder:
             run = prepare(dataclasses.replace(_with(short, chosen), results=Path(folder)))
-            accuracy: float = execute(run).to_json()["metrics"]["average_accuracy"]
+            accuracy = execute(run).metrics["average_accuracy"]
+            assert accuracy is not None
         on_trial(trial.number, accuracy)
         return accuracy
 

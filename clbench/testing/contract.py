@@ -128,8 +128,8 @@ def check_baseline(
         states.append({name: each.clone() for name, each in whole.learner.state_dict().items()})
 
     whole = prepared("whole")
-    result = execute(whole, on_stage=note).to_json()
-    learnt = result["accuracy"][0][0]
+    result = execute(whole, on_stage=note)
+    learnt = result.accuracy[0][0]
     _require(learnt >= LEARNT, f"accuracy {learnt} on the one experience that was learned")
     _check_bytes(carried)
     batch = next(whole.data.reader(0).batches(8))
@@ -143,10 +143,8 @@ def check_baseline(
     resumed = _stopped_and_resumed(prepared)
     for name, each in resumed.learner.state_dict().items():
         _require(torch.equal(each, states[-1][name]), f"stopped and resumed, {name} is different")
-    _require(
-        resumed.result.to_json()["confusion"] == result["confusion"],
-        "stopped and resumed, the predictions are different",
-    )
+    same = resumed.result.confusion == result.confusion
+    _require(same, "stopped and resumed, the predictions are different")
 
 
 def _guarded(options: Mapping[str, Any]) -> Run:

@@ -39,6 +39,8 @@ class Tracker:
         self._config, self._result, self._path = config, result, path
         self._run: wandb.Run | None = None
         self._works = config.wandb != "disabled"
+        if self._works:
+            import wandb  # noqa: F401  # a missing package stops the run before it begins
 
     def start(self, *, go_on: bool) -> None:
         """Opens the run, offline if there is no login or network.
@@ -54,7 +56,7 @@ class Tracker:
         def log(run: wandb.Run) -> None:
             from clbench.tracking import upload  # and with it all of matplotlib
 
-            upload.log_stage(run, self._result.to_json(), len(self._result.counts) - 1)
+            upload.log_stage(run, self._result, len(self._result.accuracy) - 1)
 
         self._with_run(log)
 
@@ -65,7 +67,7 @@ class Tracker:
         def log(run: wandb.Run) -> None:
             from clbench.tracking import upload
 
-            upload.log_end(run, result.to_json(), self._path)
+            upload.log_end(run, result, self._path)
 
         if result.status != "running":  # one that was stopped goes on later
             self._with_run(log)

@@ -77,10 +77,9 @@ def _send(
 ) -> str:
     run = open_run(result.config, group, mode, project=project, entity=entity, folder=_results_of(path))
     try:
-        content = result.to_json()
-        for stage in range(len(content["accuracy"])):
-            upload.log_stage(run, content, stage)
-        upload.log_end(run, content, path)
+        for stage in range(len(result.accuracy)):
+            upload.log_stage(run, result, stage)
+        upload.log_end(run, result, path)
     except BaseException:
         run.finish(exit_code=1)
         raise

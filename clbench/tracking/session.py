@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from tqdm import tqdm
 
 from clbench.tracking import names
@@ -29,6 +28,7 @@ FINISH_SECONDS = 120
 
 def login_problem() -> str | None:
     """The reason why nothing can be uploaded, in one line; None if it can. Never prompts for a key."""
+    import httpx
     import wandb
 
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench.core.result import RunResult
 from clbench.reporting.figures import accuracy_matrix_figure, gallery, save
 from clbench.reporting.figures.canvas import drawing
 from clbench.reporting.load import load_results
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     import wandb
 
 
-def log_stage(run: wandb.Run, result: Mapping[str, Any], stage: int) -> None:
+def log_stage(run: wandb.Run, result: RunResult, stage: int) -> None:
     """Logs what was measured after one stage, from 0."""
     run.log(content.row(result, stage))
 
 
-def log_end(run: wandb.Run, result: Mapping[str, Any], path: Path) -> None:
+def log_end(run: wandb.Run, result: RunResult, path: Path) -> None:
     """Logs what a run has at its end, but does not close it.
 
     A finished run has its matrix as a table and an image, and an artifact with its result file and plots.
@@ -29,7 +30,7 @@ def log_end(run: wandb.Run, result: Mapping[str, Any], path: Path) -> None:
 
     Args:
         run: Open.
-        result: The content of the file.
+        result: Its result.
         path: The result file.
     """
     import wandb
@@ -37,18 +38,18 @@ def log_end(run: wandb.Run, result: Mapping[str, Any], path: Path) -> None:
     with tempfile.TemporaryDirectory(
         prefix="clbench-wandb-"
     ) as folder:  # the library copies what it is given
-        if result["accuracy"]:
+        if result.accuracy:
             table = wandb.Table(columns=list(names.MATRIX_COLUMNS), data=content.matrix(result))
             media: dict[str, Any] = {names.MATRIX_TABLE: table}
-            if result["status"] == "done":
+            if result.status == "done":
                 media[names.MATRIX_IMAGE] = wandb.Image(str(_matrix_image(path, Path(folder))))
             run.log(media)
         run.summary.update(content.summary(result))
         artifact = wandb.Artifact(
-            f"result-{run.id}", type="result", description=names.run_name(result["config"])
+            f"result-{run.id}", type="result", description=names.run_name(result.config)
         )
         artifact.add_file(str(path), name=path.name)
-        if result["status"] == "done":
+        if result.status == "done":
             for plot in _plots(path, Path(folder)):
                 artifact.add_file(str(plot), name=f"plots/{plot.name}")
         run.log_artifact(artifact)

@@ -100,8 +100,9 @@ def test_dkvb_carries_keys_and_values_and_is_marked_as_seeing_the_future(data, t
     assert content["costs"]["carried_bytes"]["keys"] == 4 * 16 * 8 * 4  # heads x keys x size x bytes
     assert content["costs"]["carried_bytes"]["values"] == 4 * 16 * 8 * 4  # heads x keys x columns x bytes
     future, differs = content["config"]["notes"]
-    assert future == "future"
-    assert differs.startswith("differs: padding has no weight, keys move to means,")
+    assert future == {"kind": "sees-future", "text": ""}
+    assert differs["kind"] == "deviation"
+    assert differs["text"].startswith("padding has no weight, keys move to means,")
 
 
 def test_the_same_seed_gives_the_same_matrix_and_another_does_not(data, tmp_path):

@@ -42,7 +42,7 @@ def test_each_result_file_is_one_row(frame, results):
 
 
 def test_what_is_null_or_absent_is_nan(frame):
-    joint = frame[frame["joint"]]
+    joint = frame[frame["stream"] == "joint"]
     assert joint["metrics.forgetting"].isna().all()
     assert joint["costs.flops.spent"].isna().all()
 
@@ -106,18 +106,26 @@ def edited(**changes):
         ("[]", "not a JSON object"),
         ("[" * 100_000, "recursion"),
         ('{"status": "done"}', "schema is missing"),
-        (edited(schema=2), "schema is 2"),
+        (edited(schema=3), "schema is 3, but this version of clbench reads schema 2"),
         (edited(status="finished"), "finished"),
         (edited(config=[]), "config is not an object"),
         (edited(config__method=None), "config.method is missing"),
         (edited(config__seed=True), "config.seed is not a whole number"),
         (edited(config__order=True), "config.order is not a whole number or a text"),
         (edited(config__joint="no"), "config.joint is not true or false"),
+        (edited(config__single="no"), "config.single is not true or false"),
         (edited(metrics__bwt="low"), "metrics.bwt is not a number"),
         (edited(metrics__bwt=float("nan")), "NaN"),
         (edited(metrics__average_accuracy=None), "metrics.average_accuracy is missing"),
         (edited(accuracy=[0.5, 0.5]), "accuracy is not a list of numbers"),
         (edited(stream_accuracy=[0.5]), "number of stages"),
+        (edited(accuracy=[[0.5, 1.5], [0.5, 0.5]]), "accuracy is 1.5, not between 0 and 1"),
+        (edited(macro_f1=[[0.5, -0.1], [0.5, 0.5]]), "macro_f1 is -0.1, not between 0 and 1"),
+        (edited(metrics__average_accuracy=70), "metrics.average_accuracy is 70, not between 0 and 1"),
+        (edited(accuracy=[[0.5], [0.5, 0.5]]), "differ in length"),
+        (edited(accuracy=[[0.5, float("inf")], [0.5, 0.5]]), "Infinity"),
+        (edited(costs={"seconds": {"train": 0}}).replace('"train": 0', '"train": 1e999'), "seconds.train"),
+        (edited(confusion=[[]]), "confusion and accuracy differ"),
         (edited(experiences=["one"]), "experiences"),
         (edited(diagnostics={"experiences": [{"overlap": [0.5], **KEYS}]}), "one value for each earlier"),
         (edited(diagnostics={"experiences": [{"overlap": 1, **KEYS}]}), "overlap is not a list of numbers"),

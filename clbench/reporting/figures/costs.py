@@ -101,15 +101,14 @@ def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> No
             spread = {"xerr": reach[0][:, None], "yerr": reach[1][:, None]}
         marks = look.line() | {"linestyle": "none"}
         axes.errorbar([x], [y], label=method, elinewidth=0.7, **spread, **marks)
-        told = any("task-id-oracle" in notes for notes in runs["notes"])
-        points.append((x, y, look.joint or told))
-    _front(axes, pd.DataFrame(points, columns=["cost", "value", "apart"]))
+        points.append((x, y, bool(runs["competes"].all())))
+    _front(axes, pd.DataFrame(points, columns=["cost", "value", "competes"]))
     _cost_axis(axes, known.groupby("method")[cost].mean())
 
 
 def _front(axes: Axes, points: pd.DataFrame) -> None:
-    """The line that joins the methods on the Pareto front, those with an unfair advantage aside."""
-    points = points[~points["apart"].astype(bool)]
+    """The line through the methods on the Pareto front, among those that compete."""
+    points = points[points["competes"].astype(bool)]
     best = points[pareto_front(points["cost"], points["value"])].sort_values(["cost", "value"])
     axes.plot(best["cost"], best["value"], label="Pareto front", **_FRONT)
 

@@ -52,7 +52,7 @@ def rank_figure(
         return blank_figure("no methods to rank")
     rows = ranks.sort_values("method").sort_values("mean", ascending=best == "low", kind="stable")
     names = labels(rows["method"])
-    looks = line_styles(rows.assign(joint=False)) if looks is None else looks
+    looks = line_styles(rows.assign(stream="sequential")) if looks is None else looks
     counts = set(rows["n"])
     with drawing():
         figure = Figure(figsize=(NARROW, _ROW * len(rows) + 0.75), layout="constrained")

@@ -97,9 +97,9 @@ def line_styles(frame: pd.DataFrame) -> dict[str, LineStyle]:
     the same up to 252 methods.
 
     Args:
-        frame: Needs the columns ``method`` and ``joint``.
+        frame: Needs the columns ``method`` and ``stream``.
     """
-    joint = frame.groupby("method")["joint"].any()
+    joint = (frame["stream"] == "joint").groupby(frame["method"]).any()
     taken: set[tuple[str, str, str]] = set()
     looks = {}
     for method in sorted(joint.index, key=lambda name: (name.count("-") + 9 * name.count("="), name)):

@@ -14,7 +14,7 @@ from clbench.reporting.formatting import percent
 from clbench.reporting.publish.published import FIGURES, SOURCE
 from clbench.reporting.tables.cells import NOTHING
 from clbench.reporting.tables.comparison import comparison_table
-from clbench.reporting.tables.notes import footnotes, sources
+from clbench.reporting.tables.notes import deviations, sources
 from clbench.reporting.tables.render_markdown import aligned, escaped
 
 ENCODERS = ("bert-base", "roberta-base", "distilbert")
@@ -103,7 +103,7 @@ def _differences(frame: pd.DataFrame, declared: Mapping[str, Protocol]) -> Itera
         if versions:
             yield f"{escaped(str(scenario))}, data: {_all(versions)}."
     table = comparison_table(frame).drop_duplicates("method")
-    yield from map(escaped, (line for line in footnotes(table.to_dict("records")) if line.startswith("‡")))
+    yield from map(escaped, deviations(table.to_dict("records")))
 
 
 def _of_protocol(scenario: str, runs: pd.DataFrame, declared: Protocol) -> Iterable[str]:
@@ -120,7 +120,8 @@ def _of_protocol(scenario: str, runs: pd.DataFrame, declared: Protocol) -> Itera
 
 
 def _future(frame: pd.DataFrame) -> list[str]:
-    return sorted(set(frame.loc[frame["notes"].map(lambda notes: "future" in notes), "method"]))
+    future = frame["notes"].map(lambda notes: any(note.kind == "sees-future" for note in notes))
+    return sorted(set(frame.loc[future, "method"]))
 
 
 def _published(frame: pd.DataFrame) -> str:

@@ -1,40 +1,33 @@
-"""The command that does a run again, from the configuration in its result file."""
+"""The command that repeats a run, from the configuration in its result file."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-DEFAULTS: dict[str, Any] = {
-    "encoder": "minilm",
-    "joint": False,
-    "single": False,
-    "experiences": None,
-    "split": "test",
-    "generic_corpus": None,
-    "order": "0",
-    "seed": 0,
-    "weight_decay": 0.01,
-    "adapter_size": 64,
-    "adapter_placement": "houlsby",
-    "lora_rank": 8,
+from clbench.core.config import RunConfig
+
+NO_PART = {
+    "threads", "data_dir", "results", "checkpoint", "cache_features",
+    "wandb", "wandb_project", "wandb_entity", "wandb_group",
+}  # fmt: skip
+"""Options that the result does not depend on."""
+SPECIAL = {"scenario", "baseline", "arguments", "tuned", "dtype", "joint", "single"}
+"""Options that are not written as their name and value in the configuration."""
+OPTIONS = {
+    each.name: each.default for each in dataclasses.fields(RunConfig) if each.name not in NO_PART | SPECIAL
 }
-"""Options that a run has without being told. They stand here again because those of
-``clbench.core.config`` come with torch, which a report does without."""
-OWN = (
-    "tuning", "lr", "epochs", "batch_size", "max_tokens", "samples_per_epoch",
-    "train_per_class", "test_per_class",
-)  # fmt: skip
-"""Options whose defaults are the method's or the scenario's: they are always written out."""
+"""The other options with their defaults. None is also a default that the method or the scenario sets."""
 
 
 def command(config: Mapping[str, Any]) -> list[str]:
     """``clbench run`` with the options that lead to this configuration, each quoted for a shell.
 
-    Left out are options that have no part in the result (where data and results are, threads, logging). Empty
-    where the configuration does not name its method.
+    Options that the result does not depend on (folders, threads, logging) are left out. The command is empty
+    if the configuration does not name the class of its method.
 
     Example:
         >>> command({"scenario": "my texts", "baseline": "my.Method", "arguments": {"top": None}, "seed": 3})
@@ -42,26 +35,32 @@ def command(config: Mapping[str, Any]) -> list[str]:
     """
     if "baseline" not in config:
         return []
-    words = [
-        (name, value if isinstance(value, str) else json.dumps(value)) for name, value in _options(config)
-    ]
-    return ["clbench run", *(shlex.join([f"--{name}", value]) for name, value in words)]
+    return ["clbench run", *(shlex.join(words) for words in _options(config))]
 
 
-def _options(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield "scenario", config["scenario"]
-    yield "baseline", config["baseline"]
+def _options(config: Mapping[str, Any]) -> Iterator[list[str]]:
+    yield ["--scenario", config["scenario"]]
+    yield ["--baseline", config["baseline"]]
     arguments = config.get("arguments", {})
     for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
-        yield f"baseline.{name}", value
-    for name in OWN:
-        if config.get(name) is not None:
-            yield name.replace("_", "-"), config[name]
-    for name, default in DEFAULTS.items():
+        yield [f"--baseline.{name}", _text(value)]
+    stream = config.get("stream", "sequential")
+    if stream != "sequential":
+        yield [f"--{stream}"]
+    for name, default in OPTIONS.items():
         value = config.get(name, default)
-        if value != default and value not in (None, False):
-            yield name.replace("_", "-"), value
-    # A precision that was asked for makes another method; one that was chosen by the machine does not.
-    method = str(config.get("method", "")).removesuffix("-joint").removesuffix("-single")
+        if value is None or value == default:
+            continue
+        option = name.replace("_", "-")
+        if isinstance(default, bool):
+            yield [f"--{option}" if value else f"--no-{option}"]
+        else:
+            yield [f"--{option}", _text(value)]
+    # The precision is given if it is part of the method's name: otherwise the machine chose it.
+    method = str(config.get("method", "")).removesuffix(f"-{stream}")
     if config.get("dtype") and method.endswith(f"-{config['dtype']}"):
-        yield "dtype", config["dtype"]
+        yield ["--dtype", config["dtype"]]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from clbench.reporting.site.grid import Cell, Column, Grid
-from clbench.reporting.site.measures import MAIN, MEASURES, at_first, mean, measured, notes_of, of_run, spread
+from clbench.reporting.site.measures import MAIN, MEASURES, at_first, mean, measured, of_run, spread
 from clbench.reporting.site.names import run_label
 from clbench.reporting.site.values import in_unit
 
@@ -20,7 +20,7 @@ def methods_grid(
     """Methods with all that was measured of them.
 
     Args:
-        table: RaggedArray of the comparison.
+        table: Rows of the comparison.
         caption: Of the table.
         scenarios: Where a scenario's name leads; without any, there is no column for it.
         everything: Whether all columns are shown at first, or the main ones.
@@ -49,7 +49,7 @@ def methods_grid(
         scenario = [Cell(row["scenario"], href=scenarios[row["scenario"]])] if scenarios else []
         cells.append(
             [
-                Cell(row["method"], notes=notes_of(row)),
+                Cell(row["method"], notes=row["notes"]),
                 *scenario,
                 Cell(row["encoder"]),
                 Cell(row["status"]),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from clbench.core.notes import Note
+
 
 @dataclass(frozen=True)
 class Column:
@@ -36,7 +38,7 @@ class Cell:
         value: What it is sorted by, in a column of numbers; NaN is last.
         aside: Said after it in smaller letters: an interval, an error.
         href: Where it leads.
-        notes: Words that mark it.
+        notes: What readers must know of it.
         items: A list instead of one text.
     """
 
@@ -44,7 +46,7 @@ class Cell:
     value: float = math.nan
     aside: str = ""
     href: str = ""
-    notes: Sequence[str] = ()
+    notes: Sequence[Note] = ()
     items: Sequence[str] = ()
 
     @property
@@ -69,6 +71,6 @@ class Grid:
         return [column for column in self.columns if column.definition]
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """The notes of all cells, each once."""
         return sorted({note for row in self.rows for cell in row for note in cell.notes})

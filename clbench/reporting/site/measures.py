@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from clbench.core.notes import Note
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, Measure
 from clbench.reporting.site.values import in_unit, rounded
@@ -57,27 +58,16 @@ def of_run(run: Mapping[str, Any]) -> list[tuple[Measure, float]]:
     return [(measure, value) for measure, value in values if not math.isnan(value)]
 
 
-def notes_of(row: Mapping[Any, Any]) -> list[str]:
-    """The notes of a method or a run, the upper bound among them."""
-    return sorted({*row["notes"], *(["upper-bound"] if row["joint"] else [])})
-
-
-def meaning(note: str) -> tuple[str, str]:
-    """The kind of a note and what it means: ``differs: 300 texts`` says it itself.
+def meaning(note: Note) -> str:
+    """What a note says: its own text, or what its kind means.
 
     Example:
-        >>> meaning("task-id-oracle"), meaning("differs: 300 texts")
-        (('task-id-oracle', 'is told which experience a test text belongs to.'), ('differs', '300 texts'))
+        >>> meaning(Note("task-id-oracle")), meaning(Note("deviation", "300 texts"))
+        ('is told which experience a test text belongs to.', '300 texts')
     """
-    kind, _, own = note.partition(":")
-    return kind, own.strip() or MEANINGS.get(kind, "a note of the method itself.")
+    return note.text or MEANINGS.get(note.kind, "differs from the paper.")
 
 
 def at_first(measure: Measure) -> bool:
     """Whether a measure is shown where there is room, or only where it is asked for."""
     return measure.shown != "chosen"
-
-
-def compared(row: Mapping[Any, Any]) -> bool:
-    """Whether a method has no advantage that rules it out as the best one: see the notes."""
-    return bool(row["competes"])

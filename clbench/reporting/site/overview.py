@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from clbench.core.result_check import STATUSES
 from clbench.reporting.figures.costs import COSTS
 from clbench.reporting.figures.pareto import pareto_front
-from clbench.reporting.load import STATUSES
 from clbench.reporting.site.grid import Cell, Column, Grid
-from clbench.reporting.site.measures import MEASURES, PANEL, compared, mean, notes_of, spread
+from clbench.reporting.site.measures import MEASURES, PANEL, mean, spread
 from clbench.reporting.site.values import Unit, in_unit
 from clbench.reporting.tables.notes import sources
 
@@ -36,13 +36,13 @@ def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
     rows = []
     for (scenario, encoder), methods in table.groupby(PANEL, sort=True):
         # The comparison has the best first.
-        done = [row for row in methods.to_dict("records") if row["n"] and compared(row)]
+        done = [row for row in methods.to_dict("records") if row["n"] and row["competes"]]
         start = [Cell(str(scenario), href=scenarios[str(scenario)], aside=methods["title"].iloc[0])]
         start.append(Cell(str(encoder)))
         if done:
             best = done[0]
             accuracy = Cell(mean(best, _ACCURACY), best[_ACCURACY.name], spread(best, _ACCURACY))
-            method, runs = Cell(best["method"], notes=notes_of(best)), Cell(str(best["n"]), best["n"])
+            method, runs = Cell(best["method"], notes=best["notes"]), Cell(str(best["n"]), best["n"])
             rows.append([*start, method, accuracy, runs])
         else:
             rows.append([*start, Cell("no finished run"), Cell("\N{EN DASH}"), Cell("0", 0)])
@@ -60,7 +60,7 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
     """For each scenario, encoder and cost, the methods that no other one beats in both it and accuracy."""
     rows = []
     done = frame[frame["status"] == "done"]
-    rated = [row for row in table.to_dict("records") if compared(row)]
+    rated = [row for row in table.to_dict("records") if row["competes"]]
     fair = {(row["scenario"], row["encoder"], row["method"]) for row in rated}
     for (scenario, encoder), runs in done.groupby(PANEL, sort=True):
         mine = runs[[(scenario, encoder, method) in fair for method in runs["method"]]]

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from clbench.reporting.site import comparison, overview, runs
 from clbench.reporting.site.figures import figures
 from clbench.reporting.site.folder import replacing_pages
-from clbench.reporting.site.measures import SPREAD_MEANING, comparison_table, meaning, notes_of
+from clbench.reporting.site.measures import SPREAD_MEANING, comparison_table, meaning
 from clbench.reporting.site.names import run_ids, run_label, scenario_ids
 from clbench.reporting.site.values import percent, plain, shade
 
@@ -58,7 +58,7 @@ class _Site:
             finalize=_shown,
         )
         self.templates.filters |= {"percent": percent, "shade": shade, "breakable": _breakable}
-        self.templates.globals |= {"meaning": meaning, "notes_of": notes_of}
+        self.templates.globals |= {"meaning": meaning}
 
     def write(self) -> None:
         """Writes all files."""

@@ -51,9 +51,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
 
 def _rivals(frame: pd.DataFrame) -> list[str]:
     """The methods that compete wherever they run."""
-    apart = frame["joint"] | frame["notes"].map(lambda notes: "task-id-oracle" in notes)
-    apart |= frame["config"].map(lambda config: config.get("single") is True)
-    return sorted(set(frame["method"]) - set(frame.loc[apart, "method"]))
+    return sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
 
 
 def scores_of(frame: pd.DataFrame) -> dict[str, dict[Any, pd.DataFrame]]:

@@ -31,15 +31,15 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             but its runs.
 
     Returns:
-        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``notes``, ``joint``; ``competes``:
-        whether it can be the best, which joint upper bounds and models per experience cannot; ``status``:
-        ``done`` if every run is, ``partial`` if some are, otherwise ``failed``, ``running`` or ``missing``;
-        ``runs``: how many result files there are; ``n``: how many of them are done; ``files``: their paths;
-        and for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have
-        it, ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard
-        deviation (n - 1 in the denominator), ``_n``: how many they are, ``_mark``: ``best``, or ``close``
-        where it is not significantly worse, ``_p``: of the test against the best, Holm-corrected, and
-        ``_pairs``: the runs of that test. NaN stands for a value that is undefined.
+        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``notes``, ``stream`` and ``competes``,
+        as :func:`~clbench.reporting.load.load_results` describes them; ``status``: ``done`` if every run is,
+        ``partial`` if some are, otherwise ``failed``, ``running`` or ``missing``; ``runs``: the number of
+        result files; ``n``: how many of them are done; ``files``: their paths; and for each of
+        :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it, ``_low`` and
+        ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation (n - 1 in the
+        denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it is not
+        significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
+        ``_pairs``: the number of pairs of runs in that test. An undefined value is NaN.
     """
     methods = frame.groupby("method", sort=True)
     # A method that lacks runs here is described by its runs elsewhere.
@@ -65,7 +65,7 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         rank = pd.DataFrame(
             {
                 "without": table["n"] == 0,
-                "stream": ~table["joint"],
+                "stream": table["stream"] != "joint",
                 "loss": -table["average_accuracy"],
                 "method": table["method"],
             }
@@ -76,9 +76,7 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 def _described(runs: pd.DataFrame) -> dict[str, Any]:
     notes = tuple(sorted({note for notes in runs["notes"] for note in notes}))
-    joint = bool(runs["joint"].any())
-    single = any(config.get("single") is True for config in runs["config"])
-    return {"notes": notes, "joint": joint, "competes": not (joint or single or "task-id-oracle" in notes)}
+    return {"notes": notes, "stream": runs["stream"].iloc[0], "competes": bool(runs["competes"].all())}
 
 
 def _measured(runs: pd.DataFrame, seed: int) -> dict[str, Any]:

@@ -130,15 +130,15 @@ def _row(
         cells.append(_cell(row, measure, own))
     return Row(
         method=plain(row["method"]),
-        signs=signs(row["notes"], row["joint"]),
+        signs=signs(row["notes"]),
         remarks=remarks(row["notes"]),
         status=row["status"],
         runs=str(row["n"]) if row["n"] == row["runs"] else f"{row['n']} of {row['runs']}",
         cells=tuple(cells),
         files=files,
         facts=tuple(
-            (name, ";".join(row[name]) if name == "notes" else str(row[name]))
-            for name in ("scenario", "title", "encoder", "method", "notes", "joint", "status", "runs", "n")
+            (name, ";".join(map(str, row[name])) if name == "notes" else str(row[name]))
+            for name in ("scenario", "title", "encoder", "method", "notes", "stream", "status", "runs", "n")
         ),
     )
 

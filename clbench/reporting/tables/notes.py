@@ -1,4 +1,4 @@
-"""What stands beside a method and under a table: marks, footnotes, runs that are not in the means."""
+"""Marks of methods, and the lines under a table: footnotes, unfinished runs, provenance."""
 
 from __future__ import annotations
 
@@ -7,60 +7,55 @@ from typing import Any
 
 import pandas as pd
 
+from clbench.core.notes import Note, NoteKind
 from clbench.reporting.formatting import plain
 
-FUTURE, DIFFERS, JOINT, TASK_ID = "†", "‡", "↑", "§"
-MARKS = {"future": FUTURE, "differs": DIFFERS, "upper-bound": JOINT, "task-id-oracle": TASK_ID}
-"""The mark of each kind of note."""
-MEANINGS = {
-    "future": "uses data that a stream has not shown yet.",
-    "upper-bound": "is trained on all experiences at once: an upper bound, whose stages nothing compares.",
+MARKS: dict[NoteKind, str] = {"sees-future": "†", "deviation": "‡", "upper-bound": "↑", "task-id-oracle": "§"}
+"""The mark of each kind of note that has one."""
+MEANINGS: dict[NoteKind, str] = {
+    "sees-future": "reads data of experiences that are yet to come.",
+    "upper-bound": "trains on all experiences at once: an upper bound.",
     "task-id-oracle": "is told which experience a test text belongs to.",
 }
-"""What is to be known of a method before it is compared with others, by the kind of its note."""
+"""What a note says by its kind alone."""
 _VARIES = {"order", "seed", "columns"}  # of the configuration, within one mean; columns go with the order
 
 
-def signs(notes: Iterable[str], joint: bool) -> str:
+def signs(notes: Iterable[Note]) -> str:
     """The marks of a method.
 
     Example:
-        >>> signs(["future", "differs: 300 texts per class"], joint=False)
+        >>> signs([Note("deviation", "300 texts per class"), Note("sees-future")])
         '†‡'
     """
-    kinds = {_kind(note) for note in notes} | ({"upper-bound"} if joint else set())
+    kinds = {note.kind for note in notes}
     return "".join(mark for kind, mark in MARKS.items() if kind in kinds)
 
 
-def remarks(notes: Iterable[str]) -> tuple[str, ...]:
+def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
     """The notes that have no mark of their own, to be written out."""
-    return tuple(plain(note) for note in sorted(notes) if _kind(note) not in MARKS)
+    return tuple(plain(note.text) for note in sorted(notes) if note.kind not in MARKS)
 
 
 def footnotes(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
-    """What the marks of the rows of a comparison mean; each way to differ from the paper once."""
-    used = "".join(signs(row["notes"], row["joint"]) for row in rows)
-    lines = {MARKS[kind]: [f"{MARKS[kind]} {meaning}"] for kind, meaning in MEANINGS.items()}
-    lines[DIFFERS] = _differences(rows)
-    return [line for mark in MARKS.values() if mark in used for line in lines[mark]]
+    """What the marks of the rows of a comparison mean; each deviation from a paper once."""
+    used = {note.kind for row in rows for note in row["notes"]}
+    lines = {kind: [f"{MARKS[kind]} {meaning}"] for kind, meaning in MEANINGS.items()}
+    lines["deviation"] = deviations(rows)
+    return [line for kind in MARKS if kind in used for line in lines[kind]]
 
 
-def _kind(note: str) -> str:
-    """``differs: 300 training texts per class`` is of the kind ``differs``."""
-    return "differs" if note.startswith("differs") else note
-
-
-def _differences(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
-    differing: dict[str, list[str]] = {}
+def deviations(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """How methods deviate from their papers, a line for each way, with its methods if not all have it."""
+    deviating: dict[str, list[str]] = {}
     for row in rows:
         for note in row["notes"]:
-            if _kind(note) == "differs":
-                text = plain(note.removeprefix("differs").lstrip(": "))
-                differing.setdefault(text, []).append(plain(row["method"]))
+            if note.kind == "deviation":
+                deviating.setdefault(plain(note.text), []).append(plain(row["method"]))
     return [
-        f"{DIFFERS} differs from the paper{': ' if text else ''}{text.rstrip('.')}"
+        f"{MARKS['deviation']} differs from the paper{': ' if text else ''}{text.rstrip('.')}"
         + ("." if len(methods) == len(rows) else f" ({', '.join(methods)}).")
-        for text, methods in sorted(differing.items())
+        for text, methods in sorted(deviating.items())
     ]
 
 

@@ -46,15 +46,15 @@ def _summary(frame: pd.DataFrame, compared: pd.DataFrame, encoder: str, relative
         str(method): rows.set_index("scenario").to_dict("index")
         for method, rows in compared.groupby("method")
     }
+    described = {method: _described(encoder, method, rows) for method, rows in records.items()}
     order = sorted(
         records,
         key=lambda method: (
-            not any(row["joint"] for row in records[method].values()),
+            not described[method]["joint"],
             estimates.get(method, {}).get("rank", Estimate(math.inf, 0, 0)).value,
             method,
         ),
     )
-    described = {method: _described(encoder, method, records[method]) for method in order}
     columns = [Column(name, plain(name)) for name in scenarios]
     columns += [
         Column("rank", "Average rank"),
@@ -75,7 +75,7 @@ def _summary(frame: pd.DataFrame, compared: pd.DataFrame, encoder: str, relative
         close="not significantly worse than it, by the test of the scenario's own table"
         if (compared["average_accuracy_mark"] == "close").any()
         else "",
-        notes=(*footnotes(list(described.values())), *_explained(scenarios, tasks, top)),
+        notes=(*footnotes([described[method] for method in order]), *_explained(scenarios, tasks, top)),
     )
 
 
@@ -96,7 +96,7 @@ def _estimates(scores: Scores, tasks: Sequence[Any], top: str) -> dict[str, dict
 
 def _described(encoder: str, method: str, rows: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
     notes = sorted({note for row in rows.values() for note in row["notes"]})
-    joint = any(row["joint"] for row in rows.values())
+    joint = any(row["stream"] == "joint" for row in rows.values())
     return {"encoder": encoder, "method": method, "notes": notes, "joint": joint}
 
 
@@ -116,7 +116,7 @@ def _row(
     cells += [_estimate(estimates.get(name), unit, common) for name, unit in units.items()]
     return Row(
         method=plain(described["method"]),
-        signs=signs(described["notes"], described["joint"]),
+        signs=signs(described["notes"]),
         remarks=remarks(described["notes"]),
         status="done" if len(done) == len(scenarios) else "partial" if done else "missing",
         runs=str(len(done)) if len(done) == len(scenarios) else f"{len(done)} of {len(scenarios)}",
@@ -125,7 +125,7 @@ def _row(
         facts=(
             ("encoder", str(described["encoder"])),
             ("method", str(described["method"])),
-            ("notes", ";".join(described["notes"])),
+            ("notes", ";".join(map(str, described["notes"]))),
             ("ranked_scenarios", ";".join(str(scenario) for scenario, _ in tasks)),
         ),
     )

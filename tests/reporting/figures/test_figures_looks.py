@@ -28,7 +28,8 @@ SUITE = [
 
 
 def looks_of(names):
-    return line_styles(pd.DataFrame({"method": names, "joint": [name.endswith("-joint") for name in names]}))
+    kinds = ["joint" if name.endswith("-joint") else "sequential" for name in names]
+    return line_styles(pd.DataFrame({"method": names, "stream": kinds}))
 
 
 def linear(color):

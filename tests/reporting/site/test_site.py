@@ -17,12 +17,13 @@ from matplotlib.figure import Figure
 from support.site_results import HOSTILE, write_result
 
 from clbench.core.config import RunConfig
+from clbench.core.errors import UserError
 from clbench.engine.build import prepare
 from clbench.engine.parser import parse_run
 from clbench.reporting import site
 from clbench.reporting.load import load_results
 from clbench.reporting.site import write_page
-from clbench.reporting.site.command import DEFAULTS, OWN, command
+from clbench.reporting.site.command import NO_PART, OPTIONS, SPECIAL, command
 from clbench.reporting.site.curve import curve
 from clbench.reporting.site.figures import inline
 from clbench.reporting.site.measures import MEASURES, comparison_table, mean, spread
@@ -193,13 +194,22 @@ def test_a_curve_of_many_stages_has_few_ticks_and_all_points():
 # The command
 
 
-def test_the_defaults_are_those_of_a_run():
-    fields = {each.name: each.default for each in dataclasses.fields(RunConfig)}
-    assert {name: fields[name] for name in DEFAULTS} == DEFAULTS
-    no_part = {"threads", "data_dir", "results", "checkpoint", "cache_features"}
-    no_part |= {"wandb", "wandb_project", "wandb_entity", "wandb_group"}
-    own_words = {"scenario", "baseline", "arguments", "tuned", "dtype"}
-    assert {*fields} - no_part - own_words == {*DEFAULTS, *OWN}
+def test_each_option_of_a_run_is_in_the_command_or_has_no_part_in_the_result():
+    assert {each.name for each in dataclasses.fields(RunConfig)} == NO_PART | SPECIAL | OPTIONS.keys()
+    assert {name: OPTIONS[name] for name in ("encoder", "lora_rank", "lr", "seed")} == {
+        "encoder": "minilm",
+        "lora_rank": 8,
+        "lr": None,
+        "seed": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("stream", "words"), [("sequential", []), ("joint", ["--joint"]), ("single", ["--single"])]
+)
+def test_the_kind_of_stream_is_a_flag(stream, words):
+    config = {"scenario": "news", "baseline": "a.A", "stream": stream}
+    assert command(config)[3:] == words
 
 
 LINES = (
@@ -213,6 +223,15 @@ LINES = (
 )
 
 
+def parsed(words):
+    """Booleans are flags, or else want a value."""
+    try:
+        return parse_run(words)
+    except UserError:
+        flags = ("--joint", "--single")
+        return parse_run([part for word in words for part in ([word, "true"] if word in flags else [word])])
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_the_command_leads_to_the_same_configuration(line, tmp_path):
     (tmp_path / "it's text").mkdir()
@@ -222,7 +241,7 @@ def test_the_command_leads_to_the_same_configuration(line, tmp_path):
     recorded = json.loads(json.dumps(prepare(parse_run(given)).result.config))
     again = shlex.split(" ".join(command(recorded)))
     assert again[:2] == ["clbench", "run"]
-    assert json.loads(json.dumps(prepare(parse_run(again[2:])).result.config)) == recorded
+    assert json.loads(json.dumps(prepare(parsed(again[2:])).result.config)) == recorded
 
 
 def test_a_configuration_without_a_class_has_no_command():
@@ -235,6 +254,7 @@ def test_a_configuration_without_a_class_has_no_command():
 )
 def test_a_precision_is_part_of_the_command_where_it_was_asked_for(method, asked):
     config = {"scenario": "news", "baseline": "a.A", "method": method, "dtype": "float32"}
+    config["stream"] = "joint" if method.endswith("-joint") else "sequential"
     assert ("--dtype float32" in command(config)) == asked
 
 

@@ -27,7 +27,7 @@ def test_csv_reads_back_unrounded(frame):
         pd.testing.assert_series_equal(values, table[name].astype(float), check_exact=True)
     assert [row["average_accuracy_mark"] for row in rows] == list(table["average_accuracy_mark"])
     assert [row["runs"] for row in rows] == list(map(str, table["runs"]))
-    assert rows[1]["notes"] == "future"
+    assert rows[1]["notes"] == "sees-future"
 
 
 def test_each_row_names_its_files(frame, tmp_path):

@@ -69,7 +69,7 @@ def test_hostile_names_compile_and_are_read(frame, tmp_path):
     assert "/etc/passwd" in text  # as text
     assert "root:" not in text
     assert "§ is told" in text
-    assert "↑ is trained on all experiences at once" in text
+    assert "↑ trains on all experiences at once" in text
 
 
 @needs_latex

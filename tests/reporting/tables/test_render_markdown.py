@@ -89,7 +89,7 @@ def test_marks_have_footnotes_where_they_are_used(frame, tmp_path):
     text = markdown(frame)
     assert cells(text, ORACLE)[0][0] == f"{ORACLE} †"
     assert cells(text, JOINT)[0][0] == f"{JOINT} ↑"
-    assert text.count("- † uses data") == text.count("- ↑ is trained on all experiences") == 3
+    assert text.count("- † reads data") == text.count("- ↑ trains on all experiences") == 3
     write(tmp_path / "plain", result("alpha", "ewc-frozen", 0))
     assert "†" not in markdown(load_results([tmp_path / "plain"]))
 
@@ -212,7 +212,7 @@ def test_the_text_table_cannot_steer_the_terminal(tmp_path):
 
 def test_the_text_table_is_short_and_explains_its_marks(frame):
     text = text_table(frame)
-    assert text.count("† uses data") == 2
+    assert text.count("† reads data") == 2
     assert "seed 1: failed" not in text
     assert max(map(len, text.splitlines())) < 130
 

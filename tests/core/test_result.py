@@ -1,0 +1,159 @@
+"""Result files: what is computed when a stage is added, and what comes back from a file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from clbench.core import notes, result_schema
+from clbench.core.errors import UserError
+from clbench.core.notes import Note
+from clbench.core.result import RunResult
+
+CONFIG = {
+    "scenario": "alpha",
+    "encoder": "tiny",
+    "method": "ewc",
+    "order": "0",
+    "seed": 0,
+    "columns": ["a", "b"],
+    "stream": "sequential",
+    "notes": [{"kind": "sees-future", "text": ""}, {"kind": "deviation", "text": "fewer texts"}],
+}
+UNTRAINED = np.array([[[1, 1], [0, 0]], [[0, 0], [2, 2]]])
+STAGES = [np.array([[[2, 0], [0, 0]], [[0, 0], [4, 0]]]), np.array([[[1, 1], [0, 0]], [[0, 0], [1, 3]]])]
+
+
+@pytest.fixture
+def result():
+    made = RunResult(dict(CONFIG), {"commit": "c0ffee"})
+    made.set_untrained(UNTRAINED)
+    for counts in STAGES:
+        made.add_stage(counts)
+    return made
+
+
+def test_what_follows_from_the_counts_is_computed_when_a_stage_is_added(result):
+    assert result.untrained_accuracy == [0.5, 0.5]
+    assert result.accuracy == [[1.0, 0.0], [0.5, 0.75]]
+    assert result.macro_f1[0] == [1.0, 0.0]
+    assert result.macro_f1[1] == pytest.approx([1 / 3, 3 / 7])
+    assert result.stream_accuracy == pytest.approx([2 / 6, 4 / 6])
+    assert result.metrics["average_accuracy"] == 0.625
+    assert result.metrics["forgetting"] == 0.5
+    assert result.metrics["fwt"] == -0.5
+
+
+def test_the_metrics_of_an_unfinished_stream_are_none(result):
+    begun = RunResult(dict(CONFIG), {})
+    begun.set_untrained(UNTRAINED)
+    begun.add_stage(STAGES[0])
+    assert set(begun.metrics.values()) == {None}
+    assert begun.metrics.keys() == result.metrics.keys()
+
+
+def test_joint_training_has_metrics_after_its_one_stage():
+    joint = RunResult({**CONFIG, "stream": "joint"}, {})
+    joint.set_untrained(UNTRAINED)
+    joint.add_stage(STAGES[1])
+    assert joint.metrics["average_accuracy"] == 0.625
+    assert joint.metrics["forgetting"] is None
+
+
+def test_the_counts_of_a_stage_come_back_dense(result):
+    assert np.array_equal(result.counts(None), UNTRAINED)
+    for stage, counts in enumerate(STAGES):
+        assert np.array_equal(result.counts(stage), counts)
+    assert np.array_equal(result.counts(-1), STAGES[-1])
+    assert result.confusion[0] == [[[0, 0, 2]], [[1, 0, 4]]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "stage"), [(None, None), ([[[[0, 0, 2]], [[1, 9, 4]]]], 0), ([[[[0, 0]], []]], 0), ([], 0)]
+)
+def test_counts_that_are_missing_or_invalid_are_refused(result, cells, stage):
+    if stage is None:
+        result.untrained_confusion = cells
+    else:
+        result.confusion = cells
+    with pytest.raises(UserError, match="confusion has no valid counts"):
+        result.counts(stage)
+
+
+def test_a_result_comes_back_from_its_file(result, tmp_path):
+    path = tmp_path / "order0-seed0.json"
+    result.status = "done"
+    result.costs = {"seconds": {"train": 1.5}, "wall_seconds": 3.0}
+    result.experiences = [{"name": "one"}, {"name": "two"}]
+    result.diagnostics = {"experiences": [{"name": "one"}]}
+    result.write(path)
+    assert result.path == path
+    assert RunResult.read(path) == result
+    content = json.loads(path.read_text())
+    assert content["schema"] == result_schema.SCHEMA
+    assert "path" not in content
+    assert "error" not in content
+
+
+def test_the_error_of_a_failed_run_is_in_its_file(result, tmp_path):
+    result.status, result.error = "failed", "ValueError: no"
+    result.write(tmp_path / "a.json")
+    assert RunResult.read(tmp_path / "a.json").error == "ValueError: no"
+
+
+def test_notes_are_objects(result):
+    assert result.notes == (Note("sees-future"), Note("deviation", "fewer texts"))
+    assert [str(note) for note in result.notes] == ["sees-future", "deviation: fewer texts"]
+    assert notes.NOTE_KINDS == ("sees-future", "deviation", "upper-bound", "task-id-oracle", "remark")
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"notes": ["future"]}, "config.notes is not a list of objects"),
+        (
+            {"notes": [{"kind": "differs"}]},
+            "config.notes.kind is 'differs', not one of sees-future, deviation",
+        ),
+        ({"notes": [{"kind": "remark", "text": 1}]}, "config.notes.text is not a text"),
+        ({"notes": [{"kind": "remark", "by": "me"}]}, "'by' besides kind and text"),
+        ({"stream": "all"}, "config.stream is 'all', not one of sequential, joint, single"),
+        ({"stream": None}, "config.stream is missing"),
+    ],
+)
+def test_an_invalid_configuration_is_refused(result, tmp_path, config, reason):
+    result.config |= config
+    path = tmp_path / "a.json"
+    result.write(path)
+    with pytest.raises(UserError, match=reason) as caught:
+        RunResult.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_schema_1_is_migrated():
+    config = {
+        "draws": 3,
+        "arguments": {"initialisation": "oracle"},
+        "joint": False,
+        "single": True,
+        "notes": ["future", "differs: fewer texts", "differs", "upper-bound", "told", "two: passes"],
+    }
+    diagnostics = {"experiences": [{"quantisation_error": 0.5}]}
+    content = result_schema.migrated({"schema": 1, "config": config, "diagnostics": diagnostics})
+    assert content == {
+        "schema": 2,
+        "config": {
+            "samples_per_epoch": 3,
+            "arguments": {"initialization": "oracle"},
+            "stream": "single",
+            "notes": [
+                {"kind": "sees-future", "text": ""},
+                {"kind": "deviation", "text": "fewer texts"},
+                {"kind": "deviation", "text": ""},
+                {"kind": "upper-bound", "text": ""},
+                {"kind": "task-id-oracle", "text": ""},
+                {"kind": "remark", "text": "two: passes"},
+            ],
+        },
+        "diagnostics": {"experiences": [{"quantization_error": 0.5}]},
+    }
