@@ -10,6 +10,8 @@ It carries the memory: token ids, or mean features of a frozen encoder. A step c
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,16 +38,17 @@ class AGEM(ContinualLearner):
         bibtex=("chaudhry2019agem",),
         family="rehearsal",
         memory={"buffer.": "buffer"},
-        deviations=(
-            "one reservoir over all texts, where the paper keeps equally many of each experience",
-            "training is AdamW, whose steps do not keep to the projected gradient",
-        ),
+        deviations=("AdamW steps do not follow the projected gradient, where the paper trains with SGD",),
     )
 
     def __init__(
         self, context: RunContext, capacity: int = 128, reference: int = 64, fill: Fill = "reservoir"
     ) -> None:
         super().__init__(context)
+        memory = (
+            f"the memory is filled by {fill}, where the paper keeps equally many texts of each experience"
+        )
+        self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, memory))
         self.reference = reference
         self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill)
 

@@ -4,11 +4,10 @@ Loss: cross-entropy + strength / 2 * sum_j F_j (w_j - a_j)^2 (their eq. 3), with
 and F the diagonal Fisher information: the mean over texts of squared per-example gradients of log p(y|x), y
 drawn from the model. With F_t the one estimated on experience t, F is
 
-- ``averaged``: the mean of all F_t so far, with a from the last boundary (the default: the strength then
-  means the same at each experience);
+- ``averaged`` (default): the mean of all F_t so far, with a from the last boundary;
 - ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
-- ``separate``: one penalty per experience, each with a of its own boundary (the original). Their sum is one
-  quadratic penalty, with the sum of the F_t and the mean of the a weighted by F_t: the memory does not grow.
+- ``separate`` (the original): one penalty per experience, each with its own a. The sum is one quadratic
+  penalty, with the sum of the F_t and the mean of the a weighted by F_t, so the memory does not grow.
 
 Carried: two numbers per trainable weight. A boundary costs one backward pass per text of the estimate.
 """
@@ -29,6 +28,8 @@ from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
 from clbench.models.context import RunContext
 
+DEVIATIONS = {"averaged": "one penalty with the mean of the F_t", "true": "true labels, not sampled ones"}
+
 
 class EWC(ContinualLearner):
     """Elastic weight consolidation.
@@ -48,7 +49,7 @@ class EWC(ContinualLearner):
         family="penalties",
         memory={"penalty.": "statistics"},
         search={"strength": (1.0, 1e6)},
-        deviations=("Fisher information of some of the texts", "one penalty with its average"),
+        deviations=("the Fisher information is estimated on some of the texts",),
     )
 
     def __init__(
@@ -61,8 +62,8 @@ class EWC(ContinualLearner):
         labels: Literal["sampled", "true"] = "sampled",
     ) -> None:
         super().__init__(context)
-        if fisher != "averaged":
-            self.info = dataclasses.replace(self.info, deviations=self.info.deviations[:1])
+        ways = tuple(DEVIATIONS[each] for each in (fisher, labels) if each in DEVIATIONS)
+        self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, *ways))
         self.fisher_examples = fisher_examples
         self.fisher, self.gamma, self.labels = fisher, gamma, labels
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)

@@ -12,6 +12,8 @@ first experience.
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -45,7 +47,6 @@ class RanPAC(PrototypeLearner):
         },
         search={"ridge": (1e-2, 1e6)},
         deviations=(
-            "2,000 random features where the paper takes 10,000",
             "ridge is fixed, where the paper chooses it on held-out data of each experience",
             "the encoder is not tuned on the first experience",
         ),
@@ -58,6 +59,9 @@ class RanPAC(PrototypeLearner):
 
     def __init__(self, context: RunContext, dimensions: int = 2000, ridge: float = 100.0) -> None:
         super().__init__(context)
+        if dimensions != 10_000:
+            fewer = f"{dimensions:,} random features where the paper takes 10,000"
+            self.info = dataclasses.replace(self.info, deviations=(fewer, *self.info.deviations))
         self.ridge = ridge
         size, columns = context.encoder.hidden_size, context.columns
         normal = torch.randn(size, dimensions, generator=context.generator("projection"))

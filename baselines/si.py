@@ -6,8 +6,9 @@ importance grows by omega_j / ((w_j - w_j at the last boundary)^2 + damping) (th
 strength / 2 * sum_j importance_j (w_j - a_j)^2, with a the weights at the last boundary (their eq. 4, where
 c is strength / 2).
 
-It carries two numbers per trainable weight, and costs a few element-wise operations per step. Deviation: a
-negative omega counts as zero, as in the authors' code; a negative importance would push weights away.
+It carries two numbers per trainable weight, and costs a few element-wise operations per step. Deviation: an
+experience's term of the importance counts as zero where omega is negative; the authors' code clips the sum of
+all terms at zero instead.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class SI(ContinualLearner):
         family="penalties",
         memory={"penalty.": "statistics"},
         search={"strength": (1e-3, 1e3)},
-        deviations=("a negative omega counts as zero",),
+        deviations=("negative terms of the importance count as zero, where the authors clip their sum",),
     )
 
     def __init__(self, context: RunContext, strength: float = 1.0, damping: float = 0.1) -> None:

@@ -12,6 +12,11 @@ Placement = Literal["houlsby", "pfeiffer"]
 Dtype = Literal["auto", "float32", "bfloat16"]
 """The precision of a frozen encoder."""
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+Family = Literal[
+    "naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other"
+]
+"""The family of a method; figures color methods by it."""
+FAMILIES: tuple[Family, ...] = get_args(Family)
 StreamKind = Literal["sequential", "joint", "single"]
 """Train on one experience after the other, on all at once, or a fresh learner on each."""
 WandbMode = Literal["disabled", "offline", "online"]

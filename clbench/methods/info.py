@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from clbench.core.types import TUNINGS, Tuning
+from clbench.core.types import TUNINGS, Family, Tuning
 
-Family = Literal[
-    "naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other"
-]
-FAMILIES: tuple[Family, ...] = get_args(Family)
 MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
 MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
 SearchRange = tuple[float, float] | tuple[str, ...]

@@ -19,7 +19,11 @@ def prepared(folder):
 
 @pytest.mark.parametrize(
     ("key", "value", "same"),
-    [("notes", ["differs: in other words"], True), ("title", "Another", True), ("batch_size", 99, False)],
+    [
+        ("notes", [{"kind": "deviation", "text": "other words"}], True),
+        ("title", "Another", True),
+        ("batch_size", 99, False),
+    ],
 )
 def test_wording_makes_no_other_run_and_options_do(key, value, same, tmp_path, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))

@@ -13,15 +13,11 @@ from clbench.core.citations import bibtex
 from clbench.engine.listing import method_info, method_rows
 from clbench.engine.registry import arguments_of, baseline_class, baseline_names
 from clbench.methods.dkvb import bottleneck
-from clbench.methods.info import FAMILIES, MethodInfo
+from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner
-from clbench.reporting.figures.styles import _KNOWN, KINDS
+from clbench.reporting.figures.styles import _KNOWN
 
 NAMES = sorted(baseline_names())
-
-
-def test_families_are_those_that_figures_draw():
-    assert FAMILIES == KINDS
 
 
 @pytest.mark.parametrize("name", NAMES)

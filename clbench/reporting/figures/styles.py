@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from clbench.core.types import FAMILIES
+
 # Okabe and Ito, Color Universal Design, 2008: told apart with all common kinds of color blindness. Their
 # yellow is left out, as it is too pale for lines on white.
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK = COLORS = (
@@ -28,7 +30,6 @@ BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK = COLORS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 FILLS = ("full", "none", "left", "bottom")
 """Matplotlib's fill styles; the rest of a marker is white."""
-KINDS = ("naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other")
 
 # Within a kind, shades of one hue. Methods that share a marker are of different lightness.
 _KNOWN: dict[str, tuple[str, str, str]] = {
@@ -64,7 +65,7 @@ class LineStyle:
         marker: One of :data:`MARKERS`.
         joint: Whether it is an upper bound, whose lines are dashed.
         fill: Which part of the marker has the color, one of :data:`FILLS`.
-        kind: One of :data:`KINDS`.
+        kind: One of ``FAMILIES``.
     """
 
     color: str
@@ -111,7 +112,7 @@ def line_styles(frame: pd.DataFrame) -> dict[str, LineStyle]:
 
 
 def _place(method: str, look: LineStyle) -> tuple[bool, int, str]:
-    return not look.joint, KINDS.index(look.kind), method
+    return not look.joint, FAMILIES.index(look.kind), method
 
 
 def _candidates(method: str) -> tuple[str, list[tuple[str, str, str]]]:

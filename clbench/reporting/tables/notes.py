@@ -18,7 +18,7 @@ MEANINGS: dict[NoteKind, str] = {
     "task-id-oracle": "is told which experience a test text belongs to.",
 }
 """What a note says by its kind alone."""
-_VARIES = {"order", "seed", "columns"}  # of the configuration, within one mean; columns go with the order
+_VARIES = {"order", "seed", "columns", "notes", "title"}  # within one mean; columns go with the order
 
 
 def signs(notes: Iterable[Note]) -> str:

@@ -12,7 +12,8 @@ from support.figure_results import load, run
 
 from clbench.reporting import figures as plots
 from clbench.reporting.figures.phases import PHASES
-from clbench.reporting.figures.styles import KINDS, line_styles
+from clbench.core.types import FAMILIES
+from clbench.reporting.figures.styles import line_styles
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
 BASELINES = list(PYPROJECT["project"]["entry-points"]["clbench.baselines"])
@@ -53,9 +54,9 @@ def test_the_suite_is_what_this_file_takes_it_for():
 
 def test_every_baseline_has_a_kind():
     looks = looks_of(SUITE)
-    assert {look.kind for look in looks.values()} == set(KINDS) - {"other"}
-    assert [KINDS.index(look.kind) for look in looks.values() if not look.joint] == sorted(
-        KINDS.index(look.kind) for look in looks.values() if not look.joint
+    assert {look.kind for look in looks.values()} == set(FAMILIES) - {"other"}
+    assert [FAMILIES.index(look.kind) for look in looks.values() if not look.joint] == sorted(
+        FAMILIES.index(look.kind) for look in looks.values() if not look.joint
     )
     assert all(look.joint for look in list(looks.values())[: len(TUNINGS)])
 
