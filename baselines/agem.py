@@ -1,11 +1,12 @@
 """Averaged gradient episodic memory (A-GEM; Chaudhry et al. 2019, arXiv 1812.00420).
 
-A step may not raise, to first order, the loss on a batch of the memory: with g the gradient of the current
-batch and r that of the memory, g becomes g - (g . r / r . r) r where g . r < 0 (their eq. 11). The memory
-takes up an experience when it has been learned: a reservoir over all texts that were trained on, or one per
-class. Remembered texts keep the columns of their own experience.
+A step may not raise, to first order, the loss on a batch from the replay buffer: with g the gradient of the
+current batch and r that of the replayed one, g becomes g - (g . r / r . r) r where g . r < 0 (their eq. 11).
+The texts of an experience are added to the buffer after training on it; the buffer is one reservoir over all
+texts or one per class. Replayed texts keep the class mask of their own experience.
 
-It carries the memory: token ids, or mean features of a frozen encoder. A step costs twice a naive one.
+Carried: the buffer, of token ids or of mean features of a frozen encoder. A step costs twice as much as in
+naive fine-tuning.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class AGEM(ContinualLearner):
 
     Args:
         context: What the run provides.
-        capacity: Texts in the memory.
-        reference: Texts of the memory that a step is held against.
+        capacity: Texts in the buffer.
+        reference: Replayed texts per step.
         fill: One reservoir over all texts, or one per class.
     """
 
@@ -65,7 +66,7 @@ class AGEM(ContinualLearner):
             gradient.copy_(projected)
 
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Shows the experience's texts to the memory, each once."""
+        """Adds each training text of the experience to the buffer once."""
         for batch in reader.batches(self.context.batch_size):
             self.buffer.add(batch.to(self.device), self.generator)
 

@@ -1,7 +1,7 @@
-"""Naive fine-tuning (NCL): train on each experience in turn and do nothing about forgetting.
+"""Naive fine-tuning (NCL): train on each experience in turn, with no measure against forgetting.
 
 With ``--tuning full`` all of the encoder trains: the usual lower bound. With ``--tuning frozen`` only the
-output layer does: the linear probe on mean-pooled features. It carries its trainable parameters only.
+output layer does: the linear probe on mean-pooled features. Carried: the trainable parameters.
 """
 
 from __future__ import annotations
@@ -11,6 +11,6 @@ from clbench.methods.learner import ContinualLearner
 
 
 class Finetune(ContinualLearner):
-    """The base class as it stands: cross-entropy on the current experience."""
+    """Cross-entropy on the current experience: the base class without overrides."""
 
     info = MethodInfo(family="naive")

@@ -90,5 +90,5 @@ class HAT(ContinualLearner):
         self.network.gates.embeddings.data.clamp_(-MOST, MOST)
 
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Marks the units that the experience uses."""
+        """Records which units the experience uses."""
         self.network.gates.remember(experience.index)

@@ -1,11 +1,11 @@
 """Experience replay (ER; Chaudhry et al. 2019, arXiv 1902.10486; Rolnick et al. 2019, arXiv 1811.11682).
 
-Each step trains on the current batch and an equally large batch from a memory: the loss is the mean
-cross-entropy over both. Every text that is trained on is then shown to the memory, a reservoir over all of
-them, or one per class. Replayed texts keep the columns of their own experience.
+Each step trains on the current batch and an equally large batch from the replay buffer: the loss is the mean
+cross-entropy over both. The current batch is then added to the buffer, one reservoir over all texts or one
+per class. Replayed texts keep the class mask of their own experience.
 
-It carries the memory, in the form past the frozen prefix: token ids, or mean features of a frozen encoder.
-A step costs twice a naive one.
+Carried: the buffer, of token ids or of mean features of a frozen encoder. A step costs twice as much as in
+naive fine-tuning.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Replay(ContinualLearner):
 
     Args:
         context: What the run provides.
-        capacity: Texts in the memory.
+        capacity: Texts in the buffer.
         fill: One reservoir over all texts, or one per class.
     """
 

@@ -1,14 +1,14 @@
 """Synaptic intelligence (SI; Zenke et al. 2017, arXiv 1703.04200).
 
-While an experience is learned, each weight adds up what its moves took off the loss: omega_j, the sum over
+During an experience, omega_j accumulates how much the changes of weight w_j lowered the loss: the sum over
 steps of -g_j * (change of w_j), with g the gradient of the cross-entropy alone. At the boundary its
 importance grows by omega_j / ((w_j - w_j at the last boundary)^2 + damping) (their eq. 5), and the penalty is
 strength / 2 * sum_j importance_j (w_j - a_j)^2, with a the weights at the last boundary (their eq. 4, where
 c is strength / 2).
 
-It carries two numbers per trainable weight, and costs a few element-wise operations per step. Deviation: an
-experience's term of the importance counts as zero where omega is negative; the authors' code clips the sum of
-all terms at zero instead.
+Carried: two numbers per trainable weight. A step costs a few element-wise operations more. Deviation: an
+experience's term of the importance counts as zero where omega is negative; the authors' code clips the sum
+of all terms at zero instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SI(ContinualLearner):
     Args:
         context: What the run provides.
         strength: The weight of the penalty; 0 is naive fine-tuning, bit for bit.
-        damping: Xi: keeps the importance of a weight that hardly moved finite.
+        damping: Xi, which keeps the importance of weights that hardly moved finite.
     """
 
     info = MethodInfo(
@@ -58,7 +58,7 @@ class SI(ContinualLearner):
         return self.penalty.added_to(super().loss(batch))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Notes the weights and the gradient of the cross-entropy: the whole gradient less the penalty's."""
+        """Stores the weights and the gradient of the cross-entropy: the gradient without the penalty's."""
         super().on_before_optimizer_step(optimizer)
         self.before.copy(self.penalty.weights)
         for name, weight in self.penalty.weights.items():
@@ -68,12 +68,12 @@ class SI(ContinualLearner):
                     self.gradient[name].sub_(self.penalty.gradient(name))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Adds what the step took off the loss, to first order, to the path."""
+        """Adds the first-order decrease of the loss in this step to omega."""
         for name, weight in self.penalty.weights.items():
             self.path[name].sub_(self.gradient[name] * (weight.detach() - self.before[name]))
 
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Turns the path into importance, and moves the anchor here."""
+        """Adds omega to the importances and moves the anchor to the current weights."""
         penalty = self.penalty
         importance = {}
         for name, weight in penalty.weights.items():

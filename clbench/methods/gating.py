@@ -1,4 +1,4 @@
-"""Networks whose hidden units are gated by the experience, for hard attention to the task (HAT)."""
+"""Networks with a learned gate per experience and hidden unit, for hard attention to the task (HAT)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Gates(nn.Module):
         generator: Draws the embeddings e, standard normal.
 
     Attributes:
-        used: The largest gate of each unit over earlier experiences, one tensor per layer, end to end.
+        used: The largest gate of each unit over earlier experiences, layers concatenated.
     """
 
     used: Tensor
@@ -50,7 +50,7 @@ class Gates(nn.Module):
         return torch.split(gates, self.sizes, 1)
 
     def anneal(self, step: int, steps: int) -> None:
-        """S rises from 1 / s_max to s_max over the steps of an epoch (eq. 3)."""
+        """Raises s from 1 / s_max to s_max over the steps of an epoch (eq. 3)."""
         share = step / max(1, steps - 1)
         self.scale = 1 / self.largest + (self.largest - 1 / self.largest) * share
 
@@ -61,7 +61,7 @@ class Gates(nn.Module):
         return (gates * free).sum() / free.sum().clamp(min=1e-6)
 
     def compensate(self) -> None:
-        """Makes the gradient of embeddings what it is at s = 1, on the scale of s_max (eq. 4)."""
+        """Rescales the gradient of the embeddings to what it is at s = 1, times s_max (eq. 4)."""
         gradient = self.embeddings.grad
         if gradient is not None:
             inner = (self.scale * self.embeddings.detach()).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)
@@ -80,10 +80,10 @@ class Gates(nn.Module):
 
 
 class GatedClassifier(TextClassifier):
-    """A text classifier with gates on its hidden units, which the experience of a text opens.
+    """A text classifier whose hidden units are multiplied by the gates of the text's experience.
 
     With a frozen encoder, the hidden units are two layers of ReLU between its features and the output layer.
-    With adapters, they are the units of the bottlenecks, and the encoder is as it is everywhere else.
+    With adapters, they are the units of the adapters' bottlenecks.
 
     Args:
         context: What the run provides.

@@ -1,4 +1,4 @@
-"""What methods remember of weights: copies by name, and penalties on moving away from them."""
+"""Stored copies of weights, quadratic penalties on moving away from them, and per-example gradients."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class WeightStore(nn.Module):
     """One tensor per named weight, kept as registered buffers of fixed shape.
 
     Args:
-        weights: The weights to have a tensor for.
-        zero: Start at zero instead of a copy.
-        persistent: Whether checkpoints hold it: what lives within one experience need not be kept.
+        weights: The weights, by name.
+        zero: Start at zeros instead of copies.
+        persistent: Whether checkpoints hold it; not needed for what is used within one experience only.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], *, zero: bool = False, persistent: bool = True) -> None:
@@ -30,7 +30,7 @@ class WeightStore(nn.Module):
         return self.get_buffer(_key(name))
 
     def copy(self, weights: Mapping[str, Tensor]) -> None:
-        """Takes the values of ``weights``."""
+        """Stores the current values of ``weights``."""
         for name, weight in weights.items():
             self[name].copy_(weight.detach())
 
@@ -39,12 +39,12 @@ class QuadraticPenalty(nn.Module):
     """``strength / 2 * sum_j importance_j (w_j - anchor_j)^2`` (Kirkpatrick et al. 2017, eq. 3).
 
     Args:
-        weights: What trains, by name; the parameters themselves, not copies.
-        strength: Its weight; 0 leaves the loss as it is, bit for bit.
+        weights: The trainable parameters, by name (not copies).
+        strength: Weight of the penalty; 0 leaves the loss as it is, bit for bit.
 
     Attributes:
-        importance: Of each weight; zero until a method sets it.
-        anchor: Where each weight is held; the first weights until a method moves it.
+        importance: Importance of each weight; zero at first.
+        anchor: The value that each weight is held at; the initial weights at first.
         boundaries: Experiences consolidated so far, ().
     """
 
@@ -59,7 +59,7 @@ class QuadraticPenalty(nn.Module):
         self.register_buffer("boundaries", torch.zeros((), dtype=torch.int64))
 
     def added_to(self, loss: Tensor) -> Tensor:
-        """``loss`` and the penalty; before the first boundary there is none."""
+        """``loss`` + the penalty, which is zero before the first boundary."""
         if not self.strength or not self.boundaries:
             return loss
         terms = [
@@ -69,12 +69,12 @@ class QuadraticPenalty(nn.Module):
         return loss + self.strength / 2 * torch.stack(terms).sum()
 
     def gradient(self, name: str) -> Tensor:
-        """The penalty's part in the gradient of a weight: strength x importance x (w - anchor)."""
+        """The gradient of the penalty with respect to a weight: strength x importance x (w - anchor)."""
         moved = self.weights[name].detach() - self.anchor[name]
         return self.strength * self.importance[name] * moved
 
     def consolidate(self, importance: Mapping[str, Tensor]) -> None:
-        """Sets the importances and moves the anchor to the weights as they are."""
+        """Sets the importances and moves the anchor to the current weights."""
         for name in self.weights:
             self.importance[name].copy_(importance[name])
         self.anchor.copy(self.weights)
@@ -92,21 +92,20 @@ def mean_over_examples(
     of: Callable[[Tensor], Tensor],
     limit: int,
 ) -> dict[str, Tensor]:
-    """The mean over texts of a function of the gradient that each text alone gives.
+    """The mean over texts of a function of per-example gradients, without dropout.
 
-    It is taken without dropout. Each text has a backward pass of its own: the square of a mean over a batch
-    is not the mean of squares, and a vectorized form would hold a copy of every gradient per text, which on
-    an encoder is no faster.
+    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares.
+    Vectorized per-example gradients need a copy of all gradients per text, and are no faster on an encoder.
 
     Args:
-        learner: Whose trainable weights.
+        learner: The model whose trainable weights are differentiated.
         reader: The texts.
-        output: A scalar from a batch of one text.
-        of: Applied to each gradient, such as ``torch.square``.
-        limit: Texts at most.
+        output: The scalar to differentiate, from a batch of one text.
+        of: Function of each gradient, such as ``torch.square``.
+        limit: Use at most this many texts.
 
     Returns:
-        By name of a weight, a tensor of its shape.
+        A tensor of the shape of each weight, by the weight's name.
     """
     names, weights = zip(*learner.named_trainable(), strict=True)
     sums = [torch.zeros_like(weight) for weight in weights]

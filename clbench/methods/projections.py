@@ -1,4 +1,4 @@
-"""What linear layers are fed with, summed up as second moments."""
+"""Second moments of the inputs of linear layers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from clbench.methods.learner import ContinualLearner, TextReader
 def input_moments(
     learner: ContinualLearner, reader: TextReader, layers: Mapping[str, nn.Linear]
 ) -> dict[str, Tensor]:
-    """The sum of x x^T over all inputs x that texts give to each layer, without dropout.
+    """The sum of x x^T over all inputs x of each layer, without dropout.
 
     Args:
-        learner: Whose network the layers are in.
-        reader: The texts; their padding is no input.
-        layers: By name. The input of a layer with a bias has a one at its end.
+        learner: The model that contains the layers.
+        reader: The texts; padding does not count.
+        layers: The layers, by name. For a layer with a bias, a one is appended to x.
 
     Returns:
-        By name, (in, in) or (in + 1, in + 1) in double precision.
+        By the layer's name, (in, in) or (in + 1, in + 1), in double precision.
     """
     sums: dict[str, Tensor] = {}
     mask = torch.ones(0, dtype=torch.bool)

@@ -14,7 +14,7 @@ from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
 
 READ_AT_ONCE = 256
-"""Texts per update; the outcome does not depend on it, but for rounding."""
+"""Texts per update; it changes results by rounding only."""
 
 
 class FrozenFeatures(Network):
@@ -35,10 +35,11 @@ class FrozenFeatures(Network):
 
 
 class PrototypeLearner(ContinualLearner):
-    """Adds texts to sums over classes when an experience ends, and reads logits off these.
+    """Accumulates statistics of the features of each class; logits are a function of these statistics.
 
     Sums are in double precision, so that the order of the texts does not matter. A method overrides
-    ``observe``, ``consolidate`` and ``readout``. A class that was never seen has the lowest logit there is.
+    ``observe``, ``consolidate`` and ``readout``. A class that was
+    never seen has the lowest logit of its type.
 
     Args:
         context: What the run provides.
@@ -59,7 +60,7 @@ class PrototypeLearner(ContinualLearner):
         raise NotImplementedError
 
     def consolidate(self) -> None:
-        """Called when all texts of an experience were observed."""
+        """Called after all texts of an experience were observed."""
 
     def readout(self, features: Tensor) -> Tensor:
         """Logits (B, C) of features (B, D); both in double precision."""
@@ -72,7 +73,7 @@ class PrototypeLearner(ContinualLearner):
 
     @torch.no_grad()
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Learns the experience."""
+        """Observes the training texts of the experience, then consolidates."""
         for batch in reader.batches(READ_AT_ONCE):
             one = batch.to(self.device)
             self.counts += torch.bincount(one.targets, minlength=self.context.columns)

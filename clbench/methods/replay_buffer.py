@@ -1,4 +1,4 @@
-"""A replay memory of fixed shape, filled by reservoir sampling."""
+"""A replay buffer of fixed shape, filled by reservoir sampling."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Fill = Literal["reservoir", "per-class"]
 
 
 class ReplayBuffer(nn.Module):
-    """Keeps a uniform sample of all the texts that it was shown (Vitter 1985, algorithm R).
+    """Keeps a uniform sample of all texts added to it (Vitter 1985, algorithm R).
 
-    Everything is a registered buffer of fixed shape, the number of texts seen included: a checkpoint
-    holds all of it, and its bytes do not depend on what it was shown.
+    All state, the number of texts seen included, is in registered buffers of fixed shape: checkpoints hold
+    it, and its size in bytes is constant.
 
     Args:
         capacity: Texts kept at most.
-        length: RaggedArray kept per text; longer texts are cut.
+        length: Rows kept per text; longer texts are cut.
         shape: Shape of one row.
         dtype: Type of the rows.
         columns: C, the number of output columns.
         fill: One reservoir over all texts, or one of ``capacity // columns`` texts for each class
             (``per-class``).
-        logits: Whether to keep the logits (C,) that each text was shown with.
+        logits: Whether to keep the logits (C,) that each text was added with.
 
     Raises:
         UserError: The capacity is too small.
@@ -55,7 +55,7 @@ class ReplayBuffer(nn.Module):
         super().__init__()
         groups = columns if fill == "per-class" else 1
         if capacity < groups:
-            raise UserError(f"capacity {capacity}: at least {groups} texts are wanted with fill {fill}")
+            raise UserError(f"capacity {capacity}: fill {fill} needs at least {groups}")
         self.quota = capacity // groups
         self.fill = fill
         self.register_buffer("rows", torch.zeros(capacity, length, *shape, dtype=dtype))
@@ -71,7 +71,7 @@ class ReplayBuffer(nn.Module):
         return int(self.seen.clamp(max=self.quota).sum())
 
     def add(self, batch: Batch, generator: torch.Generator, logits: Tensor | None = None) -> None:
-        """Shows the texts of ``batch``, in order, with their logits (B, C) if these are kept."""
+        """Adds the texts of ``batch`` in order, with their logits (B, C) if these are kept."""
         for index in range(len(batch)):
             group = int(batch.targets[index]) if self.fill == "per-class" else 0
             place = int(self.seen[group])
@@ -94,13 +94,13 @@ class ReplayBuffer(nn.Module):
         self.experience[place] = batch.experience[index]
 
     def draw(self, size: int, generator: torch.Generator) -> Tensor:
-        """The places of ``size`` kept texts, drawn without replacement (of all if fewer are kept)."""
+        """Positions of ``size`` kept texts, drawn without replacement; of all texts if fewer are kept."""
         kept = (torch.arange(self.quota) < self.seen.cpu()[:, None]).flatten().nonzero()[:, 0]
         chosen = torch.randperm(len(kept), generator=generator)[:size]
         return kept[chosen].to(self.targets.device)
 
     def batch(self, places: Tensor) -> Batch:
-        """The texts at ``places``."""
+        """The texts at positions ``places``."""
         mask = self.mask[places]
         length = int(mask.sum(1).max())
         rows = self.rows[places, :length]

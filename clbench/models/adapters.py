@@ -92,7 +92,7 @@ def add_adapters(
     model_type = model.config.model_type
     if model_type not in _PROJECTIONS:
         known = ", ".join(_PROJECTIONS)
-        raise UserError(f"adapters do not know the layers of a '{model_type}' encoder; known types: {known}")
+        raise UserError(f"adapters support encoders of the types {known}, not '{model_type}'")
     if size < 1:
         raise UserError(f"adapter size {size}: the bottleneck needs at least one unit")
     attention, feed_forward = _PROJECTIONS[model_type]

@@ -1,4 +1,4 @@
-"""What a learner trains: a network over texts that knows which part of itself is frozen."""
+"""Text classifiers that declare which part of them is frozen."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from clbench.models.lora import add_lora
 
 
 class Network(nn.Module):
-    """Logits over all output columns from a batch past the frozen prefix.
+    """Maps a batch, after the frozen prefix, to logits over all output columns.
 
     Attributes:
-        row_shape: Past the prefix: rows per text at most, shape of a row, and its type. A replay buffer
-            keeps texts in this form.
+        row_shape: The output of the prefix for one text: most rows, shape of a row, data type. A replay
+            buffer stores texts in this form.
     """
 
     @property
@@ -32,7 +32,7 @@ class Network(nn.Module):
 class TextClassifier(Network):
     """An encoder, the mean of its token states, and one linear layer over all C output columns.
 
-    With tuning ``frozen`` the encoder is the prefix and only the linear layer is here.
+    With tuning ``frozen`` the encoder is the frozen prefix, and this network holds the linear layer only.
     """
 
     def __init__(self, context: RunContext) -> None:

@@ -1,4 +1,4 @@
-"""What a run tells its method: encoder, sizes, tuning and seed."""
+"""What a learner needs to know of its run: encoder, sizes, tuning and seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clbench.models.encoder import TextEncoder
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run tells a learner about itself; a method adds arguments of its own beside it.
+    """What a learner needs to know of its run; the arguments of the method itself come on top.
 
     Attributes:
         encoder: The pretrained encoder.
@@ -24,11 +24,11 @@ class RunContext:
         batch_size: Examples per training step.
         tuning: Which parameters of the encoder train.
         lr: Learning rate; None takes the method's own default for the tuning.
-        weight_decay: Of AdamW.
+        weight_decay: Weight decay of AdamW.
         adapter_size: Width of the bottleneck adapters.
-        adapter_placement: Where they are: see ``clbench.models.adapters.add_adapters``.
+        adapter_placement: Where the adapters are; see ``clbench.models.adapters.add_adapters``.
         lora_rank: Rank of the low-rank updates.
-        seed: Everything random in the learner follows from it.
+        seed: Determines everything random in the learner.
     """
 
     encoder: TextEncoder
@@ -47,11 +47,11 @@ class RunContext:
 
     @property
     def tuning_name(self) -> str:
-        """The tuning as it stands in a method's name: adapters of another placement are another method."""
+        """The tuning as part of a method's name; adapters with another placement have another name."""
         if self.tuning == "adapter" and self.adapter_placement != "houlsby":
             return self.adapter_placement
         return self.tuning
 
     def generator(self, purpose: str) -> torch.Generator:
-        """A generator of its own for one purpose, such as the first weights."""
+        """A new generator for one purpose, such as the initial weights, seeded by the run's seed."""
         return torch.Generator().manual_seed(derive(self.seed, purpose))

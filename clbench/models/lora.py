@@ -40,7 +40,7 @@ def add_lora(model: PreTrainedModel, rank: int = 8, generator: torch.Generator |
     model_type = model.config.model_type
     if model_type not in _TARGETS:
         known = ", ".join(_TARGETS)
-        raise UserError(f"LoRA does not know the layers of a '{model_type}' encoder; known types: {known}")
+        raise UserError(f"LoRA supports encoders of the types {known}, not '{model_type}'")
     if rank < 1:
         raise UserError(f"lora_rank {rank}: the update needs at least rank 1")
     with warnings.catch_warnings():

@@ -82,8 +82,13 @@ def test_a_method_that_declares_nothing_has_the_defaults():
 
 def test_deviations_follow_from_arguments():
     averaged, separate = EWC(context()), EWC(context(), fisher="separate")
-    assert averaged.info == EWC.info
-    assert separate.info.deviations == EWC.info.deviations[:1]
+    assert averaged.info.deviations == (*EWC.info.deviations, "one penalty with the mean of the F_t")
+    assert separate.info.deviations == EWC.info.deviations
+    assert "true labels, not sampled ones" in EWC(context(), labels="true").info.deviations
+    few, paper = (baseline_class("ranpac")(context(), dimensions=size) for size in (10, 10_000))
+    assert set(few.info.deviations) - set(paper.info.deviations) == {
+        "10 random features where the paper takes 10,000"
+    }
     dkvb = baseline_class("dkvb")
     plain = dkvb(context(), heads=4, keys=8)
     assert plain.info.reads_at_start == "stream"

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from support.figure_results import load, run
 
+from clbench.core.types import FAMILIES
 from clbench.reporting import figures as plots
 from clbench.reporting.figures.phases import PHASES
-from clbench.core.types import FAMILIES
 from clbench.reporting.figures.styles import line_styles
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
