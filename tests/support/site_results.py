@@ -10,12 +10,22 @@ ARGUMENTS = {"heads": 4, "initialization": "oracle", "init_epochs": None}
 
 def write_result(folder, scenario, method, seed, *, stages=3, status="done", **config):
     """Writes one result file whose numbers follow from its seed and method, and returns its path."""
+    content = _content(scenario, method, seed, stages, status)
+    content["config"] |= config
+    name = hashlib.sha256(method.encode()).hexdigest()[:12]
+    path = folder / scenario.replace("/", "_") / name / f"order0-seed{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def _content(scenario, method, seed, stages, status):
     draw = random.Random(f"{scenario} {method} {seed}")
     names = [f"part {place}" for place in range(1, stages + 1)]
     accuracy = [[draw.random() if i <= t else 0.0 for i in range(stages)] for t in range(stages)]
     forgotten = [max(row[i] for row in accuracy[i:-1]) - accuracy[-1][i] for i in range(stages - 1)]
     seconds = {name: draw.random() for name in ("encode", "keys", "train", "consolidate", "evaluate")}
-    content = {
+    return {
         "schema": 1,
         "status": status,
         **({"error": f"ran out of memory in {HOSTILE}"} if status == "failed" else {}),
@@ -34,7 +44,6 @@ def write_result(folder, scenario, method, seed, *, stages=3, status="done", **c
             "seed": seed,
             "lr": 0.1,
             "epochs": 1,
-            **config,
         },
         "provenance": {
             "commit": "c0ffee",
@@ -56,27 +65,18 @@ def write_result(folder, scenario, method, seed, *, stages=3, status="done", **c
             "carried_bytes": {"total": draw.randrange(2**24)},
         },
         "experiences": [{"name": name, "examples": 16, "seconds": {"train": 0.1}} for name in names],
-        "diagnostics": {
-            "experiences": [
-                {
-                    "name": name,
-                    "keys_in_use": 10 + place,
-                    "dead_keys": 5,
-                    "perplexity": 3.5,
-                    "overlap": [draw.random() for _ in range(place)],
-                }
-                for place, name in enumerate(names)
-            ]
-        }
-        if "dkvb" in method
-        else {},
+        "diagnostics": {"experiences": _use_of_keys(names, draw)} if "dkvb" in method else {},
     }
-    path = (
-        folder
-        / scenario.replace("/", "_")
-        / hashlib.sha256(method.encode()).hexdigest()[:12]
-        / f"order0-seed{seed}.json"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
+
+
+def _use_of_keys(names, draw):
+    return [
+        {
+            "name": name,
+            "keys_in_use": 10 + place,
+            "dead_keys": 5,
+            "perplexity": 3.5,
+            "overlap": [draw.random() for _ in range(place)],
+        }
+        for place, name in enumerate(names)
+    ]

@@ -1,11 +1,13 @@
-"""Means with their intervals, one under the other: ranks, or another measure of methods."""
+"""A chart of means with their intervals, one row per method: ranks, or another measure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -25,20 +27,20 @@ def rank_figure(
 ) -> Figure:
     """A row per method, the best first: its mean, and its interval as a line.
 
-    The number behind a row is the mean. How many values it is of stands behind the name of the method, or
-    once, under the axis, where it is the same for all.
+    The number at the end of a row is the mean. The number of values n stands in the label of the axis if all
+    rows have the same, otherwise behind the name of the method.
 
     Args:
         ranks: The columns ``method``, without one twice; ``mean``; ``low`` and ``high``, the bounds of the
-            interval, both NaN where there is none; ``n``, how many values each mean is of. Methods whose mean
-            is NaN stand last, without a point.
+            interval, both NaN where there is none; ``n``, the number of values of each mean. Methods whose
+            mean is NaN come last, without a point.
         label: What is measured, for the axis.
         best: Which means come first: ``low`` or ``high``.
-        looks: Those of the methods, from :func:`~clbench.reporting.figures.styles.line_styles` of all
-            results; without them methods look as they do among themselves.
+        looks: The line styles of the methods, from :func:`~clbench.reporting.figures.styles.line_styles` of
+            all results; None makes them from these methods alone.
 
     Raises:
-        ValueError: A column is missing, a method stands there twice, or ``best`` is neither of the two.
+        ValueError: A column is missing, a method occurs twice, or ``best`` is neither of the two.
 
     Example:
         >>> ranks = pd.DataFrame(
@@ -58,21 +60,8 @@ def rank_figure(
         figure = Figure(figsize=(NARROW, _ROW * len(rows) + 0.75), layout="constrained")
         axes = figure.subplots()
         for place, row in enumerate(rows.to_dict("records")):
-            if math.isnan(row["mean"]):
-                continue
-            look = looks[row["method"]]
-            if not math.isnan(row["low"]):
-                axes.plot([row["low"], row["high"]], [place, place], color=look.color, linewidth=1.8)
-            axes.plot([row["mean"]], [place], label=row["method"], **look.line() | {"linestyle": "none"})
-            # Right of the axes, where no interval is.
-            axes.annotate(
-                f"{row['mean']:.2f}",
-                (1.01, place),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8,
-                color=GRAY,
-            )
+            if not math.isnan(row["mean"]):
+                _draw_row(axes, place, row, looks[row["method"]])
         axes.set_yticks(
             range(len(rows)), [_tick(names[m], n, counts) for m, n in rows[["method", "n"]].values]
         )
@@ -85,6 +74,21 @@ def rank_figure(
             axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
         axes.set_xlabel(f"{label}, n = {counts.pop()}" if len(counts) == 1 else label)
     return figure
+
+
+def _draw_row(axes: Axes, place: int, row: Mapping[Any, Any], look: LineStyle) -> None:
+    """A point for the mean, a line for the interval, and the mean as a number right of the axes."""
+    if not math.isnan(row["low"]):
+        axes.plot([row["low"], row["high"]], [place, place], color=look.color, linewidth=1.8)
+    axes.plot([row["mean"]], [place], label=row["method"], **look.line() | {"linestyle": "none"})
+    axes.annotate(
+        f"{row['mean']:.2f}",
+        (1.01, place),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        fontsize=8,
+        color=GRAY,
+    )
 
 
 def _check(ranks: pd.DataFrame, best: str) -> None:
