@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         "clbench data fetch r8 --data-dir data",
     )
     parser.add_argument("action", help=f"one of {', '.join(ACTIONS)}")
-    parser.add_argument("names", nargs="*", help="datasets; without names, all of them")
+    parser.add_argument("names", nargs="*", default=[], help="datasets; without names, all of them")
     parser.add_argument(
         "--data-dir", metavar="DIR", default=os.environ.get("CLBENCH_DATA"), help="folder of the datasets"
     )

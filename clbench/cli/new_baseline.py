@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import keyword
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from clbench.core.errors import UserError
 from clbench.core.io import write_text
 from clbench.engine.registry import baseline_names
 
-TEMPLATES = Path(__file__).parents[0] / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,9 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.read(arguments)
     name, into = options.name, Path(options.into)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"name '{name}': small letters, digits and _ are wanted, a letter first")
+        raise UserError(f"name '{name}': use small letters, digits and _, starting with a letter")
+    if keyword.iskeyword(name):
+        raise UserError(f"name '{name}' is a keyword of Python; choose another")
     if name in baseline_names():
-        raise UserError(f"name '{name}': there is a baseline of that name already")
+        raise UserError(f"name '{name}': a baseline with this name exists already")
+    if importlib.util.find_spec(name) is not None:
+        raise UserError(f"name '{name}': a module with this name is installed already; choose another")
     tree = (into / "baselines").is_dir() and (into / "experiments").is_dir()
     module = f"baselines.{name}" if tree else name
     places = {
@@ -45,5 +51,5 @@ def main(arguments: Sequence[str]) -> int:
         text = (TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
         write_text(path, Template(text).substitute(words))
         print(path)
-    print(f"\npytest {places['test.py']}\nclbench reproduce {places['experiment.yaml']}")
+    print(f"\nTry them:\n  pytest {places['test.py']}\n  clbench reproduce {places['experiment.yaml']}")
     return 0

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "experiments",
         nargs="*",
+        default=[],
         help="names or YAML files; without any, main, or all experiments with the given profile",
     )
     parser.add_argument("--profile", metavar="NAME", help="quick, small, ...; without it, the first one")

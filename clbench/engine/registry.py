@@ -7,6 +7,7 @@ import inspect
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clbench.core.errors import UserError, unknown
@@ -27,8 +28,9 @@ def baseline_class(name: str) -> type[ContinualLearner]:
     """The class of a method.
 
     Args:
-        name: A declared name such as ``ewc``, or an import path such as ``my_package.my_method.MyMethod``;
-            modules of the current folder are found too.
+        name: A declared name such as ``ewc``; an import path such as ``my_package.my_method.MyMethod``, which
+            may start in the current folder; or ``my_method`` for the only method in ``my_method.py`` of the
+            current folder or its folder ``baselines``.
 
     Raises:
         UserError: There is no such method, or it is not a ``ContinualLearner``.
@@ -40,10 +42,14 @@ def baseline_class(name: str) -> type[ContinualLearner]:
         found = _imported(name)
     elif name in (known := baseline_names()):
         found = known[name].load()
+    elif name.isidentifier() and Path(f"{name}.py").exists():
+        found = _only_method(name)
+    elif name.isidentifier() and Path("baselines", f"{name}.py").exists():
+        found = _only_method(f"baselines.{name}")
     else:
-        raise unknown("baseline", name, known)
+        raise UserError(f"{unknown('baseline', name, known)}, or a file {name}.py in this folder")
     if not (inspect.isclass(found) and issubclass(found, ContinualLearner)):
-        raise UserError(f"baseline '{name}' is not a subclass of clbench.methods.learner.ContinualLearner")
+        raise UserError(f"baseline '{name}' is not a subclass of clbench.ContinualLearner")
     return found
 
 
@@ -60,14 +66,40 @@ def import_path(baseline: type[ContinualLearner]) -> str:
 
 def _imported(path: str) -> Any:
     module, _, name = path.rpartition(".")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise  # the module is there and lacks something of its own: its traceback says what
-        raise UserError(f"baseline '{path}': there is no module '{error.name}' here") from error
+        return getattr(_module(module), name)
     except AttributeError as error:
         raise UserError(f"baseline '{path}': module '{module}' has no '{name}'") from error
+
+
+def _only_method(name: str) -> type[ContinualLearner]:
+    """The one method that a module defines."""
+    from clbench.methods.learner import ContinualLearner
+
+    module = _module(name)
+    classes = [each for _, each in inspect.getmembers(module, inspect.isclass) if each.__module__ == name]
+    found = [each for each in classes if issubclass(each, ContinualLearner)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UserError(f"{module.__file__}: no subclass of clbench.ContinualLearner")
+    paths = " or ".join(import_path(each) for each in found)
+    raise UserError(f"{module.__file__}: several methods; choose {paths}")
+
+
+def _module(name: str) -> ModuleType:
+    """Imports a module; the current folder, and its folder ``baselines``, are looked in as well."""
+    here = Path.cwd()
+    if str(here) not in sys.path:
+        sys.path.insert(0, str(here))
+    try:
+        package = name.partition(".")[0]
+        if package == "baselines":  # the installed package of that name would hide the folder
+            paths = importlib.import_module(package).__path__
+            if str(here / package) not in paths:
+                paths.append(str(here / package))
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise  # the module exists, and one that it imports does not: its traceback says which
+        raise UserError(f"baseline: there is no module '{error.name}' in this folder or installed") from error

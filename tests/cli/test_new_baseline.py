@@ -55,7 +55,16 @@ def test_in_a_source_tree_each_file_has_its_place(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("ewc", "already"), ("My-Method", "small letters"), ("taken", "exists already")]
+    ("name", "expected"),
+    [
+        ("ewc", "baseline with this name exists already"),
+        ("My-Method", "small letters"),
+        ("taken", "test_taken.py exists already"),
+        ("lambda", "is a keyword of Python"),
+        ("json", "a module with this name is installed"),
+        ("torch", "a module with this name is installed"),
+        ("clbench", "a module with this name is installed"),
+    ],
 )
 def test_a_name_that_will_not_do_is_refused_and_nothing_is_written(name, expected, tmp_path, capsys):
     (tmp_path / "test_taken.py").write_text("")
