@@ -28,7 +28,7 @@ def run(scenario: str, baseline: str, *, progress: bool = False, **options: Any)
 
     Example:
         >>> result = run("pydocs-cil", "ewc", tuning="frozen", epochs=2, arguments={"strength": 1000})
-        >>> accuracy = result.to_json()["metrics"]["average_accuracy"]
+        >>> accuracy = result.metrics["average_accuracy"]
     """
     built = prepare(run_config({"scenario": scenario, "baseline": baseline, **options}), progress=progress)
     return RunResult.read(built.path) if is_done(built) else execute(built, progress=progress)
