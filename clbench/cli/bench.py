@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         "clbench bench encode assign --json speed.json",
     )
     names = [*CASES, *PROTOCOLS]
-    parser.add_argument("names", nargs="*", default=names, metavar="name", help="measurements")
+    parser.add_argument("names", nargs="*", default=names, metavar="name", help=", ".join(names))
     parser.add_argument("--json", metavar="FILE", help="also write the results here, and a table beside it")
     parser.add_argument("--encoder", metavar="NAME", default=RunConfig.encoder, help="pretrained encoder")
     parser.add_argument(

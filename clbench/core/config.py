@@ -18,41 +18,43 @@ class RunConfig:
     """The configuration of a run. None takes the default of the scenario or the method.
 
     Attributes:
-        scenario: Which stream of texts.
-        baseline: Which method, by name or import path.
+        scenario: Name of a scenario, or path of its YAML file.
+        baseline: Method, by name or import path.
         arguments: The method's own arguments.
-        tuned: Which of them a search chose: they do not make another method of it.
-        encoder: Which pretrained encoder, by name or local directory.
-        tuning: Which of its parameters train.
-        joint: Train on all experiences at once: the upper bound.
-        single: A fresh learner for each experience, which answers for that experience alone.
-        experiences: Only the first so many experiences of the stream.
-        split: The texts that accuracy is measured on.
-        seed: Everything random follows from it.
-        order: Order of the experiences: 0 as declared, or random:SEED.
+        tuned: Arguments that a hyperparameter search chose; they do not change the method's name.
+        encoder: Pretrained encoder, by name or local directory.
+        tuning: Which parameters of the encoder train; the default is the method's first one.
+        joint: Train on all experiences at once, an upper bound.
+        single: Train a fresh learner on each experience and evaluate it on that experience alone.
+        experiences: Use only this many experiences, the first ones of the stream.
+        split: Split that accuracy is measured on.
+        seed: Seed of all random numbers.
+        order: Order of the experiences: the number of a published order, 0 for the declared one where none
+            is published, or random:SEED.
         epochs: Passes over the training texts of each experience.
-        batch_size: Texts per step.
-        max_tokens: Longer texts are cut.
-        samples_per_epoch: Texts drawn with replacement per epoch, instead of each once.
-        train_per_class: At most this many training texts per class and experience.
-        test_per_class: The same for validation and test texts.
-        lr: Learning rate.
-        weight_decay: Of AdamW.
+        batch_size: Texts per training step.
+        max_tokens: Tokens per text; longer texts are truncated.
+        samples_per_epoch: Training texts per epoch, drawn with replacement; by default each text once.
+        train_per_class: Maximum number of training texts per class and experience.
+        test_per_class: Maximum number of validation and of test texts per class and experience.
+        lr: Learning rate; the default is the method's for its tuning.
+        weight_decay: Weight decay of AdamW.
         adapter_size: Width of the bottleneck adapters.
-        adapter_placement: After attention and feed-forward part (houlsby), or the latter alone (pfeiffer).
-        lora_rank: Rank of the low-rank updates.
-        threads: Threads for torch; None leaves torch's choice.
-        dtype: Precision of frozen encoders: auto is bfloat16 where that is fast, float32 elsewhere.
-        data_dir: The folder of JSON lines, for scenarios that read one.
-        generic_corpus: A folder of text for methods that read text of no scenario; None is wiki under
-            data_dir, or else documentation that no scenario asks about.
-        results: Where the result file goes.
-        wandb: Logging to Weights & Biases: offline needs neither account nor network.
-        wandb_project: The project that runs go to.
-        wandb_entity: The user or team that it is of; None is the user's own default.
-        wandb_group: What the run is part of: an experiment, by name; None is its scenario.
-        checkpoint: Keep the learner after each experience until the run is done, to go on after a stop.
-        cache_features: Compute frozen features once per text; without, batch by batch as they are needed.
+        adapter_placement: Adapters after attention and feed-forward layers (houlsby), or after the latter
+            alone (pfeiffer).
+        lora_rank: Rank of the LoRA updates.
+        threads: Threads for torch; the default is torch's own choice.
+        dtype: Precision of frozen encoders; auto is bfloat16 on hardware that is fast with it, else float32.
+        data_dir: Folder of the datasets; the default is the environment variable CLBENCH_DATA.
+        generic_corpus: Folder of text for methods that read unlabeled text of no scenario; the default is
+            wiki in the folder of the datasets, or else built-in documentation.
+        results: Folder for result files.
+        wandb: Logging to Weights & Biases; offline needs no account and no network.
+        wandb_project: W&B project of the run.
+        wandb_entity: User or team of the project; the default is that of the W&B account.
+        wandb_group: W&B group of the run; the default is its scenario.
+        checkpoint: Save the learner after each experience, to continue a run that was stopped.
+        cache_features: Compute frozen features once per text and keep them on disk.
     """
 
     scenario: str

@@ -1,11 +1,12 @@
 """From the file of an experiment to its runs."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from clbench.core.errors import UserError
-from clbench.studies.experiment import read_experiment
+from clbench.studies.experiment import find_experiment, read_experiment
 
 BASE = """
 title: two methods
@@ -98,3 +99,25 @@ def test_what_is_wrong_in_a_file_is_named(old, new, message, tmp_path):
 def test_an_unknown_profile_is_named(tmp_path):
     with pytest.raises(UserError, match="unknown profile of experiment base 'smal'; did you mean 'small'"):
         read_experiment(written(tmp_path, BASE)).runs("smal", tmp_path, None)
+
+
+def test_runs_are_configured_in_milliseconds():
+    main = find_experiment("main")
+    main.runs("quick", Path("runs"), None)  # imports the methods
+    begun = time.process_time()
+    runs = main.runs("small", Path("runs"), None)
+    assert time.process_time() - begun < 0.005 * len(runs)
+    assert len(runs) > 200
+
+
+def test_the_experiments_of_the_current_folder_are_found_and_may_name_the_others(tmp_path, monkeypatch):
+    folder = tmp_path / "experiments"
+    folder.mkdir()
+    written(folder, "title: mine\nruns_of: main\n", "mine")
+    written(folder, "title: my own cost table\nruns_of: mine\n", "cost")
+    written(folder, "- {not: an experiment}\n", "settings")
+    monkeypatch.chdir(tmp_path)
+    assert find_experiment("mine").profiles == find_experiment("main").profiles
+    assert find_experiment("cost").title == "my own cost table"
+    with pytest.raises(UserError, match="unknown experiment 'settings'"):
+        find_experiment("settings")
