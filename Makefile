@@ -1,13 +1,14 @@
-# make reproduce: the whole comparison on text that needs no download; make test: the tests.
+# make reproduce: the whole comparison on text that needs no download; make test: the fast tests.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install reproduce test lint docs results clean
+.PHONY: help install reproduce test test-slow test-all lint docs results clean
 
 help:
 	@echo "make install    a virtual environment in .venv with the pinned versions"
 	@echo "make reproduce  the quick comparison, offline: runs/, tables and plots"
-	@echo "make test       the tests"
+	@echo "make test       the fast tests: every method, on two cores in under five minutes"
+	@echo "make test-all   those, and the slow ones: browser, LaTeX, wheel, W&B processes, notebooks, all combinations"
 	@echo "make lint       ruff, mypy, import-linter"
 	@echo "make docs       the documentation site, in site/"
 	@echo "make results    the committed tables, figures and README tables, from the committed result files"
@@ -24,7 +25,13 @@ reproduce: install
 	$(BIN)/clbench reproduce
 
 test: install
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+# Most of the slow tests are in one file and share nothing: the workers divide them among each other.
+test-slow: install
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
+
+test-all: test test-slow
 
 lint: install
 	$(BIN)/ruff check .

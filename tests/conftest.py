@@ -1,10 +1,38 @@
 """What tests share."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
+from filelock import FileLock
 from support.result_files import write_all
 
 from clbench.reporting.load import load_results
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory) -> Path:
+    """A folder that the worker processes of this session have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_folder(session_folder) -> Path:
+    """The cache folder of all tests that set none of their own: never that of whoever runs them."""
+    os.environ["CLBENCH_CACHE"] = str(session_folder / "cache")
+    return session_folder / "cache"
+
+
+@pytest.fixture(scope="session")
+def pydocs_cache(cache_folder) -> Path:
+    """The cache folder, with the pydocs corpus in it: one process builds it, the others wait for it."""
+    from clbench.data import pydocs
+
+    with FileLock(cache_folder.with_name("pydocs.lock")):
+        pydocs.load("general", progress=False)
+    return cache_folder
 
 
 @pytest.fixture(autouse=True)
