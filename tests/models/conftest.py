@@ -5,6 +5,12 @@ from pathlib import Path
 import pytest
 
 from clbench.models import tiny
+from clbench.models.encoder import load_encoder
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("tiny")
 
 
 @pytest.fixture
