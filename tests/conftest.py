@@ -1,38 +1,24 @@
 """What tests share."""
 
 import os
-from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
+from support.in_process import without_processes
 from support.result_files import write_all
 
 from clbench.reporting.load import load_results
 
 
-@pytest.fixture(scope="session")
-def session_folder(tmp_path_factory) -> Path:
-    """A folder that the worker processes of this session have in common."""
-    folder = tmp_path_factory.getbasetemp()
-    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-
-
 @pytest.fixture(autouse=True, scope="session")
-def cache_folder(session_folder) -> Path:
-    """The cache folder of all tests that set none of their own: never that of whoever runs them."""
-    os.environ["CLBENCH_CACHE"] = str(session_folder / "cache")
-    return session_folder / "cache"
-
-
-@pytest.fixture(scope="session")
-def pydocs_cache(cache_folder) -> Path:
-    """The cache folder, with the pydocs corpus in it: one process builds it, the others wait for it."""
-    from clbench.data import pydocs
-
-    with FileLock(cache_folder.with_name("pydocs.lock")):
-        pydocs.load("general", progress=False)
-    return cache_folder
+def _cache(tmp_path_factory):
+    """One cache folder for all worker processes of the session: the offline corpus is built once."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLBENCH_CACHE", str(folder / "cache"))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +28,12 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Sweeps run in the process of the test."""
+    without_processes(monkeypatch)
 
 
 @pytest.fixture

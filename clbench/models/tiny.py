@@ -6,6 +6,8 @@ not changed.
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
 import string
 from typing import TYPE_CHECKING
@@ -74,14 +76,20 @@ def tokenizer() -> PreTrainedTokenizerBase:
 
 def model() -> PreTrainedModel:
     """A new copy of the model, in eval mode; every copy has the same weights."""
+    return copy.deepcopy(_original())
+
+
+@functools.cache
+def _original() -> PreTrainedModel:
+    """The model that is copied, so that its weights are drawn once per process."""
     import torch
     from transformers import BertModel
 
     generator = torch.Generator().manual_seed(_SEED)
-    with torch.random.fork_rng(devices=[]):  # the constructor draws weights from the global state
-        bert = BertModel(config(), add_pooling_layer=False)
     bound = (3 / HIDDEN_SIZE) ** 0.5  # standard deviation HIDDEN_SIZE ** -0.5
-    with torch.no_grad():
+    # The constructor draws weights from the global random state; copies must be trainable wherever this runs.
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        bert = BertModel(config(), add_pooling_layer=False)
         for name, parameter in sorted(bert.named_parameters()):
             if parameter.dim() == 2:
                 # A deviation above BERT's 0.02, with which so narrow a model hardly mixes its tokens.
@@ -93,10 +101,11 @@ def model() -> PreTrainedModel:
     return bert
 
 
+@functools.cache
 def fingerprint() -> str:
     """A hash of the weights and the vocabulary."""
     digest = hashlib.sha256("\n".join(vocabulary()).encode())
-    for name, tensor in sorted(model().state_dict().items()):
+    for name, tensor in sorted(_original().state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()

@@ -28,11 +28,9 @@ def read(folder):
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory):
-    """The tables of the installed libraries, built once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLBENCH_CACHE", str(tmp_path_factory.mktemp("pydocs")))
-        return read(store.folder(progress=False))
+def corpus():
+    """The tables of the installed libraries, built once per session of tests."""
+    return read(store.folder(progress=False))
 
 
 def test_a_library_that_is_absent_is_named_with_the_command_that_installs_it(monkeypatch):

@@ -1,49 +1,21 @@
-"""Frozen features: what is in them, how often they are made and what they are said to cost."""
+"""Frozen features: what is in them, how often they are computed, their precision."""
 
 import random
-import time
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from support.feature_texts import EVERY, LIMIT, PAIRS, TEXTS, ask, twice
 
 import clbench.models.feature_cache
 from clbench.core.batch import pad
-from clbench.core.costs import Cost
 from clbench.core.device import resolve_dtype
 from clbench.core.errors import UserError
 from clbench.core.io import cache_budget
 from clbench.models.encoder import TextEncoder, load_encoder, token_states
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.frozen_prefix import FrozenPrefix
-
-LIMIT = 40
-WORDS = "the market of oil and a question about one function that would return the best price in time"
-
-
-@pytest.fixture(scope="module")
-def encoder():
-    return load_encoder("tiny")
-
-
-def make_texts() -> tuple[list[str], list[str | None]]:
-    """26 different texts of 3 to more than ``LIMIT`` tokens, some of exactly 16 and 32, and four pairs."""
-    words = WORDS.split() * 3
-    sizes = (*range(1, 18), 30, 30, 30, 45)
-    texts = [" ".join(words[at % 5 : at % 5 + size]) for at, size in enumerate(sizes)]
-    pairs = {"a question": "one", "another": "two", texts[9]: texts[8], texts[19]: texts[20]}
-    return [*texts, "the only", *pairs], [*[None] * len(texts), None, *pairs.values()]
-
-
-TEXTS, PAIRS = make_texts()
-
-
-EVERY = range(len(TEXTS))
-
-
-def ask(cache, encoder, prefix, at=EVERY, limit=LIMIT):
-    return cache.features(encoder, [TEXTS[i] for i in at], [PAIRS[i] for i in at], limit, prefix)
 
 
 def expected(encoder, pooling: str) -> list[np.ndarray]:
@@ -141,12 +113,6 @@ def test_another_length_limit_has_features_of_its_own(encoder, tmp_path):
 # -- what comes after the encoder ----------------------------------------------------------------------
 
 
-def twice(states: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Every second row of each text, doubled."""
-    parts = [part[::2] * 2 for part in states.split(lengths.tolist())]
-    return torch.cat(parts), torch.tensor([len(part) for part in parts])
-
-
 def sums(states: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """As many rows as the text has, of integers."""
     return (states[:, :2] > 0).int(), lengths
@@ -180,94 +146,6 @@ def test_what_follows_the_encoder_is_applied_once_per_text_and_kept_under_its_ad
     assert texts == {"twice": len(TEXTS) + 4, "sums": len(TEXTS) + 4}
     assert cache.texts_encoded == len(TEXTS)
     assert {len(own) for own in by_hand} == set(states.lengths)
-
-
-# -- costs ---------------------------------------------------------------------------------------------
-
-
-def test_seconds_count_each_text_once_and_are_the_recorded_ones_when_nothing_is_computed(encoder, tmp_path):
-    selections = FrozenPrefix("states", twice, "twice")
-
-    def requests(cache, at) -> float:
-        for prefix in (
-            selections,
-            FrozenPrefix("states"),
-            FrozenPrefix("mean"),
-            selections,
-            FrozenPrefix("cls"),
-        ):
-            ask(cache, encoder, prefix, [*at, *at])
-        return cache.spent.seconds
-
-    cold = FeatureCache(tmp_path, progress=False)
-    assert cold.spent == Cost()
-    started = time.perf_counter()
-    total = requests(cold, EVERY)
-    assert total < time.perf_counter() - started
-    assert requests(cold, EVERY) == total > 0
-    warm = FeatureCache(tmp_path, progress=False)
-    assert requests(warm, EVERY) == pytest.approx(total, abs=1e-9)
-    assert warm.texts_encoded == 0
-    shares = [requests(FeatureCache(tmp_path, progress=False), [at]) for at in EVERY]
-    assert min(shares) > 0
-    assert sum(shares) == pytest.approx(total, abs=1e-9)
-    encoding = FeatureCache(tmp_path, progress=False)
-    ask(encoding, encoder, FrozenPrefix("states"))
-    assert 0 < encoding.spent.seconds < total  # what follows the encoder has a cost of its own
-
-
-def test_seconds_are_the_recorded_ones_when_poolings_were_encoded_one_after_the_other(encoder, tmp_path):
-    def requests(pooling: str) -> float:
-        cache = FeatureCache(tmp_path, progress=False)
-        for each, at in (("mean", EVERY[::2]), ("states", EVERY), (pooling, EVERY)):
-            ask(cache, encoder, FrozenPrefix(each), at)
-        return cache.spent.seconds
-
-    cold = requests("mean")
-    assert [requests("mean"), requests("cls")] == pytest.approx([cold, cold], abs=1e-9)
-    assert requests("states") != pytest.approx(cold, abs=1e-9)  # another pass, another duration
-    for folder in tmp_path.glob("*-*"):
-        keys = [key.tobytes() for path in folder.glob("shard-*/keys.npy") for key in np.load(path)]
-        assert len(keys) == len(set(keys))  # no text is kept twice
-
-
-def test_seconds_include_the_rows_that_went_into_tensors_that_are_read(encoder, tmp_path):
-    def requests() -> float:
-        cache = FeatureCache(tmp_path, progress=False)
-
-        def make():
-            return {
-                "x": torch.from_numpy(np.concatenate(ask(cache, encoder, FrozenPrefix("states"), range(9))))
-            }, Cost(1.0)
-
-        cache.tensors("mean state", make)
-        ask(cache, encoder, FrozenPrefix("mean"), range(6, 12))
-        return cache.spent.seconds
-
-    cold = requests()
-    assert requests() == pytest.approx(cold, abs=1e-9)
-    every = FeatureCache(tmp_path, progress=False)
-    ask(every, encoder, FrozenPrefix("mean"), range(12))
-    assert every.spent.seconds == pytest.approx(cold, abs=1e-9)
-    assert every.texts_encoded == 0
-
-
-def test_tensors_are_made_once_and_come_back_with_their_cost(tmp_path):
-    calls = []
-
-    def make():
-        calls.append(1)
-        strided = torch.arange(12.0).view(3, 4).T
-        return {"keys": strided, "counts": torch.tensor([1, 2])}, Cost(1.25 + len(calls), 7, 9)
-
-    cache = FeatureCache(tmp_path, progress=False)
-    for each in (cache, cache, FeatureCache(tmp_path, progress=False)):
-        tensors, cost = each.tensors("some keys", make)
-        assert torch.equal(tensors["keys"], torch.arange(12.0).view(3, 4).T)
-        assert torch.equal(tensors["counts"], torch.tensor([1, 2]))
-        assert cost == Cost(2.25, 7, 9)
-    assert len(calls) == 1
-    assert cache.tensors("other keys", make)[1] == Cost(3.25, 7, 9)
 
 
 # -- precision and budget ------------------------------------------------------------------------------

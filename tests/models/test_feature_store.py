@@ -26,11 +26,6 @@ LIMIT = 32
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return load_encoder("tiny")
-
-
-@pytest.fixture(scope="module")
 def states(encoder):
     """The states of all texts, never cached."""
     return encoded(encoder)

@@ -10,8 +10,7 @@ from clbench.testing.streams import write_texts
 
 
 @pytest.fixture
-def line(tmp_path, monkeypatch) -> list[str]:
-    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
+def line(tmp_path, in_process) -> list[str]:
     write_texts(tmp_path / "data")
     scenario = tmp_path / "six.yaml"
     scenario.write_text("kind: class\ndata: data/six\nclasses_per_experience: 2\n")

@@ -1,23 +1,32 @@
 """``clbench reproduce``: which experiments it takes, and that the number of workers changes nothing."""
 
 import json
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.in_process import without_processes
 
 from clbench.cli import main
 from clbench.studies.sweep import run_all
 from clbench.testing.streams import write_texts
 
 
-@pytest.fixture
-def scenario(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
-    write_texts(tmp_path / "data")
-    path = tmp_path / "six.yaml"
+def write_scenario(folder: Path) -> Path:
+    write_texts(folder / "data")
+    path = folder / "six.yaml"
     path.write_text("kind: class\ndata: data/six\nclasses_per_experience: 2\n")
     return path
+
+
+@pytest.fixture
+def scenario(tmp_path) -> Path:
+    return write_scenario(tmp_path)
 
 
 def experiment(scenario: Path, name: str, *methods: str) -> Path:
@@ -47,15 +56,50 @@ def outcomes(folder: Path) -> dict[str, dict]:
     return found
 
 
-def test_one_worker_and_two_give_the_same_results(scenario, tmp_path, capsys):
-    path = experiment(scenario, "both", DKVB, REPLAY, "{baseline: slda}")
-    for workers in ("1", "2"):
-        line = ["reproduce", str(path), "--workers", workers, "--results", str(tmp_path / workers)]
-        assert main(line) == 0
-    one, two = (outcomes(tmp_path / workers) for workers in ("1", "2"))
+@dataclass(frozen=True)
+class Sweep:
+    line: list[str]
+    results: Path
+    status: int
+    shown: str
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory) -> Callable[[int], Sweep]:
+    """A sweep of three runs and one that fails, by so many worker processes, made once."""
+    methods = (DKVB, REPLAY, "{baseline: slda}", "{baseline: dkvb, arguments: {heads: 5}}")
+    path = experiment(write_scenario(tmp_path_factory.mktemp("scenario")), "both", *methods)
+
+    @cache
+    def of(workers: int) -> Sweep:
+        results = tmp_path_factory.mktemp("results")
+        line = ["reproduce", str(path), "--workers", str(workers), "--results", str(results)]
+        with redirect_stdout(StringIO()) as out, redirect_stderr(out):
+            status = main(line)
+        return Sweep(line, results, status, out.getvalue())
+
+    return of
+
+
+def test_one_worker_and_two_give_the_same_results(sweep):
+    one, two = (outcomes(sweep(workers).results) for workers in (1, 2))
     assert len(one) == 3
     assert one == two
-    assert "3 run in" in capsys.readouterr().out
+    assert "3 run in" in sweep(1).shown
+    assert "3 run in" in sweep(2).shown
+
+
+def test_what_failed_is_listed_and_tried_again(sweep, monkeypatch, capsys):
+    once = sweep(1)
+    without_processes(monkeypatch)
+    again = main(once.line)
+    captured = capsys.readouterr()
+    for done, status, shown in ((0, once.status, once.shown), (3, again, captured.out + captured.err)):
+        assert status == 1
+        assert f"{3 - done} run in" in shown
+        assert f"{done} done before, 1 failed" in shown
+        assert "DKVB: UserError" in shown
+        assert "1 failed: the same command tries them again" in shown
 
 
 def test_a_profile_alone_takes_every_experiment_that_has_it(scenario, monkeypatch, capsys):
@@ -77,6 +121,7 @@ def test_a_profile_alone_takes_every_experiment_that_has_it(scenario, monkeypatc
     assert "no experiment has a profile 'third'; known: first, second" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("in_process")
 def test_what_experiments_share_is_looked_at_once(scenario, tmp_path, monkeypatch, capsys):
     first = experiment(scenario, "first", "{baseline: ncm}", "{baseline: slda}")
     more = experiment(scenario, "more", "{baseline: slda}", "{baseline: ranpac}", "{baseline: ncm}")
@@ -96,20 +141,9 @@ def test_what_experiments_share_is_looked_at_once(scenario, tmp_path, monkeypatc
     assert sorted(table["method"]) == ["ncm", "ranpac", "slda"]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_two_runs_that_differ_do_not_write_one_file(scenario, tmp_path, capsys):
     path = experiment(scenario, "twice", "{baseline: ncm}", "{baseline: ncm, batch_size: 3}")
     line = ["reproduce", str(path), "--workers", "1", "--results", str(tmp_path / "runs")]
     assert main(line) == 2
     assert "ncm/order0-seed0.json: two different runs write this file" in capsys.readouterr().err
-
-
-def test_what_failed_is_listed_and_tried_again(scenario, tmp_path, capsys):
-    path = experiment(scenario, "bad", "{baseline: ncm}", "{baseline: dkvb, arguments: {heads: 5}}")
-    line = ["reproduce", str(path), "--workers", "1", "--results", str(tmp_path / "runs")]
-    for before in (0, 1):
-        assert main(line) == 1
-        captured = capsys.readouterr()
-        assert f"{1 - before} run in" in captured.out
-        assert f"{before} done before, 1 failed" in captured.out
-        assert "DKVB: UserError" in captured.err
-        assert "1 failed: the same command tries them again" in captured.err

@@ -19,8 +19,7 @@ from clbench.testing.streams import SCENARIOS, write_texts
 
 
 @pytest.fixture(autouse=True)
-def _scenarios(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _scenarios(monkeypatch):
     for module in ("engine.build", "studies.tuning"):
         monkeypatch.setattr(f"clbench.{module}.find_scenario", SCENARIOS.__getitem__)
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 import wandb
+from support.in_process import without_processes
 from support.wandb_files import (
     alone,
     alone_in_a_process,
@@ -46,6 +47,7 @@ def results(scenario, tmp_path_factory):
     """The results of an experiment of two runs, logged live: stream and joint training."""
     with pytest.MonkeyPatch.context() as patch:
         alone(patch, tmp_path_factory.getbasetemp())
+        without_processes(patch)
         folder = tmp_path_factory.mktemp("live")
         line = ["reproduce", str(experiment(scenario, folder)), "--results", str(folder), "--workers", "1"]
         assert main([*line, "--data-dir", str(scenario.parent), "--wandb", "offline"]) == 0
