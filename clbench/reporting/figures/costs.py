@@ -1,4 +1,4 @@
-"""Accuracy against what it costs."""
+"""Accuracy against seconds, FLOPs and bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes on over the stream: the accuracy after each experience, and how much of each is forgotten."""
+"""Curves over the stream: accuracy after each experience, and forgetting of each experience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a bottleneck uses its keys, experience by experience."""
+"""Figures of the keys that a bottleneck selects in each experience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which methods no other one beats in both accuracy and cost."""
+"""The Pareto front of accuracy and cost."""
 
 from __future__ import annotations
 

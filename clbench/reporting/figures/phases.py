@@ -1,4 +1,4 @@
-"""Where the time goes: the seconds of each phase."""
+"""Bars of the seconds that each phase takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the mean over runs may be off."""
+"""The interval of the mean over runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder of results is: how it was made, how it differs from the paper, what else was published."""
+"""The README of a results folder: how it was made, deviations from the paper, published results."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ def write_report(frame: pd.DataFrame, out: Path, *, columns: Sequence[str] | Non
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
         out: A folder; made if it is not there. Each file is replaced as a whole.
-        columns: Names of :data:`clbench.reporting.measures.MEASURES`; by default those that tell something.
+        columns: Names of :data:`clbench.reporting.measures.MEASURES`; None shows the default columns.
 
     Returns:
         The paths of the written files.
 
     Raises:
-        UserError: A column that there is not; nothing is written then.
+        UserError: There is no measure of that name; nothing is written then.
     """
     tables = _tables(document(frame, columns, relative_to=out))
     for name, text in tables.items():

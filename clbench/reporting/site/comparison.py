@@ -17,7 +17,7 @@ from clbench.reporting.site.values import in_unit
 def methods_grid(
     table: pd.DataFrame, caption: str, scenarios: Mapping[str, str], *, everything: bool
 ) -> Grid:
-    """Methods with all that was measured of them.
+    """A table of methods with all their measures.
 
     Args:
         table: Rows of the comparison.
@@ -91,7 +91,7 @@ def runs_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:
 
 
 def unfinished_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:
-    """The runs that are in no mean, with the reason."""
+    """The runs that are not finished, and so in no mean, with their errors."""
     columns = [Column("Run"), Column("Scenario"), Column("Status"), Column("Error")]
     return Grid(
         "Runs that are not finished",

@@ -1,4 +1,4 @@
-"""Columns of the comparison as cells: the only place of the page that knows how the comparison is made."""
+"""Columns of the comparison table as cells of the page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clbench.reporting.tables.render import TERMINAL
 __all__ = ["MEASURES", "PANEL", "Measure", "comparison_table"]
 
 MAIN = {*TERMINAL, "carried_bytes_total"}
-"""The measures that are shown first where there is little room."""
+"""The measures that are shown by default in narrow tables."""
 
 
 def measured(table: pd.DataFrame) -> list[Measure]:
@@ -69,5 +69,5 @@ def meaning(note: Note) -> str:
 
 
 def at_first(measure: Measure) -> bool:
-    """Whether a measure is shown where there is room, or only where it is asked for."""
+    """Whether a measure is shown by default."""
     return measure.shown != "chosen"

@@ -1,4 +1,4 @@
-"""The first page: what the results are, and which methods stand out."""
+"""The first page: a summary of the results, the best methods and the Pareto fronts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ACCURACY = next(each for each in MEASURES if each.name == "average_accuracy")
 
 
 def facts(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """What the results are of, as pairs of a name and its value."""
+    """Counts, encoders and provenance of the results, as pairs of a name and its value."""
     counts = frame["status"].value_counts()
     ended = ", ".join(f"{counts[each]} {each}" for each in STATUSES if each in counts)
     return [
@@ -57,7 +57,7 @@ def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
 
 
 def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
-    """For each scenario, encoder and cost, the methods that no other one beats in both it and accuracy."""
+    """The Pareto front of accuracy and each cost, for each scenario and encoder."""
     rows = []
     done = frame[frame["status"] == "done"]
     rated = [row for row in table.to_dict("records") if row["competes"]]

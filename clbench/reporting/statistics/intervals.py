@@ -1,4 +1,4 @@
-"""How sure a mean over runs is: intervals by the bootstrap over orders and seeds."""
+"""Bootstrap intervals of means over runs, resampling orders and seeds."""
 
 from __future__ import annotations
 

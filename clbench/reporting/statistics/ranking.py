@@ -1,4 +1,4 @@
-"""Which scenarios methods can be compared across, and the average rank of each in them."""
+"""Average ranks of methods over the scenarios in which all of them have finished runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
-        generator: The only source of chance; by default one with seed 0.
+        generator: The random generator of the bootstrap; None is one with seed 0.
 
     Returns:
         The columns ``method``, ``mean``, ``low``, ``high`` and ``n``: the number of scenarios. Joint upper
@@ -50,7 +50,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
 
 
 def _rivals(frame: pd.DataFrame) -> list[str]:
-    """The methods that compete wherever they run."""
+    """The methods that compete in all their runs."""
     return sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
 
 

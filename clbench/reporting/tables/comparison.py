@@ -19,7 +19,7 @@ Mark = Literal["", "best", "close"]
 
 
 def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """One row per scenario, encoder and method; no run is dropped in silence.
+    """One row per scenario, encoder and method, also for methods without a finished run.
 
     Within a scenario and encoder the joint upper bounds stand first; then the methods by falling average
     accuracy, equals by name; then those without a finished run, by name. A method that has runs elsewhere
@@ -112,7 +112,7 @@ def _measured(runs: pd.DataFrame, seed: int) -> dict[str, Any]:
 
 
 def _mark(rows: Sequence[dict[str, Any]], done: pd.DataFrame) -> None:
-    """Adds to the rows of one table which is best in each measure, and how sure that is."""
+    """Marks the best row of one table in each measure, and those that are not significantly worse."""
     names = [row["method"] for row in rows]
     pairs = pd.MultiIndex.from_frame(done[["order", "seed"]].drop_duplicates())
     place = pairs.get_indexer(pd.MultiIndex.from_frame(done[["order", "seed"]]))

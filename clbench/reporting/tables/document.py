@@ -18,11 +18,12 @@ from clbench.reporting.tables.notes import footnotes, mixed, provenance, remarks
 from clbench.reporting.tables.summary import summary_tables
 
 READING = (
-    "R[t, i] is the accuracy on experience i after training stage t, and T the last. Values are means over "
-    "the n finished runs (orders and seeds), in brackets the 95 % interval of the mean by the bootstrap, "
-    "orders drawn first and then seeds within each; there is none for one run, or where all runs are equal. "
-    "A dash is a value that is undefined or was not recorded. Joint upper bounds come first, then methods "
-    "by average accuracy. Joint upper bounds, and models per experience, are never the best."
+    "R[t, i] is the accuracy on experience i after training stage t; T is the last stage. Values are means "
+    "over the n finished runs (orders and seeds). Brackets give the 95 % bootstrap interval of the mean, "
+    "which resamples orders first and then seeds within each order; there is no interval for a single run "
+    "or for equal values. A dash marks a value that is undefined or was not recorded. Joint upper bounds "
+    "come first, then methods by average accuracy. Joint upper bounds, and methods that train one model per "
+    "experience, are never marked as the best."
 )
 
 
@@ -33,11 +34,11 @@ def document(
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
-        columns: Names of measures, in the order of the columns; by default those that tell something.
+        columns: Names of measures, in the order of the columns; None shows the default columns.
         relative_to: The folder of the report, from which result files are named.
 
     Raises:
-        UserError: A column that there is not.
+        UserError: There is no measure of that name.
     """
     measures = _measures(columns)
     compared = comparison_table(frame)
@@ -110,7 +111,7 @@ def _column(measure: Measure, *, shown: bool) -> Column:
 
 
 def _telling(measure: Measure, rows: pd.DataFrame) -> bool:
-    """Whether readers see a column that they did not ask for."""
+    """Whether a column is shown by default."""
     filled = bool((rows[measure.name].fillna(0) != 0).any())
     return measure.shown == "always" or (measure.shown == "filled" and filled)
 
@@ -162,7 +163,7 @@ def _cell(row: Mapping[Any, Any], measure: Measure, files: tuple[str, ...]) -> C
 
 
 def _judgement(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, str]:
-    """What the marks of these columns mean: the best, and those that are not significantly worse."""
+    """What bold and underlined values of these columns mean; empty if there are none."""
     if not any((rows[f"{name}_mark"] == "best").any() for name in names):
         return "", ""
     pairs = pd.concat([rows.loc[rows[f"{name}_p"].notna(), f"{name}_pairs"] for name in names])

@@ -18,7 +18,7 @@ from clbench.reporting.tables.render_markdown import aligned, as_markdown
 __all__ = ["csv", "html", "latex", "markdown", "percent", "plain", "readable_bytes", "text_table"]
 
 TERMINAL = ("average_accuracy", "stream_accuracy", "forgetting", "seconds_total")
-"""The columns of the summary that a command prints."""
+"""The columns of the table that ``clbench report`` prints."""
 
 
 def markdown(
@@ -28,12 +28,12 @@ def markdown(
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
-        columns: Names of :data:`clbench.reporting.measures.MEASURES`, in the order of the columns; by default
-            those that tell something.
+        columns: Names of :data:`clbench.reporting.measures.MEASURES`, in the order of the columns; None
+            shows the default columns.
         relative_to: The folder of the report, from which result files are named.
 
     Raises:
-        UserError: A column that there is not.
+        UserError: There is no measure of that name.
     """
     return as_markdown(document(frame, columns, relative_to))
 
@@ -65,7 +65,7 @@ def text_table(frame: pd.DataFrame) -> str:
     parts = []
     for full in compared_tables(frame, TERMINAL):
         table = full.visible()
-        # Methods without a run here are named in a line: a row would tell no more.
+        # Methods without a run here are listed in one line below the table.
         body = [
             [row.label, row.runs, *(cell.text for cell in row.cells)]
             for row in table.rows
