@@ -65,14 +65,13 @@ def test_two_processes_that_need_the_same_texts_share_the_work(workers, tmp_path
         assert found[0][3] == found[1][3]
 
 
-def _churn(folder: Path, budget: int, seconds: float, seed: int) -> tuple[int, int]:
+def _churn(folder: Path, budget: int, seed: int) -> None:
+    """Reads random texts and tensors through ten caches, one after the other, and checks what they give."""
     encoder, draw = load_encoder("tiny"), random.Random(seed)
     wanted = encoded(encoder)
     firsts = FrozenPrefix("states", lambda rows, lengths: (rows[:, :1].repeat(1, 2), lengths), "firsts")
-    tries = texts = 0
     _barrier.wait(60)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    for _ in range(10):
         cache = FeatureCache(folder, budget=budget, progress=False)
         for _ in range(3):
             at = draw.sample(range(len(TEXTS)), draw.randint(1, 12))
@@ -82,13 +81,11 @@ def _churn(folder: Path, budget: int, seconds: float, seed: int) -> tuple[int, i
             place = draw.randrange(3)
             made = cache.tensors(str(place), lambda place=place: ({"x": torch.full((50,), place)}, Cost(1.0)))
             assert made[0]["x"].tolist() == [place] * 50
-        tries, texts = tries + 1, texts + cache.texts_encoded
-    return tries, texts
 
 
 @pytest.mark.parametrize("budgets", [(20_000, 1), (20_000, 20_000)])
 def test_one_process_fills_while_another_evicts(budgets, workers, tmp_path):
-    jobs = [workers.submit(_churn, tmp_path, budget, 2.0, seed) for seed, budget in enumerate(budgets)]
-    found = [job.result(120) for job in jobs]
-    assert all(tries > 3 for tries, _ in found)
+    jobs = [workers.submit(_churn, tmp_path, budget, seed) for seed, budget in enumerate(budgets)]
+    for job in jobs:
+        job.result(120)
     assert size(tmp_path) <= max(budgets)
