@@ -26,7 +26,7 @@ from clbench.reporting.figures.canvas import (
 )
 from clbench.reporting.figures.labels import readable
 from clbench.reporting.figures.pareto import pareto_front
-from clbench.reporting.figures.spread import bounds
+from clbench.reporting.statistics.intervals import hierarchical_interval
 
 COSTS = {
     "costs.seconds.total": "Total time (s)",
@@ -89,10 +89,10 @@ def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> No
         values = np.stack([runs[cost], 100 * runs["metrics.average_accuracy"]], axis=1)
         (x, y), spread = values.mean(axis=0), {}
         if len(runs) > 1:
-            low, high = bounds(values, list(runs["order"]))
+            found = hierarchical_interval(values, list(runs["order"]), np.random.default_rng(0))
             # The interval of equal values may be off by a rounding error.
-            reach = np.maximum(0, [[x - low[0], high[0] - x], [y - low[1], high[1] - y]])
-            spread = {"xerr": reach[0][:, None], "yerr": reach[1][:, None]}
+            reach = np.maximum(0, [found.mean - found.low, found.high - found.mean])  # (2, x and y)
+            spread = {"xerr": reach[:, :1], "yerr": reach[:, 1:]}
         marks = look.line() | {"linestyle": "none"}
         axes.errorbar([x], [y], label=method, elinewidth=0.7, **spread, **marks)
         points.append((x, y, bool(runs["competes"].all())))
