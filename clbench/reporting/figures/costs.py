@@ -87,7 +87,8 @@ def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> No
     for method, look in looks_of(known, whole).items():
         runs = known[known["method"] == method]
         values = np.stack([runs[cost], 100 * runs["metrics.average_accuracy"]], axis=1)
-        (x, y), spread = values.mean(axis=0), {}
+        x, y = values.mean(axis=0)
+        spread: dict[str, Any] = {}
         if len(runs) > 1:
             found = hierarchical_interval(values, list(runs["order"]), np.random.default_rng(0))
             # The interval of equal values may be off by a rounding error.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from clbench.reporting.formatting import plain
+from clbench.reporting.formatting import count_text, plain
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, Measure, chosen
 from clbench.reporting.statistics.paired import ALPHA
@@ -130,7 +130,7 @@ def _row(
         signs=signs(row["notes"]),
         remarks=remarks(row["notes"]),
         status=row["status"],
-        runs=str(row["n"]) if row["n"] == row["runs"] else f"{row['n']} of {row['runs']}",
+        runs=count_text(row["n"], row["runs"]),
         cells=tuple(cells),
         files=files,
         facts=tuple(
