@@ -19,7 +19,7 @@ from clbench.core.errors import unknown
 from clbench.core.io import write_json, write_text
 from clbench.core.provenance import provenance
 from clbench.data.scenarios import find_scenario
-from clbench.reporting.tables.render import readable_bytes
+from clbench.reporting.formatting import readable_bytes
 
 Case = tuple[str, float, Callable[[cases.Setting], Measured], Callable[[cases.Setting], Measured]]
 CASES: dict[str, Case] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -20,7 +20,55 @@ KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
 """The diagnostics of an experience that stand beside ``overlap``: numbers."""
 KEY_ERRORS = ("quantization_error", "unselected_changed")
 """Diagnostics of an experience that need not be there: numbers."""
-_KINDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
+
+_TESTS: Mapping[str, Callable[[Any], bool]] = {
+    "a text": lambda value: isinstance(value, str),
+    "a whole number": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "a whole number or a text": lambda value: isinstance(value, int | str) and not isinstance(value, bool),
+    "a number": lambda value: _is_number(value),
+    "between 0 and 1": lambda value: 0 <= value <= 1,
+    "an object": lambda value: isinstance(value, dict),
+    "a list": lambda value: isinstance(value, list),
+    "a list of numbers": lambda value: isinstance(value, list) and all(map(_is_number, value)),
+    "a list of objects": lambda value: isinstance(value, list) and all(isinstance(x, dict) for x in value),
+}
+_RULES: Mapping[str, str | tuple[str, ...]] = {
+    "schema!": "a whole number",
+    "status!": STATUSES,
+    "error": "a text",
+    "provenance": "an object",
+    "config!": "an object",
+    **{f"config.{name}!": "a text" for name in ("scenario", "encoder", "method")},
+    "config.title": "a text",
+    "config.seed!": "a whole number",
+    "config.order!": "a whole number or a text",
+    "config.stream!": get_args(StreamKind),
+    "config.notes": "a list of objects",
+    "config.notes.[].kind!": NOTE_KINDS,
+    "config.notes.[].text": "a text",
+    **dict.fromkeys(("accuracy", "macro_f1", "confusion"), "a list"),
+    **dict.fromkeys(("accuracy.[]", "macro_f1.[]"), "a list of numbers"),
+    **dict.fromkeys(("stream_accuracy", "untrained_accuracy"), "a list of numbers"),
+    **dict.fromkeys(("accuracy.[].[]", "macro_f1.[].[]"), "between 0 and 1"),
+    **dict.fromkeys(("stream_accuracy.[]", "untrained_accuracy.[]"), "between 0 and 1"),
+    "metrics": "an object",
+    "metrics.*": "a number",
+    **{f"metrics.{name}": "between 0 and 1" for name in SHARES},
+    "costs": "an object",
+    "costs.**": "a number",
+    "experiences": "a list of objects",
+    "experiences.[].seconds": "an object",
+    "experiences.[].seconds.train_per_epoch": "a number",
+    "diagnostics": "an object",
+    "diagnostics.experiences": "a list of objects",
+    "diagnostics.experiences.[].overlap": "a list of numbers",
+    **{f"diagnostics.experiences.[].{name}": "a number" for name in (*KEY_USE, *KEY_ERRORS)},
+}
+"""By key, what its value is, or the values that it may have. An object stands before its keys.
+
+A key with ``!`` must be there; null is the same as absent. ``[]`` is each element of a list, ``*`` each key
+of an object, ``**`` each key of nested objects whose value is no object.
+"""
 
 
 def checked(path: Path) -> dict[str, Any]:
@@ -34,141 +82,72 @@ def checked(path: Path) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
         content = migrated(content)
-        _check(content)
+        for rule, wanted in _RULES.items():
+            for key, value in _found(content, rule.rstrip("!").split(".")):
+                _check(value, key, wanted, required=rule.endswith(("!", "[]")))
+            if rule == "schema!" and content["schema"] != SCHEMA:
+                known = f"this version of clbench reads schema {SCHEMA}"
+                raise ValueError(f"schema is {content['schema']}, but {known}")
+        _check_whole({name: value for name, value in content.items() if value is not None})
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a result file: {' '.join(str(error).split())}") from error
     return content
 
 
-def _check(content: Mapping[str, Any]) -> None:
-    schema = _value(content, "schema", int)
-    if schema != SCHEMA:
-        raise ValueError(f"schema is {schema}, but this version of clbench reads schema {SCHEMA}")
-    status = _one_of(content, "status", STATUSES)
-    _value(content, "error", str, "")
-    _value(content, "provenance", dict, {})
-    _check_config(_value(content, "config", dict))
-    stages = _check_accuracies(content)
-    measured = _value(content, "metrics", dict, {})
-    for name, value in measured.items():
-        if value is not None:
-            _number(value, f"metrics.{name}", share=name in SHARES)
-    if status == "done" and measured.get("average_accuracy") is None:
+def _found(value: Any, parts: Sequence[str], key: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value that a rule is about, with its key; None where it is absent."""
+    if not parts:
+        yield key.lstrip("."), value
+    elif parts[0] == "[]":
+        for one in value or ():
+            yield from _found(one, parts[1:], key)
+    elif parts[0] in ("*", "**"):
+        for name, one in (value or {}).items():
+            deeper = parts[0] == "**" and isinstance(one, dict)
+            yield from _found(one, parts if deeper else parts[1:], f"{key}.{name}")
+    else:
+        yield from _found((value or {}).get(parts[0]), parts[1:], f"{key}.{parts[0]}")
+
+
+def _check(value: Any, key: str, wanted: str | tuple[str, ...], *, required: bool) -> None:
+    if value is None:
+        if required:
+            raise ValueError(f"{key} is missing")
+    elif isinstance(wanted, tuple):
+        if value not in wanted:
+            raise ValueError(f"{key} is '{value}', not one of {', '.join(wanted)}")
+    elif not _TESTS[wanted](value):
+        raise ValueError(f"{key} is {f'{value}, ' if wanted.startswith('between') else ''}not {wanted}")
+
+
+def _check_whole(content: Mapping[str, Any]) -> None:
+    """What several values have to do with each other."""
+    if content["status"] == "done" and content.get("metrics", {}).get("average_accuracy") is None:
         raise ValueError("status is 'done', but metrics.average_accuracy is missing")
-    confusion = _value(content, "confusion", list, [])
-    if confusion and len(confusion) != stages:
-        raise ValueError("confusion and accuracy differ in their number of stages")
-    _check_numbers(_value(content, "costs", dict, {}), "costs")
-    _check_experiences(content)
-    _check_diagnostics(content)
-
-
-def _check_config(config: Mapping[str, Any]) -> None:
-    for name in ("scenario", "encoder", "method"):
-        _value(config, name, str, where="config")
-    _value(config, "title", str, "", where="config")
-    _value(config, "seed", int, where="config")
-    order = config.get("order")
-    if order is None:
-        raise ValueError("config.order is missing")
-    if isinstance(order, bool) or not isinstance(order, int | str):
-        raise ValueError("config.order is not a whole number or a text")
-    _one_of(config, "stream", get_args(StreamKind), where="config")
-    for note in _value(config, "notes", list, [], where="config"):
-        if not isinstance(note, dict):
-            raise ValueError("config.notes is not a list of objects")
-        _one_of(note, "kind", NOTE_KINDS, where="config.notes")
+    for note in content["config"].get("notes") or ():
         if unknown := note.keys() - {"kind", "text"}:
             raise ValueError(f"config.notes has a note with '{min(unknown)}' besides kind and text")
-        _value(note, "text", str, "", where="config.notes")
-
-
-def _check_accuracies(content: Mapping[str, Any]) -> int:
-    """Checks what has a value per stage or experience; returns the number of stages."""
-    matrices = [_value(content, name, list, []) for name in ("accuracy", "macro_f1")]
-    for name, matrix in zip(("accuracy", "macro_f1"), matrices, strict=True):
-        for row in matrix:
-            _numbers(row, name, share=True)
-    stream = _value(content, "stream_accuracy", list, [])
-    _numbers(stream, "stream_accuracy", share=True)
-    if not len(matrices[0]) == len(matrices[1]) == len(stream):
+    accuracy, macro_f1, stream = (
+        content.get(name, []) for name in ("accuracy", "macro_f1", "stream_accuracy")
+    )
+    if not len(accuracy) == len(macro_f1) == len(stream):
         raise ValueError("accuracy, macro_f1 and stream_accuracy differ in their number of stages")
-    untrained = _value(content, "untrained_accuracy", list, [])
-    _numbers(untrained, "untrained_accuracy", share=True)
-    rows = [*matrices[0], *matrices[1], *([untrained] if untrained else [])]
-    if len({len(row) for row in rows}) > 1:
+    rows = [*accuracy, *macro_f1, *filter(None, [content.get("untrained_accuracy")])]
+    if len(set(map(len, rows))) > 1:
         raise ValueError("rows of accuracy, macro_f1 and untrained_accuracy differ in length")
-    return len(stream)
+    if content.get("confusion") and len(content["confusion"]) != len(stream):
+        raise ValueError("confusion and accuracy differ in their number of stages")
+    entries = content.get("diagnostics", {}).get("experiences") or ()
+    for place, entry in enumerate(each for each in entries if "overlap" in each):
+        for name in (*KEY_USE, "overlap"):
+            if entry.get(name) is None:
+                raise ValueError(f"diagnostics.experiences.{name} is missing")
+        if len(entry["overlap"]) != place:
+            raise ValueError("diagnostics.experiences.overlap has not one value for each earlier experience")
 
 
-def _check_experiences(content: Mapping[str, Any]) -> None:
-    for one in _value(content, "experiences", list, []):
-        if not isinstance(one, dict):
-            raise ValueError("experiences is not a list of objects")
-        seconds = one.get("seconds")
-        if isinstance(seconds, dict) and seconds.get("train_per_epoch") is not None:
-            _number(seconds["train_per_epoch"], "experiences.seconds.train_per_epoch")
-
-
-def _check_diagnostics(content: Mapping[str, Any]) -> None:
-    entries = _value(_value(content, "diagnostics", dict, {}), "experiences", list, [], where="diagnostics")
-    overlaps = 0
-    for entry in entries:
-        if not isinstance(entry, dict):
-            raise ValueError("diagnostics.experiences is not a list of objects")
-        for name in (*KEY_USE, *KEY_ERRORS):
-            if name in entry or (name in KEY_USE and "overlap" in entry):
-                _number(entry.get(name), f"diagnostics.{name}")
-        if "overlap" in entry:
-            _numbers(entry["overlap"], "diagnostics.overlap")
-            if len(entry["overlap"]) != overlaps:
-                raise ValueError("diagnostics.overlap has not one value for each earlier experience")
-            overlaps += 1
-
-
-def _value(values: Mapping[str, Any], name: str, kind: type, default: Any = None, *, where: str = "") -> Any:
-    """The value of a key; null and absent give ``default``, or an error without one."""
-    key = f"{where}.{name}" if where else name
-    value = values.get(name)
-    if value is None:
-        if default is None:
-            raise ValueError(f"{key} is missing")
-        return default
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{key} is not {_KINDS[kind]}")
-    return value
-
-
-def _one_of(values: Mapping[str, Any], name: str, known: tuple[str, ...], *, where: str = "") -> str:
-    value: str = _value(values, name, str, where=where)
-    if value not in known:
-        key = f"{where}.{name}" if where else name
-        raise ValueError(f"{key} is '{value}', not one of {', '.join(known)}")
-    return value
-
-
-def _numbers(values: Any, name: str, *, share: bool = False) -> None:
-    if not isinstance(values, list):
-        raise ValueError(f"{name} is not a list of numbers")
-    for value in values:
-        _number(value, name, share=share)
-
-
-def _number(value: Any, name: str, *, share: bool = False) -> None:
-    # A bool is an int for Python.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} is not a number")
-    if share and not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}, not between 0 and 1")
-
-
-def _check_numbers(values: Mapping[str, Any], name: str) -> None:
-    """Every value of nested objects is a number or null."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            _check_numbers(value, f"{name}.{key}")
-        elif value is not None:
-            _number(value, f"{name}.{key}")
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _refuse_constant(name: str) -> NoReturn:

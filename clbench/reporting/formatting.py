@@ -53,6 +53,11 @@ def _scale(value: float, unit: Unit) -> tuple[str, float, int]:
     return "", 0.01 if unit == "share" else 1.0, digits
 
 
+def count_text(done: int, total: int) -> str:
+    """How many of some runs are done: ``3``, or ``2 of 3``."""
+    return str(done) if done == total else f"{done} of {total}"
+
+
 def plain(text: str) -> str:
     r"""``text`` on one line, without characters that steer a terminal or turn the direction of writing.
 

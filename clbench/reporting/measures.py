@@ -19,215 +19,76 @@ class Measure:
         source: The column of the loaded results.
         heading: What stands over it in a rendered table.
         unit: How it is rendered: shares as %, and so on.
-        definition: One line under the table.
         better: Which values are; without it no method is best in this column.
         shown: Whether readers see it in each table, in those where some method has more than 0 of it, or
             only where it is asked for. All measures are in the CSV file.
+        definition: One line under the table.
     """
 
     name: str
     source: str
     heading: str
     unit: Unit
-    definition: str
     better: Literal["higher", "lower"] | None
-    shown: Literal["always", "filled", "chosen"] = "always"
+    shown: Literal["always", "filled", "chosen"]
+    definition: str
 
 
+# One entry of a few lines per measure.
+# fmt: off
 MEASURES = (
-    Measure(
-        "average_accuracy",
-        "metrics.average_accuracy",
-        "Average accuracy (%)",
-        "share",
-        "mean over i of R[T, i].",
-        "higher",
-    ),
-    Measure(
-        "stream_accuracy",
-        "stream_accuracy_last",
-        "Stream accuracy (%)",
-        "share",
-        "accuracy on the union of all test texts after the last stage.",
-        "higher",
-    ),
-    Measure(
-        "macro_f1",
-        "metrics.macro_f1",
-        "Macro-F1 (%)",
-        "share",
-        "mean over i of the macro-F1 on experience i after the last stage.",
-        "higher",
-    ),
-    Measure(
-        "learning_accuracy",
-        "metrics.learning_accuracy",
-        "Learning accuracy (%)",
-        "share",
-        "mean over i of R[i, i].",
-        "higher",
-    ),
-    Measure(
-        "forgetting",
-        "metrics.forgetting",
-        "Forgetting (%)",
-        "share",
-        "mean over i < T of (max over i <= t < T of R[t, i]) - R[T, i]; lower is better, can be negative.",
-        "lower",
-    ),
-    Measure("bwt", "metrics.bwt", "BWT (%)", "share", "mean over i < T of R[T, i] - R[i, i].", "higher"),
-    Measure(
-        "anytime_average_accuracy",
-        "metrics.anytime_average_accuracy",
-        "Anytime accuracy (%)",
-        "share",
-        "mean over t of (mean over i <= t of R[t, i]).",
-        "higher",
-        "chosen",
-    ),
-    Measure(
-        "fwt",
-        "metrics.fwt",
-        "FWT (%)",
-        "share",
-        "mean over i > 1 of R[i-1, i] minus the accuracy on i of the untrained learner.",
-        "higher",
-        "chosen",
-    ),
-    Measure(
-        "seconds_total",
-        "costs.seconds.total",
-        "Total (s)",
-        "seconds",
-        "seconds of all phases: encoding, key initialization, training, consolidation, evaluation.",
-        "lower",
-    ),
-    Measure(
-        "seconds_encode",
-        "costs.seconds.encode",
-        "Encode (s)",
-        "seconds",
-        "seconds that encoding the texts took, or would have where they were on disk already.",
-        "lower",
-        "chosen",
-    ),
-    Measure(
-        "seconds_train",
-        "costs.seconds.train",
-        "Train (s)",
-        "seconds",
-        "seconds of the training steps alone.",
-        "lower",
-        "chosen",
-    ),
-    Measure(
-        "seconds_per_epoch",
-        "costs.seconds.train_per_epoch",
-        "Epoch (s)",
-        "seconds",
-        "seconds of training per epoch without encoding, mean over experiences.",
-        "lower",
-    ),
-    Measure(
-        "flops_algorithm",
-        "costs.flops.algorithm",
-        "FLOPs",
-        "amount",
-        "floating-point operations of the algorithm, as if nothing were kept on disk.",
-        "lower",
-        "filled",
-    ),
-    Measure(
-        "flops_spent",
-        "costs.flops.spent",
-        "FLOPs spent",
-        "amount",
-        "floating-point operations that were really carried out.",
-        "lower",
-        "chosen",
-    ),
-    Measure(
-        "carried_bytes_total",
-        "costs.carried_bytes.total",
-        "Carried",
-        "bytes",
-        "what passes from one experience to the next beyond the encoder: "
-        "weights, keys, values, replay buffer, statistics.",
-        "lower",
-    ),
-    Measure(
-        "carried_bytes_keys",
-        "costs.carried_bytes.keys",
-        "Keys",
-        "bytes",
-        "bytes of keys: 4 x heads x keys per head x size of a key.",
-        None,
-        "chosen",
-    ),
-    Measure(
-        "carried_bytes_values",
-        "costs.carried_bytes.values",
-        "Values",
-        "bytes",
-        "bytes of values: 4 x heads x keys per head x classes (or size of a key, with a parametric decoder).",
-        None,
-        "chosen",
-    ),
-    Measure(
-        "peak_bytes_rss",
-        "costs.peak_bytes.rss",
-        "Peak memory",
-        "bytes",
-        "the most main memory that the process held at once.",
-        "lower",
-        "chosen",
-    ),
-    Measure(
-        "parameters_trainable",
-        "costs.parameters.trainable",
-        "Trainable",
-        "amount",
-        "parameters that train.",
-        None,
-        "chosen",
-    ),
-    Measure(
-        "parameters_changed",
-        "costs.parameters.changed_per_step",
-        "Changed per step",
-        "amount",
-        "parameters that one step of training can change.",
-        None,
-        "chosen",
-    ),
-    Measure(
-        "dead_keys",
-        "diagnostics.dead_keys",
-        "Dead keys",
-        "count",
-        "keys, of all heads, that no training text of the stream selects.",
-        None,
-        "filled",
-    ),
-    Measure(
-        "quantization_error",
-        "diagnostics.quantization_error",
-        "Quantization error",
-        "ratio",
-        "mean squared distance of queries from their key over their variance, in the last experience.",
-        None,
-        "filled",
-    ),
-    Measure(
-        "unselected_changed",
-        "diagnostics.unselected_changed",
-        "Unselected changed (%)",
-        "share",
-        "value rows that the last experience changed although none of its texts selects them.",
-        None,
-        "filled",
-    ),
+    Measure("average_accuracy", "metrics.average_accuracy", "Average accuracy (%)", "share", "higher",
+            "always", "mean over i of R[T, i]."),
+    Measure("stream_accuracy", "stream_accuracy_last", "Stream accuracy (%)", "share", "higher", "always",
+            "accuracy on the union of all test texts after the last stage."),
+    Measure("macro_f1", "metrics.macro_f1", "Macro-F1 (%)", "share", "higher", "always",
+            "mean over i of the macro-F1 on experience i after the last stage."),
+    Measure("learning_accuracy", "metrics.learning_accuracy", "Learning accuracy (%)", "share", "higher",
+            "always", "mean over i of R[i, i]."),
+    Measure("forgetting", "metrics.forgetting", "Forgetting (%)", "share", "lower", "always",
+            "mean over i < T of (max over i <= t < T of R[t, i]) - R[T, i]; lower is better, can be "
+            "negative."),
+    Measure("bwt", "metrics.bwt", "BWT (%)", "share", "higher", "always",
+            "mean over i < T of R[T, i] - R[i, i]."),
+    Measure("anytime_average_accuracy", "metrics.anytime_average_accuracy", "Anytime accuracy (%)", "share",
+            "higher", "chosen", "mean over t of (mean over i <= t of R[t, i])."),
+    Measure("fwt", "metrics.fwt", "FWT (%)", "share", "higher", "chosen",
+            "mean over i > 1 of R[i-1, i] minus the accuracy on i of the untrained learner."),
+    Measure("seconds_total", "costs.seconds.total", "Total (s)", "seconds", "lower", "always",
+            "seconds of all phases: encoding, key initialization, training, consolidation, evaluation."),
+    Measure("seconds_encode", "costs.seconds.encode", "Encode (s)", "seconds", "lower", "chosen",
+            "seconds that encoding the texts took, or would have where they were on disk already."),
+    Measure("seconds_train", "costs.seconds.train", "Train (s)", "seconds", "lower", "chosen",
+            "seconds of the training steps alone."),
+    Measure("seconds_per_epoch", "costs.seconds.train_per_epoch", "Epoch (s)", "seconds", "lower", "always",
+            "seconds of training per epoch without encoding, mean over experiences."),
+    Measure("flops_algorithm", "costs.flops.algorithm", "FLOPs", "amount", "lower", "filled",
+            "floating-point operations of the algorithm, as if nothing were kept on disk."),
+    Measure("flops_spent", "costs.flops.spent", "FLOPs spent", "amount", "lower", "chosen",
+            "floating-point operations that were really carried out."),
+    Measure("carried_bytes_total", "costs.carried_bytes.total", "Carried", "bytes", "lower", "always",
+            "what passes from one experience to the next beyond the encoder: weights, keys, values, "
+            "replay buffer, statistics."),
+    Measure("carried_bytes_keys", "costs.carried_bytes.keys", "Keys", "bytes", None, "chosen",
+            "bytes of keys: 4 x heads x keys per head x size of a key."),
+    Measure("carried_bytes_values", "costs.carried_bytes.values", "Values", "bytes", None, "chosen",
+            "bytes of values: 4 x heads x keys per head x classes (or size of a key, with a parametric "
+            "decoder)."),
+    Measure("peak_bytes_rss", "costs.peak_bytes.rss", "Peak memory", "bytes", "lower", "chosen",
+            "the most main memory that the process held at once."),
+    Measure("parameters_trainable", "costs.parameters.trainable", "Trainable", "amount", None, "chosen",
+            "parameters that train."),
+    Measure("parameters_changed", "costs.parameters.changed_per_step", "Changed per step", "amount", None,
+            "chosen", "parameters that one step of training can change."),
+    Measure("dead_keys", "diagnostics.dead_keys", "Dead keys", "count", None, "filled",
+            "keys, of all heads, that no training text of the stream selects."),
+    Measure("quantization_error", "diagnostics.quantization_error", "Quantization error", "ratio", None,
+            "filled", "mean squared distance of queries from their key over their variance, in the last "
+            "experience."),
+    Measure("unselected_changed", "diagnostics.unselected_changed", "Unselected changed (%)", "share", None,
+            "filled", "value rows that the last experience changed although none of its texts selects them."),
 )
+# fmt: on
 
 
 def chosen(columns: Sequence[str]) -> tuple[Measure, ...]:

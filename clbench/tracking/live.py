@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,65 +53,53 @@ class Tracker:
 
     def stage(self) -> None:
         """Logs the newest row of the result."""
-
-        def log(run: wandb.Run) -> None:
-            from clbench.tracking import upload  # and with it all of matplotlib
-
-            upload.log_stage(run, self._result, len(self._result.accuracy) - 1)
-
-        self._with_run(log)
+        if self._run is not None:
+            self._attempt(self._log_stage)
 
     def end(self) -> None:
         """Logs metrics, costs, matrix, file and plots, and closes the run."""
-        result, run = self._result, self._run
+        run, status = self._run, self._result.status
+        if run is None:
+            return
+        if status != "running":  # one that was stopped goes on later
+            self._attempt(self._log_end)
+        self._run = None
+        self._attempt(lambda: run.finish(exit_code=0 if status == "done" else 1), always=True)
 
-        def log(run: wandb.Run) -> None:
-            from clbench.tracking import upload
+    def _log_stage(self) -> None:
+        from clbench.tracking import upload  # and with it all of matplotlib
 
-            upload.log_end(run, result, self._path)
+        assert self._run is not None
+        upload.log_stage(self._run, self._result, len(self._result.accuracy) - 1)
 
-        if result.status != "running":  # one that was stopped goes on later
-            self._with_run(log)
-        if run is not None:
-            self._run = None
-            self._attempt(lambda: run.finish(exit_code=0 if result.status == "done" else 1), always=True)
+    def _log_end(self) -> None:
+        from clbench.tracking import upload
+
+        assert self._run is not None
+        upload.log_end(self._run, self._result, self._path)
 
     def _open(self, go_on: bool) -> None:
         config, mode = self._config, self._config.wandb
         assert mode != "disabled"
-        group = names.group_of(self._result.config, config.wandb_group)
-
-        def run_in(mode: names.Mode) -> wandb.Run:
-            return open_run(
-                self._result.config,
-                group,
-                mode,
-                project=config.wandb_project,
-                entity=config.wandb_entity,
-                folder=config.results,
-                go_on=go_on,
-            )
-
-        if mode == "online":
-            problem = login_problem()
-            if problem is None:
-                try:
-                    self._run = run_in("online")
-                except Exception as error:  # the network may have gone since
-                    problem = one_line(error)
-            if problem is not None:
-                _warn_offline(problem, config.results)
-        if self._run is None:
-            self._run = run_in("offline")
+        open_in = partial(
+            open_run,
+            self._result.config,
+            names.group_of(self._result.config, config.wandb_group),
+            project=config.wandb_project,
+            entity=config.wandb_entity,
+            folder=config.results,
+            go_on=go_on,
+        )
+        if usable(mode, config.results) == "online":
+            try:
+                self._run = open_in("online")
+            except Exception as error:  # the network may have gone since
+                _warn_offline(one_line(error), config.results)
+        self._run = self._run or open_in("offline")
         self.lightning = LossLogger(self._run, self._steps_before, self._attempt)
 
     def _steps_before(self) -> int:
         return sum(int(each["steps"]) for each in self._result.experiences)
-
-    def _with_run(self, action: Callable[[wandb.Run], None]) -> None:
-        run = self._run
-        if run is not None:
-            self._attempt(lambda: action(run))
 
     def _attempt(self, action: Callable[[], None], *, always: bool = False) -> None:
         """Calls ``action``. After the first error, only calls with ``always`` are tried, silently."""

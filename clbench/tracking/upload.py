@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.core.result import RunResult
-from clbench.reporting.figures import accuracy_matrix_figure, gallery, save
-from clbench.reporting.figures.canvas import drawing
+from clbench.reporting.figures.canvas import drawing, save
+from clbench.reporting.figures.gallery import gallery
+from clbench.reporting.figures.matrices import accuracy_matrix_figure
 from clbench.reporting.load import load_results
 from clbench.tracking import content, names
 

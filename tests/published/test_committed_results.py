@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from support.committed_reports import REPORTS, RESULTS, main, pages, quick, results_index, single_head
 
-from clbench.reporting.figures import accuracy_cost_figure, stream_accuracy_figure
+from clbench.reporting import accuracy_cost_figure, stream_accuracy_figure
 from clbench.reporting.figures.canvas import save
 from clbench.reporting.tables.render import csv, markdown
 from clbench.studies.experiment import find_experiment

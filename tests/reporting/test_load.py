@@ -128,6 +128,7 @@ def edited(**changes):
         (edited(confusion=[[]]), "confusion and accuracy differ"),
         (edited(experiences=["one"]), "experiences"),
         (edited(diagnostics={"experiences": [{"overlap": [0.5], **KEYS}]}), "one value for each earlier"),
+        (edited(diagnostics={"experiences": [{"overlap": []}]}), "experiences.keys_in_use is missing"),
         (edited(diagnostics={"experiences": [{"overlap": 1, **KEYS}]}), "overlap is not a list of numbers"),
         (
             edited(diagnostics={"experiences": [{"overlap": [], **KEYS, "dead_keys": "no"}]}),

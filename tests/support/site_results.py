@@ -3,9 +3,22 @@
 import hashlib
 import json
 import random
+from html.parser import HTMLParser
 
 HOSTILE = '<img src=x onerror="document.title=1">'
 ARGUMENTS = {"heads": 4, "initialization": "oracle", "init_epochs": None}
+
+
+class Elements(HTMLParser):
+    """All elements of a page with their attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
 
 
 def write_result(folder, scenario, method, seed, *, stages=3, status="done", **config):

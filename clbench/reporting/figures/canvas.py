@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +87,8 @@ def save(figure: Figure, stem: str | Path) -> list[Path]:
     Neither file tells the date or the version that drew it: the same figure gives the same bytes.
     """
     stem = Path(stem)
-    nothing = {"svg": ("Date", "Creator"), "pdf": ("CreationDate", "Creator", "Producer")}
     paths = []
-    for kind, keys in nothing.items():
+    for kind, keys in (("svg", ("Date", "Creator")), ("pdf", ("CreationDate", "Creator", "Producer"))):
         path = stem.with_name(f"{stem.name}.{kind}")
         with drawing(), replacing(path) as temporary:
             figure.savefig(temporary, format=kind, metadata=dict.fromkeys(keys))
@@ -160,11 +159,11 @@ def panels(
     if alone:
         figure.suptitle("\n".join(scenario_title(frame, frame, 90)), fontsize=9)
     made = []
+    letters = int(13.5 * width / columns)
     for place, (axes, (runs, methods)) in enumerate(zip(grid, parts, strict=False)):
         done = finished(runs)
         mine = done[done["method"].isin(methods)]
         shown = {method: looks[method] for method in looks if method in set(mine["method"])}
-        letters = int(13.5 * width / columns)
         heading = [] if alone else scenario_title(frame, runs, letters)
         if len(methods) < runs["method"].nunique():
             heading += fold(", ".join(dict.fromkeys(looks[method].kind for method in methods)), letters)
@@ -180,6 +179,28 @@ def panels(
             note(axes, "no finished run", [names[each] for each in lacking], letters)
         made.append(Panel(axes, mine, done[~done["method"].isin(methods)], shown))
     return figure, made
+
+
+def rows_of_panels(
+    frame: pd.DataFrame, whole: pd.DataFrame, height: float, columns: int, *, sharey: bool = False
+) -> tuple[Figure, list[tuple[pd.DataFrame, list[Axes]]]]:
+    """An empty figure with room for a legend: for each scenario and encoder its runs, and a row of axes.
+
+    Args:
+        frame: Loaded results.
+        whole: Those of which they are a part.
+        height: Of a row, in inches.
+        columns: Axes of a row.
+        sharey: Whether those of a row have one vertical axis.
+    """
+    blocks = groups(frame)
+    size = WIDTH, height * len(blocks) + legend_height(names_of(frame, whole).values(), WIDTH)
+    figure = Figure(figsize=size, layout="constrained")
+    parts = figure.subfigures(len(blocks), 1, squeeze=False).ravel()
+    for part, runs in zip(parts, blocks, strict=True):
+        part.suptitle("\n".join(scenario_title(frame, runs, 90)), fontsize=9)
+    rows = [list(part.subplots(1, columns, sharey=sharey)) for part in parts]
+    return figure, list(zip(blocks, rows, strict=True))
 
 
 def _divided(looks: Mapping[str, LineStyle]) -> list[list[str]]:
@@ -229,7 +250,7 @@ def legend(
     whole: pd.DataFrame | None,
     *,
     points: bool = False,
-    more: Iterable[Artist] = (),
+    more: Sequence[Artist] = (),
 ) -> None:
     """One legend for all panels, below them: every method of ``frame``, also those without a finished run.
 
@@ -242,15 +263,14 @@ def legend(
     """
     names, done = names_of(frame, whole), set(finished(frame)["method"])
     handles: list[Artist] = []
-    shown = []
+    shown: list[str] = []
     for method, look in looks_of(frame, whole).items():
         line = look.line() | ({"linestyle": "none"} if points else {})
         line |= {} if method in done else {"linestyle": "none", "marker": ""}
         handles.append(Line2D([], [], **line))
         shown.append(names[method] if method in done else f"{names[method]} (not finished)")
-    for artist in more:
-        handles.append(artist)
-        shown.append(str(artist.get_label()))
+    handles += more
+    shown += [str(artist.get_label()) for artist in more]
     figure.legend(
         handles,
         shown,

@@ -14,21 +14,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from clbench.reporting.figures.canvas import (
     GRAY,
-    WIDTH,
     drawing,
     finished,
-    groups,
     legend,
-    legend_height,
     looks_of,
     names_of,
     note,
+    rows_of_panels,
     say,
     vacant,
 )
-from clbench.reporting.figures.labels import readable, scenario_title
+from clbench.reporting.figures.labels import readable
 from clbench.reporting.figures.pareto import pareto_front
-from clbench.reporting.figures.spread import bounds
+from clbench.reporting.statistics.intervals import hierarchical_interval
 
 COSTS = {
     "costs.seconds.total": "Total time (s)",
@@ -58,18 +56,14 @@ def accuracy_cost_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = No
         frame: What :func:`clbench.reporting.load.load_results` returns.
         whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
     """
-    blocks, whole = groups(frame), frame if whole is None else whole
+    whole = frame if whole is None else whole
     with drawing():
-        size = WIDTH, _HEIGHT * len(blocks) + legend_height(names_of(frame, whole).values(), WIDTH)
-        figure = Figure(figsize=size, layout="constrained")
-        parts = figure.subfigures(len(blocks), 1, squeeze=False).ravel()
-        for part, runs in zip(parts, blocks, strict=True):
-            part.suptitle("\n".join(scenario_title(frame, runs, 90)), fontsize=9)
-            line = part.subplots(1, len(COSTS), sharey=True)
-            for axes, (cost, name) in zip(line, COSTS.items(), strict=True):
+        figure, rows = rows_of_panels(frame, whole, _HEIGHT, len(COSTS), sharey=True)
+        for runs, row in rows:
+            for axes, (cost, name) in zip(row, COSTS.items(), strict=True):
                 _panel(axes, whole, finished(runs), cost)
                 axes.set_xlabel(name)
-            line[0].set_ylabel("Average accuracy (%)")
+            row[0].set_ylabel("Average accuracy (%)")
         front = Line2D([], [], label="Pareto front", **_FRONT | {"drawstyle": "default"})
         legend(figure, frame, whole, points=True, more=[front])
     return figure
@@ -93,12 +87,13 @@ def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> No
     for method, look in looks_of(known, whole).items():
         runs = known[known["method"] == method]
         values = np.stack([runs[cost], 100 * runs["metrics.average_accuracy"]], axis=1)
-        (x, y), spread = values.mean(axis=0), {}
+        x, y = values.mean(axis=0)
+        spread: dict[str, Any] = {}
         if len(runs) > 1:
-            low, high = bounds(values, list(runs["order"]))
+            found = hierarchical_interval(values, list(runs["order"]), np.random.default_rng(0))
             # The interval of equal values may be off by a rounding error.
-            reach = np.maximum(0, [[x - low[0], high[0] - x], [y - low[1], high[1] - y]])
-            spread = {"xerr": reach[0][:, None], "yerr": reach[1][:, None]}
+            reach = np.maximum(0, [found.mean - found.low, found.high - found.mean])  # (2, x and y)
+            spread = {"xerr": reach[:, :1], "yerr": reach[:, 1:]}
         marks = look.line() | {"linestyle": "none"}
         axes.errorbar([x], [y], label=method, elinewidth=0.7, **spread, **marks)
         points.append((x, y, bool(runs["competes"].all())))

@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from clbench.reporting.figures.canvas import FAINT, Panel, drawing, legend, panels, say, styled
-from clbench.reporting.figures.spread import bounds
 from clbench.reporting.figures.styles import LineStyle
+from clbench.reporting.statistics.intervals import hierarchical_interval
 
 
 def stream_accuracy_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> Figure:
@@ -121,8 +121,8 @@ def line(axes: Axes, curves: NDArray[np.float64], orders: Sequence[str], look: L
     step = 1 if stages <= 12 else stages // 6
     axes.plot(positions, curves.mean(axis=0), markevery=(place % step, step), **look.line())
     if len(curves) > 1:
-        low, high = bounds(curves, orders)
-        axes.fill_between(positions, low, high, color=look.color, alpha=0.15, linewidth=0)
+        found = hierarchical_interval(curves, orders, np.random.default_rng(0))
+        axes.fill_between(positions, found.low, found.high, color=look.color, alpha=0.15, linewidth=0)
 
 
 def stage_axis(axes: Axes, stages: int) -> None:

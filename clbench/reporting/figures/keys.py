@@ -8,20 +8,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from clbench.reporting.figures.canvas import (
-    WIDTH,
     blank_figure,
     drawing,
     finished,
-    groups,
     legend,
-    legend_height,
     looks_of,
-    names_of,
+    rows_of_panels,
     vacant,
 )
 from clbench.reporting.figures.curves import line, spread_out, stacked, stage_axis
-from clbench.reporting.figures.labels import readable, scenario_title
-from clbench.reporting.figures.matrices import heat_maps, mean_matrix
+from clbench.reporting.figures.labels import readable
+from clbench.reporting.figures.matrices import heat_maps
 
 USE = {
     "keys_in_use": "Keys in use",
@@ -54,21 +51,13 @@ def key_use_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) ->
     frame, whole = with_keys(frame), frame if whole is None else whole
     if frame.empty:
         return blank_figure(_NOTHING)
-    blocks = groups(frame)
     with drawing():
-        names = names_of(frame, whole).values()
-        figure = Figure(
-            figsize=(WIDTH, _HEIGHT * len(blocks) + legend_height(names, WIDTH)), layout="constrained"
-        )
-        parts = figure.subfigures(len(blocks), 1, squeeze=False).ravel()
-        for part, runs in zip(parts, blocks, strict=True):
-            part.suptitle("\n".join(scenario_title(frame, runs, 90)), fontsize=9)
-            row = part.subplots(1, len(USE))
-            done = finished(runs)
+        figure, rows = rows_of_panels(frame, whole, _HEIGHT, len(USE))
+        for runs, row in rows:
             for axes, (name, title) in zip(row, USE.items(), strict=True):
                 axes.set_title(title)
                 axes.set_xlabel("Experience")
-                _use_panel(axes, whole, done, f"key_use.{name}")
+                _use_panel(axes, whole, finished(runs), f"key_use.{name}")
         legend(figure, frame, whole)
     return figure
 
@@ -87,18 +76,10 @@ def key_overlap_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None
     frame, whole = with_keys(frame), frame if whole is None else whole
     if frame.empty:
         return blank_figure(_NOTHING)
-    blocks = []
-    for runs in groups(frame):
-        done = finished(runs)
-        stages = max((len(rows) for rows in done["key_use.overlap"]), default=1)
-        maps = {
-            method: mean_matrix(done.loc[done["method"] == method, "key_use.overlap"].to_list(), stages)
-            for method in looks_of(runs, whole)
-        }
-        blocks.append((scenario_title(frame, runs, 90), maps))
     return heat_maps(
-        names_of(frame, whole),
-        blocks,
+        frame,
+        whole,
+        "key_use.overlap",
         ("Earlier experience", "Experience"),
         "Keys in common (%)",
         "no earlier experience",

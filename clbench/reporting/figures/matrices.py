@@ -38,17 +38,8 @@ def accuracy_matrix_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = 
         frame: What :func:`clbench.reporting.load.load_results` returns.
         whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
     """
-    blocks = []
-    for runs in groups(frame):
-        done = finished(runs)
-        stages = max((len(each) for rows in done["accuracy"] for each in (rows, *rows)), default=1)
-        maps = {
-            method: mean_matrix(done.loc[done["method"] == method, "accuracy"].to_list(), stages)
-            for method in looks_of(runs, frame if whole is None else whole)
-        }
-        blocks.append((scenario_title(frame, runs, 90), maps))
     return heat_maps(
-        names_of(frame, whole), blocks, ("Test texts of experience", "After training on"), "Accuracy (%)"
+        frame, whole, "accuracy", ("Test texts of experience", "After training on"), "Accuracy (%)"
     )
 
 
@@ -68,22 +59,28 @@ def mean_matrix(matrices: Sequence[Sequence[Sequence[float]]], stages: int) -> N
 
 
 def heat_maps(
-    names: Mapping[str, str],
-    blocks: Sequence[tuple[Sequence[str], Mapping[str, NDArray[np.float64] | None]]],
+    frame: pd.DataFrame,
+    whole: pd.DataFrame | None,
+    column: str,
     axis_labels: tuple[str, str],
     quantity: str,
     nothing: str = "",
 ) -> Figure:
-    """A block of heat maps per scenario, with one scale from 0 to 100 for all.
+    """A block of heat maps per scenario and encoder, with one scale from 0 to 100 for all.
 
     Args:
-        names: The labels of methods.
-        blocks: The lines of a title, and by method an array (T, T) in %, in which NaN is blank; None where no
-            run of the method has finished.
-        axis_labels: What columns and rows are.
+        frame: Loaded results.
+        whole: Those of which they are a part.
+        column: That of the matrices, as shares; the maps are their means over finished runs.
+        axis_labels: What columns and rows of a map are.
         quantity: What the color bar says.
         nothing: What stands in a map that is all blank.
     """
+    names = names_of(frame, whole)
+    blocks = [
+        (scenario_title(frame, runs, 90), _maps(runs, frame if whole is None else whole, column))
+        for runs in groups(frame)
+    ]
     with drawing():
         columns = [_columns(maps) for _, maps in blocks]
         lines = [math.ceil(len(maps) / wide) for (_, maps), wide in zip(blocks, columns, strict=True)]
@@ -120,6 +117,16 @@ def heat_maps(
                 anchor=(0, 1),
             )
     return figure
+
+
+def _maps(runs: pd.DataFrame, whole: pd.DataFrame, column: str) -> dict[str, NDArray[np.float64] | None]:
+    """By method the mean of its matrices, whose last row is the last stage; None without a finished run."""
+    done = finished(runs)
+    stages = max((len(each) for rows in done[column] for each in (rows, *rows)), default=1)
+    return {
+        method: mean_matrix(done.loc[done["method"] == method, column].to_list(), stages)
+        for method in looks_of(runs, whole)
+    }
 
 
 def _columns(maps: Mapping[str, NDArray[np.float64] | None]) -> int:

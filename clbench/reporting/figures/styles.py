@@ -18,15 +18,8 @@ from clbench.core.types import FAMILIES
 
 # Okabe and Ito, Color Universal Design, 2008: told apart with all common kinds of color blindness. Their
 # yellow is left out, as it is too pale for lines on white.
-BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK = COLORS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-    "#000000",
-)
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK = COLORS
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 FILLS = ("full", "none", "left", "bottom")
 """Matplotlib's fill styles; the rest of a marker is white."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from clbench.core.io import write_text
-from clbench.reporting.figures import gallery, save
+from clbench.reporting.figures.canvas import save
+from clbench.reporting.figures.gallery import gallery
 from clbench.reporting.tables.cells import Document
 from clbench.reporting.tables.document import document
 from clbench.reporting.tables.render_csv import as_csv

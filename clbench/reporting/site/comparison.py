@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from clbench.reporting.site.grid import Cell, Column, Grid
-from clbench.reporting.site.measures import MAIN, MEASURES, at_first, mean, measured, of_run, spread
+from clbench.reporting.formatting import count_text
+from clbench.reporting.measures import MEASURES, Measure
+from clbench.reporting.site.grid import Cell, Column, ColumnOf, Grid
+from clbench.reporting.site.measures import MAIN, mean, measured, spread
 from clbench.reporting.site.names import run_label
 from clbench.reporting.site.values import in_unit
 
@@ -26,84 +28,61 @@ def methods_grid(
         everything: Whether all columns are shown at first, or the main ones.
     """
     rows = table[table["runs"] > 0]
-    measures = measured(rows)
-    columns = [
-        Column("Method"),
-        *([Column("Scenario", choice=True)] if scenarios else []),
-        Column("Encoder", choice=True, shown=rows["encoder"].nunique() > 1),
-        Column("Status", choice=True, shown=bool((rows["status"] != "done").any())),
-        Column("Runs", "number", definition="finished runs (seeds and orders) that the means are over."),
-        *(
-            Column(
-                measure.heading,
-                "number",
-                shown=measure.name in MAIN or (everything and at_first(measure)),
-                definition=measure.definition,
-            )
-            for measure in measures
-        ),
+    scenario = Column("Scenario", choice=True), lambda row: Cell(row["scenario"], href=scenarios[row["scenario"]])
+    several, unfinished = rows["encoder"].nunique() > 1, bool((rows["status"] != "done").any())
+    counted = Column("Runs", "number", definition="finished runs (seeds and orders) that the means are over.")
+    columns: list[ColumnOf] = [
+        (Column("Method"), lambda row: Cell(row["method"], notes=row["notes"])),
+        *([scenario] if scenarios else []),
+        (Column("Encoder", choice=True, shown=several), lambda row: Cell(row["encoder"])),
+        (Column("Status", choice=True, shown=unfinished), lambda row: Cell(row["status"])),
+        (counted, lambda row: Cell(count_text(row["n"], row["runs"]), row["n"])),
+        *(_mean_column(measure, everything=everything) for measure in measured(rows)),
     ]
-    cells = []
-    for row in rows.to_dict("records"):
-        runs = str(row["n"]) if row["n"] == row["runs"] else f"{row['n']} of {row['runs']}"
-        scenario = [Cell(row["scenario"], href=scenarios[row["scenario"]])] if scenarios else []
-        cells.append(
-            [
-                Cell(row["method"], notes=row["notes"]),
-                *scenario,
-                Cell(row["encoder"]),
-                Cell(row["status"]),
-                Cell(runs, row["n"]),
-                *(Cell(mean(row, each), row[each.name], spread(row, each)) for each in measures),
-            ]
-        )
-    return Grid(caption, columns, cells, tools=True)
+    return Grid.of(caption, rows.to_dict("records"), columns, tools=True)
+
+
+def _mean_column(measure: Measure, *, everything: bool) -> ColumnOf:
+    shown = measure.name in MAIN or (everything and measure.shown != "chosen")
+    return (
+        Column(measure.heading, "number", shown=shown, definition=measure.definition),
+        lambda row: Cell(mean(row, measure), row[measure.name], spread(row, measure)),
+    )
 
 
 def runs_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:
     """The runs of a scenario, each with a link to its page."""
-    measures = [each for each in MEASURES if each.name in MAIN]
-    columns = [
-        Column("Run"),
-        Column("Method", choice=True, shown=False),
-        Column("Encoder", choice=True, shown=False),
-        Column("Order", choice=True, shown=False),
-        Column("Seed", "number", shown=False),
-        Column("Status", choice=True),
-        *(Column(each.heading, "number") for each in measures),
+    columns: list[ColumnOf] = [
+        (Column("Run"), lambda run: Cell(run_label(run), href=run["link"])),
+        (Column("Method", choice=True, shown=False), lambda run: Cell(run["method"])),
+        (Column("Encoder", choice=True, shown=False), lambda run: Cell(run["encoder"])),
+        (Column("Order", choice=True, shown=False), lambda run: Cell(run["order"])),
+        (Column("Seed", "number", shown=False), lambda run: Cell(str(run["seed"]), run["seed"])),
+        (Column("Status", choice=True), lambda run: Cell(run["status"], aside=run["error"])),
+        *(_run_column(measure) for measure in MEASURES if measure.name in MAIN),
     ]
-    cells = []
-    for run, link in zip(runs, links, strict=True):
-        values = dict(of_run(run))
-        found = [(values.get(each, math.nan), each.unit) for each in measures]
-        cells.append(
-            [
-                Cell(run_label(run), href=link),
-                Cell(run["method"]),
-                Cell(run["encoder"]),
-                Cell(run["order"]),
-                Cell(str(run["seed"]), run["seed"]),
-                Cell(run["status"], aside=run["error"]),
-                *(Cell(in_unit(value, unit), value) for value, unit in found),
-            ]
-        )
-    return Grid("Runs", columns, cells, tools=True)
+    return Grid.of("Runs", _linked(runs, links), columns, tools=True)
+
+
+def _run_column(measure: Measure) -> ColumnOf:
+    def cell(run: Mapping[Any, Any]) -> Cell:
+        value = float(run.get(measure.source, math.nan))
+        return Cell(in_unit(value, measure.unit), value)
+
+    return Column(measure.heading, "number"), cell
 
 
 def unfinished_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:
     """The runs that are not finished, and so in no mean, with their errors."""
-    columns = [Column("Run"), Column("Scenario"), Column("Status"), Column("Error")]
-    return Grid(
-        "Runs that are not finished",
-        columns,
-        [
-            [
-                Cell(run_label(run), href=link),
-                Cell(run["scenario"]),
-                Cell(run["status"]),
-                Cell(run["error"] or "none recorded"),
-            ]
-            for run, link in zip(runs, links, strict=True)
-            if run["status"] != "done"
-        ],
-    )
+    columns: list[ColumnOf] = [
+        (Column("Run"), lambda run: Cell(run_label(run), href=run["link"])),
+        (Column("Scenario"), lambda run: Cell(run["scenario"])),
+        (Column("Status"), lambda run: Cell(run["status"])),
+        (Column("Error"), lambda run: Cell(run["error"] or "none recorded")),
+    ]
+    unfinished = (run for run in _linked(runs, links) if run["status"] != "done")
+    return Grid.of("Runs that are not finished", unfinished, columns)
+
+
+def _linked(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Iterable[Mapping[str, Any]]:
+    return ({**run, "link": link} for run, link in zip(runs, links, strict=True))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from clbench.core.notes import Note
 
@@ -55,6 +55,10 @@ class Cell:
         return "" if math.isnan(self.value) else repr(self.value)
 
 
+ColumnOf = tuple[Column, Callable[[Mapping[Any, Any]], Cell]]
+"""A column, and what makes its cell of a record."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """A table with a caption; the first column names its rows."""
@@ -64,6 +68,19 @@ class Grid:
     rows: Sequence[Sequence[Cell]]
     tools: bool = False
     """Whether it has filters and a choice of columns."""
+
+    @classmethod
+    def of(
+        cls,
+        caption: str,
+        records: Iterable[Mapping[Any, Any]],
+        columns: Sequence[ColumnOf],
+        *,
+        tools: bool = False,
+    ) -> Grid:
+        """A table with a row for each record."""
+        rows = [[cell(record) for _, cell in columns] for record in records]
+        return cls(caption, [column for column, _ in columns], rows, tools)
 
     @property
     def definitions(self) -> list[Column]:

@@ -9,14 +9,11 @@ from typing import Any
 import pandas as pd
 
 from clbench.core.notes import Note
-from clbench.reporting.load import PANEL
+from clbench.reporting.formatting import rounded
 from clbench.reporting.measures import MEASURES, Measure
-from clbench.reporting.site.values import in_unit, rounded
-from clbench.reporting.tables.comparison import comparison_table
+from clbench.reporting.site.values import in_unit
 from clbench.reporting.tables.notes import MEANINGS
 from clbench.reporting.tables.render import TERMINAL
-
-__all__ = ["MEASURES", "PANEL", "Measure", "comparison_table"]
 
 MAIN = {*TERMINAL, "carried_bytes_total"}
 """The measures that are shown by default in narrow tables."""
@@ -66,8 +63,3 @@ def meaning(note: Note) -> str:
         ('is told which experience a test text belongs to.', '300 texts')
     """
     return note.text or MEANINGS.get(note.kind, "differs from the paper.")
-
-
-def at_first(measure: Measure) -> bool:
-    """Whether a measure is shown by default."""
-    return measure.shown != "chosen"

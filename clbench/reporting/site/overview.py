@@ -9,9 +9,12 @@ import pandas as pd
 from clbench.core.result_check import STATUSES
 from clbench.reporting.figures.costs import COSTS
 from clbench.reporting.figures.pareto import pareto_front
+from clbench.reporting.formatting import Unit
+from clbench.reporting.load import PANEL
+from clbench.reporting.measures import MEASURES
 from clbench.reporting.site.grid import Cell, Column, Grid
-from clbench.reporting.site.measures import MEASURES, PANEL, mean, spread
-from clbench.reporting.site.values import Unit, in_unit
+from clbench.reporting.site.measures import mean, spread
+from clbench.reporting.site.values import in_unit
 from clbench.reporting.tables.notes import sources
 
 _UNITS: dict[str, Unit] = {"costs.seconds.total": "seconds", "costs.carried_bytes.total": "bytes"}

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from clbench.reporting.formatting import Unit
 from clbench.reporting.site.command import command
 from clbench.reporting.site.curve import curve
 from clbench.reporting.site.grid import Cell, Column, Grid
 from clbench.reporting.site.measures import of_run
 from clbench.reporting.site.names import run_label
-from clbench.reporting.site.values import Unit, flat, in_unit, number, short, text
+from clbench.reporting.site.values import flat, in_unit, number, short, text
 
 _COST_UNITS: dict[str, Unit] = {
     "seconds": "seconds",

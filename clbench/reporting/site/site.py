@@ -12,12 +12,14 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
+from clbench.reporting.formatting import percent, plain
 from clbench.reporting.site import comparison, overview, runs
 from clbench.reporting.site.figures import figures
 from clbench.reporting.site.folder import replacing_pages
-from clbench.reporting.site.measures import SPREAD_MEANING, comparison_table, meaning
+from clbench.reporting.site.measures import SPREAD_MEANING, meaning
 from clbench.reporting.site.names import run_ids, run_label, scenario_ids
-from clbench.reporting.site.values import percent, plain, shade
+from clbench.reporting.site.values import shade
+from clbench.reporting.tables.comparison import comparison_table
 
 
 def write_page(frame: pd.DataFrame, out: Path) -> Path:

@@ -7,10 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from clbench.reporting.formatting import Unit, percent, plain, rounded
+from clbench.reporting.formatting import Unit, rounded
 from clbench.reporting.tables.cells import NOTHING
-
-__all__ = ["NOTHING", "Unit", "percent", "plain", "rounded"]
 
 
 def in_unit(value: float, unit: Unit) -> str:

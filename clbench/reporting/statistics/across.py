@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from clbench.reporting.statistics.intervals import DRAWS, LEVEL, percentiles
+from clbench.reporting.statistics.intervals import DRAWS, percentiles
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,7 @@ class Estimate:
     high: float
 
 
-def interquartile_mean(
-    scores: ArrayLike, generator: np.random.Generator, *, draws: int = DRAWS, level: float = LEVEL
-) -> Estimate:
+def interquartile_mean(scores: ArrayLike, generator: np.random.Generator, *, draws: int = DRAWS) -> Estimate:
     """The mean of the middle half of all scores, with its stratified bootstrap interval.
 
     A quarter of the scores, rounded down, is cut off at each end, whichever run and task they are of, as by
@@ -32,7 +30,6 @@ def interquartile_mean(
         scores: (runs, tasks); NaN where a task has fewer runs.
         generator: The only source of chance.
         draws: Bootstrap samples.
-        level: The share of them between the bounds.
 
     Raises:
         ValueError: A task has no run.
@@ -44,16 +41,11 @@ def interquartile_mean(
     table = _table(scores)
     samples = _resampled(table, generator, draws)  # (draws, runs, tasks)
     value = float(_middle(table.reshape(1, -1))[0])
-    return _estimate(value, _middle(samples.reshape(draws, -1)), level)
+    return _estimate(value, _middle(samples.reshape(draws, -1)))
 
 
 def probability_of_improvement(
-    scores: ArrayLike,
-    others: ArrayLike,
-    generator: np.random.Generator,
-    *,
-    draws: int = DRAWS,
-    level: float = LEVEL,
+    scores: ArrayLike, others: ArrayLike, generator: np.random.Generator, *, draws: int = DRAWS
 ) -> Estimate:
     """The probability that a run of a method is better than one of another on the same task, mean over tasks.
 
@@ -65,7 +57,6 @@ def probability_of_improvement(
         others: (other runs, tasks) of the other, likewise.
         generator: The only source of chance.
         draws: Bootstrap samples.
-        level: The share of them between the bounds.
 
     Raises:
         ValueError: A task has no run, or the two have different numbers of tasks.
@@ -79,7 +70,7 @@ def probability_of_improvement(
         raise ValueError(f"scores of {left.shape[1]} and {right.shape[1]} tasks")
     samples = [_resampled(each, generator, draws) for each in (left, right)]
     value = float(_superiority(left[None], right[None])[0])
-    return _estimate(value, _superiority(*samples), level)
+    return _estimate(value, _superiority(*samples))
 
 
 def ranks(means: ArrayLike) -> NDArray[np.float64]:
@@ -130,6 +121,6 @@ def _superiority(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArr
     return means
 
 
-def _estimate(value: float, samples: NDArray[np.float64], level: float) -> Estimate:
-    low, high = percentiles(samples, level)
+def _estimate(value: float, samples: NDArray[np.float64]) -> Estimate:
+    low, high = percentiles(samples)
     return Estimate(value, float(low), float(high))

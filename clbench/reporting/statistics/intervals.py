@@ -30,14 +30,9 @@ class Interval:
 
 
 def hierarchical_interval(
-    values: ArrayLike,
-    orders: Sequence[str],
-    generator: np.random.Generator,
-    *,
-    draws: int = DRAWS,
-    level: float = LEVEL,
+    values: ArrayLike, orders: Sequence[str], generator: np.random.Generator, *, draws: int = DRAWS
 ) -> Interval:
-    """The percentile bootstrap interval of the mean, orders drawn first and then seeds within each.
+    """The 95 % percentile bootstrap interval of the mean, orders drawn first and then seeds within each.
 
     Runs in the same order of experiences are alike, so drawing runs one by one would promise too much. Every
     quantity is drawn on the same runs, so the bounds of a curve have no steps of chance. A few runs give
@@ -48,7 +43,6 @@ def hierarchical_interval(
         orders: (N,) the order of experiences of each run.
         generator: The only source of chance.
         draws: Bootstrap samples.
-        level: The share of them between the bounds.
 
     Raises:
         ValueError: There is no run, or not one order for each.
@@ -74,13 +68,13 @@ def hierarchical_interval(
         weights = run_weights(orders, generator, draws)
         # A product by BLAS has its threads wait for each other where other processes keep the cores busy.
         means = np.einsum("dn,nq->qd", weights, table[:, ~equal])  # (those that differ, draws)
-        low[~equal], high[~equal] = percentiles(means, level)
+        low[~equal], high[~equal] = percentiles(means)
     return Interval(mean, low, high, len(table))
 
 
-def percentiles(draws: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.float64]:
-    """(2, ...): the bounds of the middle ``level`` of bootstrap draws (..., draws)."""
-    bounds: NDArray[np.float64] = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+def percentiles(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, ...): the bounds of the middle 95 % of bootstrap draws (..., draws)."""
+    bounds: NDArray[np.float64] = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=-1)
     return bounds
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from clbench.reporting.formatting import plain
+from clbench.reporting.formatting import count_text, plain
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, Measure, chosen
 from clbench.reporting.statistics.paired import ALPHA
@@ -40,43 +40,40 @@ def document(
     Raises:
         UserError: There is no measure of that name.
     """
-    measures = _measures(columns)
     compared = comparison_table(frame)
-    tables = _tables(frame, compared, measures, columns is not None, relative_to)
+    tables = compared_tables(frame, columns, relative_to, compared)
     seen = {column.name for table in tables for column in table.columns if column.shown}
     return Document(
         compared=tables,
         across=tuple(summary_tables(frame, compared, relative_to)),
         reading=READING,
-        definitions=tuple(_column(measure, shown=True) for measure in measures if measure.name in seen),
+        definitions=tuple(
+            _column(measure, shown=True) for measure in _measures(columns) if measure.name in seen
+        ),
         source=provenance(frame),
     )
 
 
 def compared_tables(
-    frame: pd.DataFrame, columns: Sequence[str] | None = None, relative_to: Path | None = None
+    frame: pd.DataFrame,
+    columns: Sequence[str] | None = None,
+    relative_to: Path | None = None,
+    compared: pd.DataFrame | None = None,
 ) -> tuple[Table, ...]:
-    """Only the tables of one scenario and encoder each, as in :func:`document`."""
-    measures = _measures(columns)
-    return _tables(frame, comparison_table(frame), measures, columns is not None, relative_to)
+    """Only the tables of one scenario and encoder each, as in :func:`document`.
+
+    ``compared`` is the comparison of ``frame``, where it is made already.
+    """
+    compared = comparison_table(frame) if compared is None else compared
+    panels = dict(list(frame.groupby(PANEL)))
+    return tuple(
+        _table(rows, panels[keys], _measures(columns), columns is not None, relative_to)
+        for keys, rows in compared.groupby(PANEL, sort=True)
+    )
 
 
 def _measures(columns: Sequence[str] | None) -> Sequence[Measure]:
     return MEASURES if columns is None else chosen(columns)
-
-
-def _tables(
-    frame: pd.DataFrame,
-    compared: pd.DataFrame,
-    measures: Sequence[Measure],
-    all_shown: bool,
-    relative_to: Path | None,
-) -> tuple[Table, ...]:
-    panels = dict(list(frame.groupby(PANEL)))
-    return tuple(
-        _table(rows, panels[keys], measures, all_shown, relative_to)
-        for keys, rows in compared.groupby(PANEL, sort=True)
-    )
 
 
 def _table(
@@ -134,7 +131,7 @@ def _row(
         signs=signs(row["notes"]),
         remarks=remarks(row["notes"]),
         status=row["status"],
-        runs=str(row["n"]) if row["n"] == row["runs"] else f"{row['n']} of {row['runs']}",
+        runs=count_text(row["n"], row["runs"]),
         cells=tuple(cells),
         files=files,
         facts=tuple(

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from clbench.reporting.formatting import percent, plain, readable_bytes
 from clbench.reporting.tables.document import compared_tables, document
 from clbench.reporting.tables.notes import MARKS
 from clbench.reporting.tables.render_csv import as_csv
 from clbench.reporting.tables.render_html import as_html
 from clbench.reporting.tables.render_latex import as_latex
 from clbench.reporting.tables.render_markdown import aligned, as_markdown
-
-__all__ = ["csv", "html", "latex", "markdown", "percent", "plain", "readable_bytes", "text_table"]
 
 TERMINAL = ("average_accuracy", "stream_accuracy", "forgetting", "seconds_total")
 """The columns of the table that ``clbench report`` prints."""

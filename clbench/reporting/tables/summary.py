@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clbench.reporting.formatting import Unit, plain
+from clbench.reporting.formatting import Unit, count_text, plain
 from clbench.reporting.statistics.across import Estimate, interquartile_mean, probability_of_improvement
 from clbench.reporting.statistics.ranking import Scores, average_ranks, common_tasks, padded, scores_of
 from clbench.reporting.tables.cells import NOTHING, Cell, Column, Row, Table, mean_text, shown_paths
@@ -119,7 +119,7 @@ def _row(
         signs=signs(described["notes"]),
         remarks=remarks(described["notes"]),
         status="done" if len(done) == len(scenarios) else "partial" if done else "missing",
-        runs=str(len(done)) if len(done) == len(scenarios) else f"{len(done)} of {len(scenarios)}",
+        runs=count_text(len(done), len(scenarios)),
         cells=tuple(cells),
         files=tuple(path for paths in files.values() for path in paths),
         facts=(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.figure_results import load, run
 
-from clbench.reporting import figures as plots
+import clbench.reporting as plots
 from clbench.reporting.figures import costs
 
 # Costs

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from support.figure_results import load, run
 
-from clbench.reporting import figures as plots
-from clbench.reporting.figures import gallery, save
+import clbench.reporting as plots
+from clbench.reporting import gallery, save
 from clbench.reporting.figures.gallery import PLOTS
 
 HOSTILE = [

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from support.figure_results import load, run
 
+import clbench.reporting as plots
 from clbench.core.types import FAMILIES
-from clbench.reporting import figures as plots
 from clbench.reporting.figures.phases import PHASES
 from clbench.reporting.figures.styles import line_styles
 

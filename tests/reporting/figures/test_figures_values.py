@@ -9,10 +9,11 @@ import pytest
 from matplotlib.colors import to_hex
 from support.figure_results import load, run
 
+import clbench.reporting as plots
 from clbench.core.metrics import forgetting
-from clbench.reporting import figures as plots
-from clbench.reporting.figures import curves, gallery, keys, labels, matrices, pareto, phases, ranks
+from clbench.reporting.figures import curves, keys, labels, matrices, pareto, phases, ranks
 from clbench.reporting.figures.curves import forgetting_by_experience
+from clbench.reporting.figures.gallery import gallery
 from clbench.reporting.figures.styles import LineStyle
 
 # Two seeds of one method, by hand.

@@ -8,13 +8,12 @@ import math
 import pkgutil
 import re
 import shlex
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from matplotlib.figure import Figure
-from support.site_results import HOSTILE, write_result
+from support.site_results import HOSTILE, Elements, write_result
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
@@ -22,13 +21,15 @@ from clbench.engine.build import prepare
 from clbench.engine.parser import parse_run
 from clbench.reporting import site
 from clbench.reporting.load import load_results
+from clbench.reporting.measures import MEASURES
 from clbench.reporting.site import write_page
 from clbench.reporting.site.command import NO_PART, OPTIONS, SPECIAL, command
 from clbench.reporting.site.curve import curve
 from clbench.reporting.site.figures import inline
-from clbench.reporting.site.measures import MEASURES, comparison_table, mean, spread
+from clbench.reporting.site.measures import mean, spread
 from clbench.reporting.site.names import run_ids, scenario_ids
 from clbench.reporting.site.overview import best_grid, fronts_grid
+from clbench.reporting.tables.comparison import comparison_table
 
 
 @pytest.fixture
@@ -53,18 +54,6 @@ def pages(folder: Path) -> dict[str, str]:
 def test_examples_in_docstrings_hold(name):
     module = importlib.import_module(f"clbench.reporting.site.{name}")
     assert doctest.testmod(module).failed == 0
-
-
-class Elements(HTMLParser):
-    """All elements of a page with their attributes."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.found = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
 
 
 def test_text_from_data_never_becomes_an_element(results, tmp_path):

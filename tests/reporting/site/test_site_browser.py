@@ -7,7 +7,7 @@ import pytest
 from support.site_pages import ARGUMENTS, CHROMIUM, KINDS, Site, column, methods_table
 from support.site_results import HOSTILE, write_result
 
-from clbench.reporting.site.values import NOTHING
+from clbench.reporting.tables.cells import NOTHING
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
 

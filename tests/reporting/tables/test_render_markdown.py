@@ -7,10 +7,11 @@ import pytest
 from support.result_files import HOSTILE, JOINT, METHODS, ORACLE, loaded, result, scored, write
 
 from clbench.core.errors import UserError
+from clbench.reporting.formatting import percent
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.readme import filled
 from clbench.reporting.tables import render_markdown
-from clbench.reporting.tables.render import markdown, percent, text_table
+from clbench.reporting.tables.render import markdown, text_table
 
 
 def cells(text, first):
