@@ -90,29 +90,6 @@ class FlopCounter(TorchDispatchMode):
         return out
 
 
-class Measurement:
-    """What a block costs: ``with Measurement() as measured: ...``, then ``measured.cost``.
-
-    Attributes:
-        cost: Wall-clock seconds, once the GPU has finished its work, and operations; set when the block ends.
-    """
-
-    def __init__(self) -> None:
-        self.cost = Cost()
-        self._counter = FlopCounter()
-
-    def __enter__(self) -> Measurement:
-        """Begins to measure."""
-        self._started = _now()
-        self._counter.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        """Sets the cost."""
-        self._counter.__exit__(*error)
-        self.cost = Cost(_now() - self._started, self._counter.total)
-
-
 def _now() -> float:
     """Seconds of a clock, read once the GPU has finished its work."""
     if torch.cuda.is_available():
@@ -171,7 +148,10 @@ class Meter:
 
     @contextmanager
     def apart(self) -> Iterator[Account]:
-        """An account of its own, in no phase: for what no method is charged for, or charged otherwise."""
+        """An account of its own, in no phase: for what no method is charged for, or charged otherwise.
+
+        ``with Meter().apart() as account: ...`` measures a block by itself, beside any other meter.
+        """
         account = Account()
         with self._account(account):
             yield account
