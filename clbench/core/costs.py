@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import torch
@@ -17,16 +16,12 @@ from torch.utils.flop_counter import flop_registry
 
 _aten = torch.ops.aten
 # Attention on the CPU has an operator of its own, which torch's table of formulas lacks.
-_ALSO: Mapping[Any, Callable[..., int]] = MappingProxyType(
-    {
-        _aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[
-            _aten._scaled_dot_product_flash_attention
-        ],
-        _aten._scaled_dot_product_flash_attention_for_cpu_backward: flop_registry[
-            _aten._scaled_dot_product_flash_attention_backward
-        ],
-    }
-)
+_ALSO: Mapping[Any, Callable[..., int]] = {
+    getattr(_aten, f"_scaled_dot_product_flash_attention_for_cpu{part}"): flop_registry[
+        getattr(_aten, f"_scaled_dot_product_flash_attention{part}")
+    ]
+    for part in ("", "_backward")
+}
 
 
 @dataclass(frozen=True)
@@ -141,10 +136,10 @@ class Meter:
         """Adds what the block costs to ``phase``, also where the block fails."""
         account = Account()
         try:
-            with self._account(account):
+            with self.apart() as account:
                 yield
         finally:
-            self.add(phase, account.cost)
+            self.costs[phase] += account.cost
 
     @contextmanager
     def apart(self) -> Iterator[Account]:
@@ -152,32 +147,23 @@ class Meter:
 
         ``with Meter().apart() as account: ...`` measures a block by itself, beside any other meter.
         """
-        account = Account()
-        with self._account(account):
-            yield account
-
-    def add(self, phase: Phase, cost: Cost) -> None:
-        """Adds a recorded cost to a phase."""
-        self.costs[phase] += cost
-
-    def charge(self, cost: Cost) -> None:
-        """Adds a recorded cost to the innermost open account; without one it is charged to nobody."""
-        if self._open:
-            self._open[-1].cost += cost
-
-    @contextmanager
-    def _account(self, account: Account) -> Iterator[None]:
         if not self._open:
             self._counter.__enter__()
         self._settle()
+        account = Account()
         self._open.append(account)
         try:
-            yield
+            yield account
         finally:
             self._settle()
             self._open.pop()
             if not self._open:
                 self._counter.__exit__(None, None, None)
+
+    def charge(self, cost: Cost) -> None:
+        """Adds a recorded cost to the innermost open account; without one it is charged to nobody."""
+        if self._open:
+            self._open[-1].cost += cost
 
     def _settle(self) -> None:
         """Charges what was spent since the last call to the innermost open account."""

@@ -179,7 +179,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         with self.meter.apart():
             yield
         if self.cache is not None:
-            self.meter.add("encode", self.cache.spent - self._charged)
+            self.meter.costs["encode"] += self.cache.spent - self._charged
             self._charged = self.cache.spent
 
     @property
@@ -199,8 +199,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         """The rows of texts, and the operations of the frozen prefix for each, if they are its outputs."""
         limit = self.protocol.max_tokens
         if prefix is not None and self.cache is not None:
-            wanted = self.encoder, texts, pairs, limit, prefix
-            return self.cache.features(*wanted), self.cache.flops(*wanted)
+            return self.cache.features(self.encoder, texts, pairs, limit, prefix)
         with self.meter.phase("encode"):
             return RaggedArray.from_list(self.encoder.tokenize(texts, pairs, limit)), None
 
