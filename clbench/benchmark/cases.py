@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,8 @@ from clbench.core.batch import Batch, pad
 from clbench.core.config import RunConfig
 from clbench.core.costs import peak_bytes, reset_peak
 from clbench.core.device import compute_device
-from clbench.core.io import cache_dir
+from clbench.core.scenario import Stream
+from clbench.core.types import Dtype
 from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream
 from clbench.engine.build import prepare
@@ -57,39 +57,28 @@ class Setting:
         """T, of the scenario's protocol."""
         return find_scenario(self.scenario).protocol.max_tokens
 
+    def stream(self) -> Stream:
+        """The scenario with its texts."""
+        scenario = find_scenario(self.scenario)
+        return load_stream(scenario, scenario.protocol, data_dir=self.data_dir)
+
     def tokens(self, encoder: TextEncoder, count: int) -> list[np.ndarray]:
         """A random sample of the scenario's training and test texts, tokenized."""
-        scenario = find_scenario(self.scenario)
-        stream = load_stream(scenario, scenario.protocol, data_dir=self.data_dir)
-        parts = [each.splits[name][:] for each in stream.experiences for name in ("train", "test")]
+        experiences = self.stream().experiences
+        parts = [each.splits[name][:] for each in experiences for name in ("train", "test")]
         texts = [text for part in parts for text in part["text"]]
         order = np.random.default_rng(0).permutation(len(texts))[:count]
         return encoder.tokenize([texts[at] for at in order], [None] * len(order), self.max_tokens)
 
-    def counts(self) -> dict[str, int]:
-        """Texts of the protocol: training texts, texts drawn in training, and test texts."""
-        scenario = find_scenario(self.scenario)
-        stream = load_stream(scenario, scenario.protocol, data_dir=self.data_dir)
-        protocol = scenario.protocol
-        sizes = [(len(each.splits["train"]), len(each.splits["test"])) for each in stream.experiences]
-        train = sum(size for size, _ in sizes)
-        drawn = protocol.epochs * sum(protocol.samples_per_epoch or size for size, _ in sizes)
-        return {"train": train, "drawn": drawn, "test": len(sizes) * sum(size for _, size in sizes)}
 
-
-def _begin(setting: Setting) -> TextEncoder:
+def _begin(setting: Setting, dtype: Dtype = "auto") -> TextEncoder:
     torch.set_num_threads(setting.threads)
-    return load_encoder(setting.encoder, "auto")
-
-
-def _naive_encoder(setting: Setting) -> TextEncoder:
-    torch.set_num_threads(setting.threads)
-    return load_encoder(setting.encoder, "float32")
+    return load_encoder(setting.encoder, dtype)
 
 
 def encode_naive(setting: Setting) -> Measured:
     """Per text: batches of 32, padded to the length limit, float32."""
-    encoder = _naive_encoder(setting)
+    encoder = _begin(setting, "float32")
     tokens = setting.tokens(encoder, 32)
     return repeated(lambda: naive.encode(encoder, tokens, setting.max_tokens), units=len(tokens))
 
@@ -106,12 +95,14 @@ def encode_engine(setting: Setting) -> Measured:
     return Measured((time.perf_counter() - started) / len(tokens), max(peak_bytes().values()))
 
 
+def _states(encoder: TextEncoder, setting: Setting, count: int) -> list[torch.Tensor]:
+    return [torch.from_numpy(rows) for _, rows, _ in encode(encoder, setting.tokens(encoder, count))]
+
+
 def _queries(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
     """Queries (N, H, d) of real tokens, and keys (H, K, d) that are queries of others."""
     encoder = _begin(setting)
-    states = torch.cat(
-        [torch.from_numpy(rows) for _, rows, _ in encode(encoder, setting.tokens(encoder, 320))]
-    )
+    states = torch.cat(_states(encoder, setting, 320))
     order = torch.randperm(len(states), generator=torch.Generator().manual_seed(0))
     cut = states[order].view(len(states), HEADS, -1)
     keys = cut[:KEYS].transpose(0, 1).contiguous()
@@ -136,7 +127,7 @@ def assign_engine(setting: Setting) -> Measured:
 
 
 def _naive_model(setting: Setting, count: int) -> tuple[naive.NaiveDKVB, list[np.ndarray]]:
-    encoder = _naive_encoder(setting)
+    encoder = _begin(setting, "float32")
     tokens = setting.tokens(encoder, count)
     keys = torch.randn(HEADS, KEYS, encoder.hidden_size // HEADS, generator=torch.Generator().manual_seed(0))
     columns = len(find_scenario(setting.scenario).columns)
@@ -171,8 +162,8 @@ def _engine_model(setting: Setting, count: int) -> tuple[BottleneckNetwork, list
     layout = Layout("hidden", "mean", "after", "non-parametric", HEADS, KEYS, 1, 0, "masked",
                     encoder.hidden_size, setting.max_tokens)  # fmt: skip
     network = BottleneckNetwork(context, layout)
-    states = [rows for _, rows, _ in encode(encoder, setting.tokens(encoder, count))]
-    whole = torch.from_numpy(np.concatenate(states))
+    states = _states(encoder, setting, count)
+    whole = torch.cat(states)
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))[:KEYS]
     network.keys.copy_(whole[order].view(KEYS, HEADS, -1).transpose(0, 1))
     pairs, sizes = network.select(whole, torch.tensor([len(rows) for rows in states]))
@@ -225,20 +216,17 @@ def evaluate_engine(setting: Setting) -> Measured:
 def protocol(setting: Setting, cache: Path) -> Measured:
     """The whole single-head protocol of DKVB with oracle keys, with the features in ``cache``."""
     torch.set_num_threads(setting.threads)
-    results = Path(tempfile.mkdtemp(prefix="clbench-bench-"))
-    config = RunConfig(
-        setting.scenario, "dkvb", encoder=setting.encoder, data_dir=setting.data_dir, results=results,
-        threads=setting.threads,
-    )  # fmt: skip
-    try:
+    with tempfile.TemporaryDirectory(prefix="clbench-bench-") as results:
+        config = RunConfig(
+            setting.scenario, "dkvb", encoder=setting.encoder, data_dir=setting.data_dir,
+            results=Path(results), threads=setting.threads,
+        )  # fmt: skip
         started = time.perf_counter()
         run = prepare(config)
         if run.data.cache is not None:
             run.data.cache = FeatureCache(cache, progress=False)
         execute(run)
         return Measured(time.perf_counter() - started, max(run.result.costs["peak_bytes"].values()))
-    finally:
-        shutil.rmtree(results)
 
 
 def naive_protocol(setting: Setting, train: Measured, evaluate: Measured) -> Measured:
@@ -247,25 +235,20 @@ def naive_protocol(setting: Setting, train: Measured, evaluate: Measured) -> Mea
     Three passes of key initialization over all training texts at the rate of evaluation, the training steps,
     and all test texts after each experience.
     """
-    counts = setting.counts()
-    texts = 3 * counts["train"] + counts["test"]
-    seconds = texts * evaluate.seconds + counts["drawn"] / BATCH * train.seconds
+    stream = setting.stream()
+    protocol = stream.scenario.protocol
+    sizes = [len(each.splits["train"]) for each in stream.experiences]
+    test = sum(len(each.splits["test"]) for each in stream.experiences)
+    drawn = protocol.epochs * sum(protocol.samples_per_epoch or size for size in sizes)
+    texts = 3 * sum(sizes) + len(sizes) * test
+    seconds = texts * evaluate.seconds + drawn / BATCH * train.seconds
     return Measured(seconds, max(train.peak_bytes, evaluate.peak_bytes))
-
-
-def scratch() -> Path:
-    """A new folder for features, beside the cache, where there is room for them."""
-    parent = cache_dir()
-    parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
 
 
 def default_setting(
     data_dir: Path | None, encoder: str, threads: int, scenario: str | None = None
 ) -> Setting:
     """The given scenario, or R8 if its data is there, or else the built-in corpus."""
-    if scenario is not None:
-        return Setting(scenario, data_dir, encoder, threads)
-    has_r8 = data_dir is not None and (data_dir / "r8").is_dir()
-    setting = Setting("r8-cil" if has_r8 else "pydocs-cil", data_dir, encoder, threads)
-    return setting if has_r8 else replace(setting, data_dir=None)
+    if scenario is None and not (data_dir is not None and (data_dir / "r8").is_dir()):
+        return Setting("pydocs-cil", None, encoder, threads)
+    return Setting(scenario or "r8-cil", data_dir, encoder, threads)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from clbench.benchmark.measure import Comparison, Measured, alone
 from clbench.core.arguments import Parser
 from clbench.core.config import RunConfig
 from clbench.core.errors import unknown
-from clbench.core.io import write_json, write_text
+from clbench.core.io import cache_dir, write_json, write_text
 from clbench.core.provenance import provenance
 from clbench.data.scenarios import find_scenario
 from clbench.reporting.formatting import readable_bytes
@@ -118,14 +118,12 @@ def measure(setting: cases.Setting, names: Sequence[str]) -> list[Comparison]:
         bar.update()
     if protocols:
         slow = cases.naive_protocol(setting, found["train_step"].naive, found["evaluate"].naive)
-        cache = cases.scratch()
-        try:
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_dir()) as cache:  # has room for features
             for name in PROTOCOLS:  # the first fills the cache for the second
                 bar.set_postfix_str(name)
-                fast = alone(cases.protocol, setting, cache)
+                fast = alone(cases.protocol, setting, Path(cache))
                 found[name] = Comparison(name, PROTOCOLS[name], slow, fast, 100)
                 bar.update()
-        finally:
-            shutil.rmtree(cache)
     bar.close()
     return [found[name] for name in (*CASES, *PROTOCOLS) if name in names]

@@ -108,7 +108,7 @@ def _forecast(runs: Sequence[RunConfig], workers: int) -> None:
     from clbench.studies.reproduction import distinct
 
     runs = distinct(runs)
-    planned = plan(runs, tqdm(runs, unit="run", leave=False, disable=not sys.stderr.isatty()))
+    planned = plan(tqdm(runs, unit="run", leave=False, disable=not sys.stderr.isatty()))
     for each in planned:
         seconds = "" if each.seconds is None else f"  {each.seconds:.0f} s"
         print(f"  {each.state:<8}{each.name}{seconds}" + (f"  ({each.error})" if each.error else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from clbench.core.arguments import Parser
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         "given": dict(config.arguments),
         "values": found.values,
         "found": {
-            "by": f"optuna {_version()}, TPE, seed {config.seed}",
+            "by": f"optuna {version('optuna')}, TPE, seed {config.seed}",
             "trials": found.trials,
             "experiences": found.experiences,
             "validation_accuracy": round(found.accuracy, 4),
@@ -64,9 +65,3 @@ def main(arguments: Sequence[str]) -> int:
     print(f"best {found.accuracy:.4f} (defaults {found.default:.4f}): {found.values}")
     print(f"settings: {settings}")
     return 0
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("optuna")

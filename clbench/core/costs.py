@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import torch
@@ -17,16 +16,12 @@ from torch.utils.flop_counter import flop_registry
 
 _aten = torch.ops.aten
 # Attention on the CPU has an operator of its own, which torch's table of formulas lacks.
-_ALSO: Mapping[Any, Callable[..., int]] = MappingProxyType(
-    {
-        _aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[
-            _aten._scaled_dot_product_flash_attention
-        ],
-        _aten._scaled_dot_product_flash_attention_for_cpu_backward: flop_registry[
-            _aten._scaled_dot_product_flash_attention_backward
-        ],
-    }
-)
+_ALSO: Mapping[Any, Callable[..., int]] = {
+    getattr(_aten, f"_scaled_dot_product_flash_attention_for_cpu{part}"): flop_registry[
+        getattr(_aten, f"_scaled_dot_product_flash_attention{part}")
+    ]
+    for part in ("", "_backward")
+}
 
 
 @dataclass(frozen=True)
@@ -90,29 +85,6 @@ class FlopCounter(TorchDispatchMode):
         return out
 
 
-class Measurement:
-    """What a block costs: ``with Measurement() as measured: ...``, then ``measured.cost``.
-
-    Attributes:
-        cost: Wall-clock seconds, once the GPU has finished its work, and operations; set when the block ends.
-    """
-
-    def __init__(self) -> None:
-        self.cost = Cost()
-        self._counter = FlopCounter()
-
-    def __enter__(self) -> Measurement:
-        """Begins to measure."""
-        self._started = _now()
-        self._counter.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        """Sets the cost."""
-        self._counter.__exit__(*error)
-        self.cost = Cost(_now() - self._started, self._counter.total)
-
-
 def _now() -> float:
     """Seconds of a clock, read once the GPU has finished its work."""
     if torch.cuda.is_available():
@@ -164,40 +136,34 @@ class Meter:
         """Adds what the block costs to ``phase``, also where the block fails."""
         account = Account()
         try:
-            with self._account(account):
+            with self.apart() as account:
                 yield
         finally:
-            self.add(phase, account.cost)
+            self.costs[phase] += account.cost
 
     @contextmanager
     def apart(self) -> Iterator[Account]:
-        """An account of its own, in no phase: for what no method is charged for, or charged otherwise."""
-        account = Account()
-        with self._account(account):
-            yield account
+        """An account of its own, in no phase: for what no method is charged for, or charged otherwise.
 
-    def add(self, phase: Phase, cost: Cost) -> None:
-        """Adds a recorded cost to a phase."""
-        self.costs[phase] += cost
-
-    def charge(self, cost: Cost) -> None:
-        """Adds a recorded cost to the innermost open account; without one it is charged to nobody."""
-        if self._open:
-            self._open[-1].cost += cost
-
-    @contextmanager
-    def _account(self, account: Account) -> Iterator[None]:
+        ``with Meter().apart() as account: ...`` measures a block by itself, beside any other meter.
+        """
         if not self._open:
             self._counter.__enter__()
         self._settle()
+        account = Account()
         self._open.append(account)
         try:
-            yield
+            yield account
         finally:
             self._settle()
             self._open.pop()
             if not self._open:
                 self._counter.__exit__(None, None, None)
+
+    def charge(self, cost: Cost) -> None:
+        """Adds a recorded cost to the innermost open account; without one it is charged to nobody."""
+        if self._open:
+            self._open[-1].cost += cost
 
     def _settle(self) -> None:
         """Charges what was spent since the last call to the innermost open account."""

@@ -142,7 +142,6 @@ class Scenario:
             raise ValueError(
                 f"{self.name}: the experiences of a domain-incremental scenario share all classes"
             )
-
         for order in self.orders:
             if sorted(order) != sorted(names):
                 raise ValueError(f"{self.name}: an order names other experiences than there are")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import lightning
 import numpy as np
@@ -27,34 +28,25 @@ from clbench.models.frozen_prefix import FrozenPrefix
 EVALUATION_BATCH = 64
 
 
+@dataclass(frozen=True, eq=False)
 class EncodedTexts(TorchDataset[int]):
     """Texts with their targets. Items are positions; ``collate`` turns positions into a batch.
 
-    Args:
+    Attributes:
         rows: Of n texts.
         targets: (n,) their columns.
         experience: (n,) their experiences.
         class_mask: (T, C) the columns that a text of each experience may be given.
         flops: (n,) operations of the frozen prefix for each text; None if the rows are not its outputs.
-
         meter: Is charged with ``flops`` for each text that is read.
     """
 
-    def __init__(
-        self,
-        rows: RaggedArray,
-        targets: np.ndarray,
-        experience: np.ndarray,
-        class_mask: np.ndarray,
-        flops: np.ndarray | None,
-        meter: Meter,
-    ) -> None:
-        self.rows = rows
-        self.targets = targets
-        self.experience = experience
-        self.class_mask = class_mask  # (T, C)
-        self.flops = flops
-        self.meter = meter
+    rows: RaggedArray
+    targets: np.ndarray
+    experience: np.ndarray
+    class_mask: np.ndarray
+    flops: np.ndarray | None
+    meter: Meter
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -130,11 +122,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         size = self.protocol.samples_per_epoch
         if size is not None:
             size *= self.stream.stages[self.stage].merged
-        sampler = (
-            RandomSampler(texts, generator=generator)
-            if size is None
-            else RandomSampler(texts, replacement=True, num_samples=size, generator=generator)
-        )
+        sampler = RandomSampler(texts, replacement=size is not None, num_samples=size, generator=generator)
         return self._loader(texts, sampler, self.protocol.batch_size)
 
     def val_dataloader(self) -> list[DataLoader[int]]:
@@ -160,12 +148,10 @@ class ScenarioDataModule(lightning.LightningDataModule):
         split = Dataset.from_dict({"text": texts, "text_pair": [None] * size, **columns})
         return Reader(self, split, derive(self.seed, "reader", "general"))
 
-    def _evaluation(self, split: str) -> list[DataLoader[int]]:
-        loaders = []
-        for experience in self.stream.experiences:
-            texts = self.texts(experience.splits[split], self.prefix)
-            loaders.append(self._loader(texts, texts.by_length(), EVALUATION_BATCH))
-        return loaders
+    def _evaluation(self, name: str) -> list[DataLoader[int]]:
+        splits = (experience.splits[name] for experience in self.stream.experiences)
+        every = [self.texts(split, self.prefix) for split in splits]
+        return [self._loader(texts, texts.by_length(), EVALUATION_BATCH) for texts in every]
 
     def _loader(
         self, texts: EncodedTexts, sampler: Sampler[int] | list[int], batch_size: int
@@ -176,15 +162,11 @@ class ScenarioDataModule(lightning.LightningDataModule):
         """Texts encoded by ``prefix``, or as token ids without a prefix or a cache; computed once."""
         key = self._key(split, prefix)
         if key not in self._encoded:
+            columns = split[:]  # as lists: a column by itself is read row by row
+            targets, experience = (np.array(columns[name], np.int64) for name in ("column", "experience"))
             with self.encoding():
-                self._encoded[key] = EncodedTexts(
-                    self._rows(split, prefix),
-                    np.array(split[:]["column"], dtype=np.int64),
-                    np.array(split[:]["experience"], dtype=np.int64),
-                    self._class_masks,
-                    self._flops(split, prefix),
-                    self.meter,
-                )
+                rows, flops = self._rows(columns["text"], columns["text_pair"], prefix)
+            self._encoded[key] = EncodedTexts(rows, targets, experience, self._class_masks, flops, self.meter)
         return self._encoded[key]
 
     @contextmanager
@@ -197,7 +179,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         with self.meter.apart():
             yield
         if self.cache is not None:
-            self.meter.add("encode", self.cache.spent - self._charged)
+            self.meter.costs["encode"] += self.cache.spent - self._charged
             self._charged = self.cache.spent
 
     @property
@@ -211,20 +193,15 @@ class ScenarioDataModule(lightning.LightningDataModule):
             self.cache.was_asked_for(text)
             self._charged = self.cache.spent
 
-    def _rows(self, split: Dataset, prefix: FrozenPrefix | None) -> RaggedArray:
-        columns = split[:]  # as lists: a column by itself is read row by row
-        texts, pairs, limit = columns["text"], columns["text_pair"], self.protocol.max_tokens
+    def _rows(
+        self, texts: list[str], pairs: list[str | None], prefix: FrozenPrefix | None
+    ) -> tuple[RaggedArray, np.ndarray | None]:
+        """The rows of texts, and the operations of the frozen prefix for each, if they are its outputs."""
+        limit = self.protocol.max_tokens
         if prefix is not None and self.cache is not None:
             return self.cache.features(self.encoder, texts, pairs, limit, prefix)
         with self.meter.phase("encode"):
-            return RaggedArray.from_list(self.encoder.tokenize(texts, pairs, limit))
-
-    def _flops(self, split: Dataset, prefix: FrozenPrefix | None) -> np.ndarray | None:
-        if prefix is None or self.cache is None:
-            return None
-        columns = split[:]
-        texts = columns["text"], columns["text_pair"]
-        return self.cache.flops(self.encoder, *texts, self.protocol.max_tokens, prefix)
+            return RaggedArray.from_list(self.encoder.tokenize(texts, pairs, limit)), None
 
     def made(self, split: Dataset, prefix: FrozenPrefix | None) -> bool:
         """Whether ``texts`` has computed these already."""
@@ -238,9 +215,7 @@ class Reader:
     """Training texts for a learner's hooks, in a random order fixed by a seed (see ``TextReader``)."""
 
     def __init__(self, data: ScenarioDataModule, split: Dataset, seed: int) -> None:
-        self._data = data
-        self._split = split
-        self._seed = seed
+        self._data, self._split, self._seed = data, split, seed
 
     def __len__(self) -> int:
         return len(self._split)

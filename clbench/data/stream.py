@@ -149,25 +149,18 @@ def _experience(
 
 
 def _rows_of(part: Part, split: Dataset) -> Dataset:
-    columns = split[:]
-    labels, domains = columns["label"], columns["domain"]
-    wanted = set(part.labels)
-    return split.select(
-        [
-            at
-            for at, (label, domain) in enumerate(zip(labels, domains, strict=True))
-            if label in wanted and part.domain in (None, domain)
-        ]
-    )
+    columns, wanted = split[:], {(label, part.domain) for label in part.labels}
+    domains = columns["domain"] if part.domain is not None else [None] * len(split)
+    rows = enumerate(zip(columns["label"], domains, strict=True))
+    return split.select([at for at, row in rows if row in wanted])
 
 
 def _by_hash(split: Dataset, purpose: str) -> dict[str, list[int]]:
     """Positions of the texts of each label, in a pseudo-random order that depends only on the texts."""
     groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
     columns = split[:]
-    for at, (text, pair, label) in enumerate(
-        zip(columns["text"], columns["text_pair"], columns["label"], strict=True)
-    ):
+    rows = zip(columns["text"], columns["text_pair"], columns["label"], strict=True)
+    for at, (text, pair, label) in enumerate(rows):
         digest = hashlib.blake2b(f"{purpose}\0{text}\0{pair}".encode(), digest_size=8).digest()
         groups[label].append((digest, at))
     return {label: [at for _, at in sorted(found)] for label, found in groups.items()}
@@ -185,9 +178,8 @@ def _hold_out(train: Dataset, share: float) -> tuple[Dataset, Dataset]:
 def _limited(split: Dataset, per_class: int | None) -> Dataset:
     if per_class is None:
         return split
-    return split.select(
-        sorted(at for places in _by_hash(split, "limit").values() for at in places[:per_class])
-    )
+    kept = (at for places in _by_hash(split, "limit").values() for at in places[:per_class])
+    return split.select(sorted(kept))
 
 
 def _checked(
@@ -236,13 +228,16 @@ def overlap(table: Mapping[str, Dataset]) -> int:
 
 def table_fingerprint(table: Mapping[str, Dataset]) -> str:
     """A hash of every row of every split of a dataset, in order."""
-    digest = hashlib.blake2b(digest_size=16)
+    return _digest(table, ("text", "text_pair", "label", "domain"))
+
+
+def _digest(splits: Mapping[str, Dataset], names: Sequence[str], start: bytes = b"") -> str:
+    """A hash of ``start`` and of these columns, as far as there are such, of every split."""
+    digest = hashlib.blake2b(start, digest_size=16)
     for name in SPLITS:
-        if name in table:
-            columns = table[name][:]
-            names = [each for each in ("text", "text_pair", "label", "domain") if each in columns]
-            for row in zip(*(columns[each] for each in names), strict=True):
-                digest.update(repr((name, *row)).encode())
+        columns = splits[name][:] if name in splits else {}
+        for row in zip(*(columns[each] for each in names if each in columns), strict=True):
+            digest.update(repr((name, *row)).encode())
     return digest.hexdigest()
 
 
@@ -254,12 +249,6 @@ def _merged(experiences: Sequence[Experience]) -> Experience:
 
 
 def _fingerprint(experiences: Sequence[Experience]) -> str:
-    digests = []
-    for experience in experiences:
-        digest = hashlib.blake2b(experience.name.encode(), digest_size=16)
-        for name in SPLITS:
-            split = experience.splits[name][:]
-            for row in zip(split["text"], split["text_pair"], split["column"], strict=True):
-                digest.update(repr((name, *row)).encode())
-        digests.append(digest.hexdigest())
-    return hashlib.blake2b("".join(sorted(digests)).encode(), digest_size=16).hexdigest()
+    names = ("text", "text_pair", "column")
+    digests = sorted(_digest(each.splits, names, each.name.encode()) for each in experiences)
+    return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()

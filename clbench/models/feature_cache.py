@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,8 +77,8 @@ class FeatureCache:
         pairs: Sequence[str | None],
         max_tokens: int,
         prefix: FrozenPrefix,
-    ) -> RaggedArray:
-        """The outputs of ``prefix`` for ``texts``.
+    ) -> tuple[RaggedArray, np.ndarray]:
+        """The outputs of ``prefix`` for n texts, and the operations that it takes for each, (n,) int64.
 
         Texts that are not in the cache are encoded now. Two processes that need the same texts wait for each
         other instead of encoding them twice.
@@ -95,27 +96,14 @@ class FeatureCache:
         rows = store.rows(keys)
         self._budget.enforce()
         family = _family(encoder, max_tokens)
+        costs = [store.costs[key] for key in keys]
         asked: dict[_Place, Cost] = {}
-        for key in keys:
-            encode, after = store.costs[key]
-            asked[family, key.hex()] = encode
+        for key, (encoded, after) in zip(keys, costs, strict=True):
+            asked[family, key.hex()] = encoded
             if prefix.transform is not None:
                 asked[store.folder.name, key.hex()] = after
         self._record(asked)
-        return rows
-
-    def flops(
-        self,
-        encoder: TextEncoder,
-        texts: Sequence[str],
-        pairs: Sequence[str | None],
-        max_tokens: int,
-        prefix: FrozenPrefix,
-    ) -> np.ndarray:
-        """(n,) int64: the operations that ``prefix`` takes for each text; all must be in the cache."""
-        costs = self._store(encoder, max_tokens, prefix).costs
-        each = [costs[_key(text, pair)] for text, pair in zip(texts, pairs, strict=True)]
-        return np.array([encode.flops + after.flops for encode, after in each], dtype=np.int64)
+        return rows, np.array([encode.flops + after.flops for encode, after in costs], dtype=np.int64)
 
     def tensors(
         self, address: str, make: Callable[[], tuple[dict[str, Tensor], Cost]]
@@ -176,6 +164,9 @@ class FeatureCache:
             self._stores[folder] = Store(folder, self.folder / f"{lock}.lock")
         return self._stores[folder]
 
+    def _bar(self, what: str, texts: int) -> tqdm[Any]:
+        return tqdm(total=texts, desc=what, unit="text", leave=False, disable=not self.progress)
+
     def _encode(
         self,
         encoder: TextEncoder,
@@ -190,8 +181,7 @@ class FeatureCache:
             for each in BESIDE[pooling]
         }
         tokens = encoder.tokenize(texts, pairs, max_tokens)
-        bar = tqdm(total=len(texts), desc=f"encoding with {encoder.name}", unit="text", leave=False,
-                   disable=not self.progress)  # fmt: skip
+        bar = self._bar(f"encoding with {encoder.name}", len(texts))
         for at, states, cost in encode(encoder, tokens, max_tokens if pooling == "padded" else None):
             key, mask = _key(texts[at], pairs[at]), torch.ones(1, len(states), dtype=torch.bool)
             for each, writer in writers.items():
@@ -214,11 +204,10 @@ class FeatureCache:
         """Applies the transform of ``prefix`` to token states and writes its output."""
         assert prefix.transform is not None
         source = FrozenPrefix(prefix.pooling)
-        rows = self.features(encoder, texts, pairs, max_tokens, source)
+        rows, _ = self.features(encoder, texts, pairs, max_tokens, source)
         before = self._store(encoder, max_tokens, source).costs
         writer = ShardWriter(self._store(encoder, max_tokens, prefix), self._budget)
-        bar = tqdm(total=len(texts), desc="selecting keys", unit="text", leave=False,
-                   disable=not self.progress)  # fmt: skip
+        bar = self._bar("selecting keys", len(texts))
         flops = _flops_by_length(prefix.transform, rows)
         for places in rows.chunks(ROWS_AT_ONCE):
             started = time.perf_counter()

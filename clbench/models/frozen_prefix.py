@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clbench.core.batch import Batch, masked_mean, pad
-from clbench.core.costs import Cost, Measurement
+from clbench.core.costs import Cost, Meter
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
 
@@ -106,7 +106,7 @@ def encode(
             chosen = places[begin : begin + batch]
             # The last batch is filled up with copies: the shape decides the rounding.
             filled = chosen + [chosen[0]] * (batch - len(chosen))
-            with Measurement() as measured:
+            with Meter().apart() as measured:
                 rows, mask = pad([tokens[at] for at in filled])
                 rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
                 mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))

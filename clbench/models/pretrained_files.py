@@ -30,19 +30,6 @@ _FILES = (_CONFIG, WEIGHTS, *_TOKENIZER)
 
 
 @dataclass(frozen=True)
-class PackagedFiles:
-    """Encoder files inside an installed Python package.
-
-    Attributes:
-        distribution: The name under which the package is installed.
-        folder: The folder of the files, relative to the installation root.
-    """
-
-    distribution: str
-    folder: str
-
-
-@dataclass(frozen=True)
 class EncoderSource:
     """The declaration of an encoder.
 
@@ -51,14 +38,15 @@ class EncoderSource:
         hub_id: The model's name on the hub; None for an encoder that is built in.
         revision: The commit on the hub, 40 hexadecimal digits.
         sha256: What the SHA-256 of ``model.safetensors`` must be, wherever it is found.
-        package: An installed package that may hold the same files.
+        package: An installed package that may hold the same files: its name, and the folder of the files
+            relative to the installation root.
     """
 
     description: str
     hub_id: str | None = None
     revision: str | None = None
     sha256: str | None = None
-    package: PackagedFiles | None = None
+    package: tuple[str, str] | None = None
 
 
 def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
@@ -81,9 +69,10 @@ def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
     except LocalEntryNotFoundError:
         pass
     if source.package is not None:
+        distribution, folder = source.package
         try:
-            package = metadata.distribution(source.package.distribution)
-            directory = Path(str(package.locate_file(source.package.folder)))
+            package = metadata.distribution(distribution)
+            directory = Path(str(package.locate_file(folder)))
             return directory, {"source": f"package {package.name}", "revision": package.version}
         except metadata.PackageNotFoundError:
             pass
@@ -92,7 +81,7 @@ def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
         HfApi().model_info(source.hub_id, revision=source.revision, timeout=_TIMEOUT)
         return Path(snapshot()), {"source": "hub", "revision": source.revision}
     except Exception as error:  # the classes of transport errors change with the hub client's version
-        install = f"pip install {source.package.distribution}, " if source.package else ""
+        install = f"pip install {source.package[0]}, " if source.package else ""
         raise UserError(
             f"encoder '{name}' ({source.hub_id}) is not in the hub cache and cannot be downloaded "
             f"({_reason(error)}); {install}name a local directory with --encoder path/to/dir, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,9 @@ class Experiment:
             for scenario in (each for each in axes["scenarios"] if each in only):
                 options, own = _chosen(method, axes, scenario)
                 chosen, names = tuned(settings, options)
-                for place, axis in enumerate(_axis(own)):
-                    made = run_config({**chosen, **axis, **places})
+                axis = itertools.product(own.get("orders", [0]), own.get("seeds", [0]))
+                for place, (order, seed) in enumerate(axis):
+                    made = run_config({**chosen, "seed": seed, "order": str(order), **places})
                     group = f"{self.source}-{profile}"
                     made = dataclasses.replace(made, tuned=names, wandb=wandb, wandb_group=group)
                     configs.append((place, made))
@@ -102,12 +104,6 @@ def _chosen(
     trained = axes.get("trained", {}) if tuning != "frozen" else {}
     options |= {**trained.get("options", {}), **own, "baseline": import_path(baseline), "tuning": tuning}
     return options, {**axes, **trained}
-
-
-def _axis(axes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for order in axes.get("orders", [0]):
-        for seed in axes.get("seeds", [0]):
-            yield {"seed": seed, "order": str(order)}
 
 
 def experiment_files() -> dict[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from clbench.core.config import RunConfig
@@ -20,58 +20,53 @@ class Planned:
     """One run of an experiment.
 
     Attributes:
-        name: Scenario, method, order and seed.
+        scenario: Its scenario.
+        method: Its method, as in the result file.
+        place: Its order and seed.
         state: The state of its result file; a stopped run resumes after its last finished experience.
         seconds: The time that a finished run took, or that another is expected to take; None if there is no
             similar finished run.
         error: The error of a failed run, in one line.
     """
 
-    name: str
+    scenario: str
+    method: str
+    place: str
     state: State
-    seconds: float | None
+    seconds: float | None = None
     error: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Scenario, method, order and seed."""
+        return f"{self.scenario} {self.method} {self.place}"
 
-def plan(configs: Sequence[RunConfig], each: Iterable[RunConfig] | None = None) -> list[Planned]:
+
+def plan(configs: Iterable[RunConfig]) -> list[Planned]:
     """The state of every run, in the given order.
 
     The expected time is the median of finished runs: of the same method and scenario, or else of the same
     scenario, or else of all.
-
-    Args:
-        configs: The runs.
-        each: The same runs, wrapped in a progress bar.
     """
-    found = [_look(prepare(config)) for config in (configs if each is None else each)]
-    measured = [(keys, seconds) for keys, state, seconds, _, _ in found if state == "done" and seconds]
-    planned = []
-    for keys, state, seconds, name, error in found:
-        expected = seconds if state == "done" else _expected(keys, measured)
-        planned.append(Planned(name, state, expected, error))
-    return planned
+    found = [_look(prepare(config)) for config in configs]
+    done = [each for each in found if each.state == "done" and each.seconds]
+    return [each if each.state == "done" else replace(each, seconds=_expected(each, done)) for each in found]
 
 
-Keys = tuple[str, str]
-
-
-def _look(run: Run) -> tuple[Keys, State, float | None, str, str | None]:
-    config = run.result.config
-    keys = (config["scenario"], config["method"])
-    name = f"{config['scenario']} {config['method']} {run.path.stem}"
+def _look(run: Run) -> Planned:
+    planned = Planned(run.result.config["scenario"], run.result.config["method"], run.path.stem, "to run")
     if not run.path.exists():
-        return keys, "to run", None, name, None
+        return planned
     result = RunResult.read(run.path)
     if is_done(run):
-        return keys, "done", result.costs.get("wall_seconds"), name, None
+        return replace(planned, state="done", seconds=result.costs.get("wall_seconds"))
     if result.status == "failed":
-        return keys, "failed", None, name, result.error
-    return keys, "stopped" if result.status == "running" else "to run", None, name, None
+        return replace(planned, state="failed", error=result.error)
+    return replace(planned, state="stopped") if result.status == "running" else planned
 
 
-def _expected(keys: Keys, measured: Sequence[tuple[Keys, float]]) -> float | None:
-    for fits in (lambda other: other == keys, lambda other: other[0] == keys[0], lambda other: True):
-        fitting = [seconds for other, seconds in measured if fits(other)]
-        if fitting:
-            return statistics.median(fitting)
-    return None
+def _expected(wanted: Planned, done: Sequence[Planned]) -> float | None:
+    in_scenario = [each for each in done if each.scenario == wanted.scenario]
+    of_method = [each for each in in_scenario if each.method == wanted.method]
+    fitting = [each.seconds for each in of_method or in_scenario or done if each.seconds is not None]
+    return statistics.median(fitting) if fitting else None

@@ -43,15 +43,13 @@ def run_experiment(
         progress: Whether a single run has a progress bar; several always have one.
     """
     finished = [(_ungrouped(outcome.config), outcome) for outcome in before if outcome.error is None]
-    shared: dict[int, Outcome] = {}
-    for place, run in enumerate(runs):
-        own = _ungrouped(run)
-        outcome = next((outcome for config, outcome in finished if config == own), None)
-        if outcome is not None:
-            shared[place] = dataclasses.replace(outcome, config=run, skipped=True)
-    left = [run for place, run in enumerate(runs) if place not in shared]
+    shared = [next((made for config, made in finished if config == _ungrouped(run)), None) for run in runs]
+    left = [run for run, earlier in zip(runs, shared, strict=True) if earlier is None]
     made = iter(run_all(left, workers=workers, progress=progress or len(left) > 1) if left else [])
-    return [shared[place] if place in shared else next(made) for place in range(len(runs))]
+    return [
+        next(made) if earlier is None else dataclasses.replace(earlier, config=run, skipped=True)
+        for run, earlier in zip(runs, shared, strict=True)
+    ]
 
 
 def refuse_shared_places(outcomes: Iterable[Outcome]) -> None:

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from clbench.core.errors import UserError
-from clbench.models.adapters import Adapted, Adapter, add_adapters
+from clbench.models.adapters import Adapter, add_adapters
 
 HIDDEN, INNER, LAYERS, SIZE = 16, 24, 3, 5
 SHAPE = {
@@ -96,7 +96,8 @@ def test_only_the_adapters_train_and_their_number_is_that_of_the_formula(model_t
     assert sum(trainable.values()) == ADAPTERS[placement] * ONE_ADAPTER
     assert all(".adapter." in name for name in trainable)
     assert sum(p.numel() for p in model.parameters()) == total + ADAPTERS[placement] * ONE_ADAPTER
-    places = {name.partition(f"layer.{0}.")[2] for name, m in model.named_modules() if isinstance(m, Adapted)}
+    adapters = [name for name, module in model.named_modules() if isinstance(module, Adapter)]
+    places = {name.partition("layer.0.")[2].removesuffix(".adapter") for name in adapters}
     after_attention, after_feed_forward = (
         ("attention.out_lin", "ffn.lin2")
         if model_type == "distilbert"

@@ -44,7 +44,7 @@ def encoded(encoder) -> list[np.ndarray]:
 
 
 def ask(cache, encoder, at=EVERY, prefix=FrozenPrefix("states")):  # noqa: B008 - frozen
-    return cache.features(encoder, [TEXTS[i] for i in at], [None] * len(at), LIMIT, prefix)
+    return cache.features(encoder, [TEXTS[i] for i in at], [None] * len(at), LIMIT, prefix)[0]
 
 
 def same(rows, states, at=EVERY) -> bool:

@@ -22,7 +22,7 @@ EVERY = range(len(TEXTS))
 
 
 def ask(cache, encoder, prefix, at=EVERY, limit=LIMIT):
-    return cache.features(encoder, [TEXTS[i] for i in at], [PAIRS[i] for i in at], limit, prefix)
+    return cache.features(encoder, [TEXTS[i] for i in at], [PAIRS[i] for i in at], limit, prefix)[0]
 
 
 def twice(states: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -20,26 +20,26 @@ class Original:
     files: dict[str, str]
 
 
+TEXT_GCN = ("yao8839836/text_gcn", "962223652e9bb164ac2d83cd09fc7b8845ce860b")
+GLUE = ("F0restL1n/BERT", "0d0288be08079531c7b3a85af3d532f9adb0f13a")
+
 ORIGINALS = {
     "r8": Original(
-        "yao8839836/text_gcn",
-        "962223652e9bb164ac2d83cd09fc7b8845ce860b",
+        *TEXT_GCN,
         {
             "data/R8/train.txt": "70aa68ccd0cd4824711ae62cdf26ad3c9bd0e3e6",
             "data/R8/test.txt": "d1f384f75715d205c3a9ab87df3779f52783b99b",
         },
     ),
     "r52": Original(
-        "yao8839836/text_gcn",
-        "962223652e9bb164ac2d83cd09fc7b8845ce860b",
+        *TEXT_GCN,
         {
             "data/R52/train.txt": "cf0f0e694f54dd251b58fe9da6edb749e77b3dce",
             "data/R52/test.txt": "b4b189aed125defb69422f9dc6561b70e38ed757",
         },
     ),
     "20ng": Original(
-        "yao8839836/text_gcn",
-        "962223652e9bb164ac2d83cd09fc7b8845ce860b",
+        *TEXT_GCN,
         {
             "data/20ng.txt": "ebec493951e151a85477f68538b78266916c7a6b",
             "data/corpus/20ng.txt": "de034abac2ffce08a6aa384ab4072f39cda3fa00",
@@ -82,24 +82,21 @@ ORIGINALS = {
         },
     ),
     "rte": Original(
-        "F0restL1n/BERT",
-        "0d0288be08079531c7b3a85af3d532f9adb0f13a",
+        *GLUE,
         {
             "glue_data/RTE/dev.tsv": "78e67cc19ff513f0db8a632a0402f1cfbbbf076b",
             "glue_data/RTE/train.tsv": "a0595a437bbda94ac819a87074225fa1270f1ee1",
         },
     ),
     "sst2": Original(
-        "F0restL1n/BERT",
-        "0d0288be08079531c7b3a85af3d532f9adb0f13a",
+        *GLUE,
         {
             "glue_data/SST-2/dev.tsv": "b1285ff5696fd163af4737dfd5adf134525d2296",
             "glue_data/SST-2/train.tsv": "781e7d9833b405de7d1faff982d040c30be79fd5",
         },
     ),
     "mrpc": Original(
-        "F0restL1n/BERT",
-        "0d0288be08079531c7b3a85af3d532f9adb0f13a",
+        *GLUE,
         {
             "glue_data/MRPC/dev.tsv": "435bde0d09c7162493322c948bdb1dcea0de7457",
             "glue_data/MRPC/dev_ids.tsv": "44bf80696afcc6ee06d1f1f643386eeeb0e9702e",
@@ -108,8 +105,7 @@ ORIGINALS = {
         },
     ),
     "qqp": Original(
-        "F0restL1n/BERT",
-        "0d0288be08079531c7b3a85af3d532f9adb0f13a",
+        *GLUE,
         {
             "glue_data/QQP/dev.tsv": "75842e0860b72c7d52778ad6d72b55edc6fb2c7d",
             "glue_data/QQP/train.tsv": "9298352dd48d3f0886865f9abad89d74c3360a2d",

@@ -12,7 +12,7 @@ from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.methods.dkvb.codebook import nearest_keys
 from clbench.methods.dkvb.layout import Layout
-from clbench.models.classifier import Network
+from clbench.models.classifier import Network, linear
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
 
@@ -52,14 +52,9 @@ class Bottleneck(nn.Module):
         parametric = layout.decoder == "parametric"
         width = size if parametric else columns
         self.values = nn.EmbeddingBag(self.rows, width, mode="sum", sparse=sparse)
-        self.decoder = None
-        with torch.no_grad():
-            self.values.weight.normal_(generator=generator)
-            if parametric:
-                inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
-                self.decoder = nn.Linear(inputs, columns)
-                self.decoder.weight.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
-                self.decoder.bias.zero_()
+        nn.init.normal_(self.values.weight, generator=generator)
+        inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
+        self.decoder = linear(inputs, columns, generator) if parametric else None
         self.dropout = nn.Dropout(DROPOUT)
 
     def address(self, *more: object) -> str:
