@@ -1,8 +1,8 @@
-"""L2: weights are held near where they were when the last experience ended.
+"""L2: a quadratic penalty on the distance of the weights from those at the last boundary.
 
 Loss: cross-entropy + strength / 2 * sum_j (w_j - a_j)^2, with a the weights at the last boundary: EWC with
-a Fisher information of one (Kirkpatrick et al. 2017, arXiv 1612.00796, figure 2A). It carries one number per
-trainable weight and costs nothing at a boundary.
+a Fisher information of one (Kirkpatrick et al. 2017, arXiv 1612.00796, figure 2A). Carried: one number per
+trainable weight. A boundary costs nothing.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Learning without forgetting (LwF; Li and Hoiem 2016, arXiv 1606.09282).
 
-On the texts of the new experience, the outputs in the columns of earlier ones are held where they were when
-the last experience ended. Loss: cross-entropy + strength * T^2 * KL(softmax(z_old / T) || softmax(z / T))
-with z_old the logits of the model at the last boundary. Where the experience is known at test time, there is
-one such term per earlier experience, over its columns; else there is one, over all columns seen so far.
+On texts of the new experience, the outputs for earlier classes are distilled from the model at the last
+boundary. Loss: cross-entropy + strength * T^2 * KL(softmax(z_old / T) || softmax(z / T)), with z_old the
+logits of that model. Where the experience is known at test time, there is one such term per earlier
+experience, over its columns; otherwise there is one term, over all columns seen so far.
 
-It carries a copy of all trainable weights and the columns seen. A step costs one more forward pass.
+Carried: a copy of all trainable weights, and which columns were seen. A step costs one more forward pass.
 Deviation: the usual KL divergence, times T^2 (Hinton et al. 2015), for the paper's modified cross-entropy:
 the same for their p^(1/T), up to a constant and that factor. It keeps the paper's T = 2.
 """

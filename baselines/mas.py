@@ -1,12 +1,12 @@
 """Memory aware synapses (MAS; Aljundi et al. 2018, arXiv 1711.09601).
 
-A weight is important where a change of it changes the outputs f: its importance grows at each boundary by
-the mean over texts of |d ||f(x)||^2 / d w_j| (their section 4.1; no labels are needed), and the penalty is
+A weight is important if the outputs f are sensitive to it: at each boundary its importance grows by the mean
+over texts of |d ||f(x)||^2 / d w_j| (their section 4.1; no labels are needed). The penalty is
 strength / 2 * sum_j importance_j (w_j - a_j)^2 (their eq. 4, where lambda is strength / 2), with a the
-weights at the last boundary. f are the logits of the columns that a text may be given.
+weights at the last boundary. f are the logits within a text's class mask.
 
-It carries two numbers per trainable weight. It costs, at each boundary, one backward pass per text of the
-estimate. Deviation: at most ``examples`` texts are used for it.
+Carried: two numbers per trainable weight. A boundary costs one backward pass per text of the estimate.
+Deviation: at most ``examples`` texts are used for it.
 """
 
 from __future__ import annotations

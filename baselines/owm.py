@@ -4,13 +4,13 @@ Each linear layer that trains has a projector P, and its gradient G (out x in) b
 in directions that hardly change the layer's outputs on inputs x seen before. P starts as the identity; for
 each input, P <- P - k (P x)^T with k = P x / (alpha + x^T P x) (their recursion). Over the inputs X (n x in)
 of an experience these steps together are P <- (I + P X^T X / alpha)^-1 P, which is what is computed here, at
-the boundary. A bias is one more input that is always one. Training is plain SGD: a step scaled per weight, as
-Adam's, would leave the directions that P allows.
+the boundary. A bias is one more input that is always one. Training is plain SGD: steps that are scaled per
+weight, as in Adam, would leave the directions that P allows.
 
-It carries one in x in matrix per linear layer. It costs, at each boundary, a forward pass over the texts and
-one linear system per layer; each step, a product per layer. Deviations: every input counts, where the authors
-take the mean of a batch; alpha is constant; what trains and is no linear layer (embeddings, normalization)
-stays as it is, for nothing would protect it.
+Carried: one in x in matrix per linear layer. A boundary costs a forward pass over the texts and one linear
+system per layer; a step costs one matrix product per layer. Deviations: every input counts, where the authors
+take the mean of a batch; alpha is constant; trainable weights outside of linear layers (embeddings,
+normalization) are frozen, since nothing would protect them.
 """
 
 from __future__ import annotations
