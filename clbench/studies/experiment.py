@@ -34,17 +34,17 @@ class Experiment:
     """One experiment as its file declares it.
 
     Attributes:
-        name: The file's name.
-        title: One line for lists.
-        methods: What is compared: options of a run that differ from the defaults. With ``scenarios``, a
-            method is run on those alone.
-        profiles: By name, the scenarios, seeds, orders and options of all runs; under ``scenario_options``,
-            other options by scenario; under ``settings``, a file of tuned values for them beside the
-            experiment's; under ``methods``, others than the experiment's; under ``trained``, the seeds,
-            orders and options where the encoder trains, which takes longer.
-        table: The measures that its tables show, by name and in this order; None shows the usual ones.
-        folder: Where its file is.
-        source: The experiment whose runs it has: its own name, or that of ``runs_of``.
+        name: Name of the file without its suffix.
+        title: One line for ``clbench list``.
+        methods: The compared methods, each as the options of its runs. The key ``scenarios`` limits a method
+            to some scenarios.
+        profiles: By name, the ``scenarios``, ``seeds``, ``orders`` and ``options`` of all runs; optionally
+            ``scenario_options``, further options by scenario; ``settings``, a file of tuned values in the
+            same folder; ``methods`` instead of the experiment's; ``trained``, other seeds, orders and options
+            for runs that train the encoder, which take longer.
+        table: The measures that its tables show, by name and in this order; None shows the default ones.
+        folder: Folder of the file.
+        source: The experiment that the runs belong to: its own name, or that of ``runs_of``.
     """
 
     name: str
@@ -139,7 +139,7 @@ def read_experiment(path: Path) -> Experiment:
     """
     content = read_yaml(path, "experiment")
     if not isinstance(content, dict):
-        raise UserError(f"experiment {path}: 'key: value' lines are wanted")
+        raise UserError(f"experiment {path}: 'key: value' lines are expected")
     for key in set(content) - KEYS:
         raise UserError(f"experiment {path}: {unknown('key', key, KEYS)}")
     wanted = {"title", "runs_of"} if "runs_of" in content else {"title", "methods", "profiles"}
