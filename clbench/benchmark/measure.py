@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import statistics
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
-import torch
-
-from clbench.core.costs import peak_bytes, reset_peak
+from clbench.core.costs import clock, peak_bytes, reset_peak
 
 P = ParamSpec("P")
 
@@ -65,14 +62,12 @@ def repeated(work: Callable[[], object], *, units: int, least_seconds: float = 3
     The seconds are the median over repetitions: other programs on the machine make some of them longer.
     """
     work()
-    _synchronize()
     reset_peak()
     seconds: list[float] = []
     while sum(seconds) < least_seconds:
-        started = time.perf_counter()
+        started = clock()
         work()
-        _synchronize()
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return Measured(statistics.median(seconds) / units, max(peak_bytes().values()))
 
 
@@ -80,8 +75,3 @@ def alone(function: Callable[P, Measured], *args: P.args, **kwargs: P.kwargs) ->
     """Calls ``function`` in a new process, so that no measurement sees the memory of another."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

@@ -61,14 +61,12 @@ def main(arguments: Sequence[str]) -> int:
         help="a class-incremental one; without it, r8-cil where its data is, else pydocs-cil",
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads for torch")
-    parser.add_argument(
-        "--data-dir", metavar="DIR", default=os.environ.get("CLBENCH_DATA"), help="folder of the datasets"
-    )
+    parser.add_data_dir()
     options = parser.read(arguments)
     for name in options.names:
         if name not in names:
             raise unknown("measurement", name, names)
-    data_dir = Path(options.data_dir).resolve() if options.data_dir else None
+    data_dir = options.data_dir and options.data_dir.resolve()
     setting = cases.default_setting(data_dir, options.encoder, options.threads, options.scenario)
     print(f"scenario {setting.scenario}, encoder {setting.encoder}, {setting.threads} threads", flush=True)
     found = measure(setting, options.names)

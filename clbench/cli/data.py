@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("action", help=f"one of {', '.join(ACTIONS)}")
     parser.add_argument("names", nargs="*", default=[], help="datasets; without names, all of them")
-    parser.add_argument(
-        "--data-dir", metavar="DIR", default=os.environ.get("CLBENCH_DATA"), help="folder of the datasets"
-    )
+    parser.add_data_dir()
     parser.add_argument("--server", metavar="URL", default=GITHUB, help="where the original repositories are")
     options = parser.read(arguments)
     if options.action not in ACTIONS:
@@ -38,14 +35,13 @@ def main(arguments: Sequence[str]) -> int:
     for name in options.names:
         if name not in known:
             raise unknown("dataset", name, known)
-    if options.data_dir is None and options.action != "list":
+    data_dir = options.data_dir
+    if data_dir is None and options.action != "list":
         raise UserError(
             "name the folder of the datasets with --data-dir or the environment variable CLBENCH_DATA"
         )
-    data_dir = Path(options.data_dir) if options.data_dir else None
     if options.action == "list":
         return _list(options.names or known, data_dir)
-    assert data_dir is not None
     if options.action == "fetch":
         return _fetch(options.names or known, data_dir, options.server)
     return _verify(options.names, data_dir)
@@ -63,13 +59,11 @@ def _list(names: Sequence[str], data_dir: Path | None) -> int:
 def _fetch(names: Sequence[str], data_dir: Path, server: str) -> int:
     progress = sys.stderr.isatty()
     for name in names:
-        written = (
-            fetch_wikipedia(data_dir)
-            if name == WIKI
-            else fetch(name, data_dir, server=server, progress=progress)
-        )
-        for path in written:
-            print(path, flush=True)
+        if name == WIKI:
+            written = fetch_wikipedia(data_dir)
+        else:
+            written = fetch(name, data_dir, server=server, progress=progress)
+        print(*written, sep="\n", flush=True)
     return _verify([name for name in names if name != WIKI], data_dir)
 
 

@@ -36,9 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--profile", metavar="NAME", help="quick, small, ...; without it, the first one")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="number of parallel runs")
     parser.add_argument("--dry-run", action="store_true", help="only print what is left to run, and its time")
-    parser.add_argument(
-        "--data-dir", metavar="DIR", default=os.environ.get("CLBENCH_DATA"), help="folder of the datasets"
-    )
+    parser.add_data_dir()
     output = parser.add_argument_group("output and logging")
     output.add_argument("--results", metavar="DIR", default="runs", help="folder for result files")
     output.add_argument("--wandb", choices=get_args(WandbMode), default=RunConfig.wandb, help="W&B logging")
@@ -48,12 +46,11 @@ def main(arguments: Sequence[str]) -> int:
 
     results = Path(options.results)
     mode = options.wandb if options.dry_run else usable(options.wandb, results)
-    data_dir = Path(options.data_dir) if options.data_dir else None
     chosen = []
     for experiment in chosen_experiments(options.experiments, options.profile):
         profile = options.profile or next(iter(experiment.profiles))
         folder = results / profile
-        chosen.append((experiment, folder, experiment.runs(profile, folder, data_dir, wandb=mode)))
+        chosen.append((experiment, folder, experiment.runs(profile, folder, options.data_dir, wandb=mode)))
     if options.dry_run:
         _forecast([run for *_, runs in chosen for run in runs], options.workers)
         return 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from clbench.core.errors import UserError, unknown
@@ -33,6 +35,13 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_Help,
             argument_default=None if defaults else argparse.SUPPRESS,
             allow_abbrev=False,
+        )
+
+    def add_data_dir(self) -> None:
+        """Declares ``--data-dir``, with the environment variable CLBENCH_DATA as its default."""
+        folder = os.environ.get("CLBENCH_DATA") or None
+        self.add_argument(
+            "--data-dir", type=Path, metavar="DIR", default=folder, help="folder of the datasets"
         )
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:

@@ -38,13 +38,9 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """This batch on ``device``; Lightning moves batches through this."""
-        return replace(
-            self,
-            **{
-                name: getattr(self, name).to(device, non_blocking=non_blocking)
-                for name in ("rows", "mask", "targets", "class_mask", "experience")
-            },
-        )
+        names = ("rows", "mask", "targets", "class_mask", "experience")
+        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
+        return replace(self, **moved)
 
 
 def pad(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
@@ -54,7 +50,7 @@ def pad(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         rows: B arrays (T_b, ...) of one dtype.
 
     Returns:
-        RaggedArray (B, T, ...), integers as int64, and the mask (B, T) of real rows.
+        Rows (B, T, ...), integers as int64, and the mask (B, T) of real rows.
     """
     lengths = np.array([len(row) for row in rows])
     padded = np.zeros((len(rows), lengths.max(), *rows[0].shape[1:]), dtype=rows[0].dtype)

@@ -85,7 +85,7 @@ class FlopCounter(TorchDispatchMode):
         return out
 
 
-def _now() -> float:
+def clock() -> float:
     """Seconds of a clock, read once the GPU has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
@@ -124,12 +124,12 @@ class Meter:
 
     def start(self) -> None:
         """Begins to count the run's wall-clock time."""
-        self._started = _now()
+        self._started = clock()
 
     @property
     def wall(self) -> float:
         """Seconds since the run started, without the time between a stop and the resumption."""
-        return self.earlier + _now() - self._started
+        return self.earlier + clock() - self._started
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:
@@ -167,7 +167,7 @@ class Meter:
 
     def _settle(self) -> None:
         """Charges what was spent since the last call to the innermost open account."""
-        now, flops = _now(), self._counter.total
+        now, flops = clock(), self._counter.total
         self.charge(Cost(now - self._since, flops - self._flops))
         self._since, self._flops = now, flops
 

@@ -11,7 +11,6 @@ Placement = Literal["houlsby", "pfeiffer"]
 """Where adapters are: after attention and feed-forward part, or after the latter alone."""
 Dtype = Literal["auto", "float32", "bfloat16"]
 """The precision of a frozen encoder."""
-DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 Family = Literal[
     "naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other"
 ]

@@ -38,8 +38,7 @@ class PrototypeLearner(ContinualLearner):
     """Accumulates statistics of the features of each class; logits are a function of these statistics.
 
     Sums are in double precision, so that the order of the texts does not matter. A method overrides
-    ``observe``, ``consolidate`` and ``readout``. A class that was
-    never seen has the lowest logit of its type.
+    ``observe``, ``consolidate`` and ``readout``. A class that was never seen has the lowest possible logit.
 
     Args:
         context: What the run provides.

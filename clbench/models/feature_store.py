@@ -17,7 +17,7 @@ from filelock import FileLock
 from clbench.core.costs import Cost
 
 SHARD_BYTES = 256 << 20
-"""RaggedArray are written to disk whenever this much has been computed."""
+"""Rows are written to disk whenever this much has been computed."""
 _PARTS = ("values", "stop", "keys", "costs")
 
 

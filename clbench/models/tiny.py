@@ -43,14 +43,8 @@ film movie bad best story love book game player team season win computer windows
 def vocabulary() -> dict[str, int]:
     """The WordPiece vocabulary: special tokens, characters, continued characters, frequent words."""
     characters = string.ascii_lowercase + string.digits
-    pieces = [
-        *_SPECIALS,
-        *string.punctuation,
-        *characters,
-        *(f"##{character}" for character in characters),
-        *_WORDS.split(),
-    ]
-    return {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
+    pieces = [*_SPECIALS, *string.punctuation, *characters, *(f"##{each}" for each in characters)]
+    return {piece: index for index, piece in enumerate(dict.fromkeys([*pieces, *_WORDS.split()]))}
 
 
 def config() -> BertConfig:

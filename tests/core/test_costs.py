@@ -160,7 +160,7 @@ def test_costs_add_up():
 def clock(monkeypatch):
     """A clock that stands still until a test moves it."""
     now = [100.0]
-    monkeypatch.setattr("clbench.core.costs._now", lambda: now[0])
+    monkeypatch.setattr("clbench.core.costs.clock", lambda: now[0])
 
     def wait(seconds):
         now[0] += seconds

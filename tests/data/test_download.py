@@ -10,7 +10,7 @@ from support.file_server import blob_sha1
 
 from clbench.cli import main
 from clbench.core.errors import UserError
-from clbench.data.download.convert import convert
+from clbench.data.download.convert import CONVERTERS
 from clbench.data.download.fetch import fetch_wikipedia
 from clbench.data.download.places import ORIGINALS
 
@@ -112,7 +112,7 @@ def test_20_newsgroups_joins_names_and_texts_line_by_line(tmp_path):
     files = files_of(tmp_path, {"data/20ng.txt": names}) | files_of(
         tmp_path, {"data/corpus/20ng.txt": "From:  one\u00e9 \x85 text\nsecond\ttext\n"}, "latin-1"
     )
-    assert convert("20ng", files) == {
+    assert CONVERTERS["20ng"](files) == {
         "train": [{"text": "second text", "label": "b"}],
         "test": [{"text": "From: one\u00e9 text", "label": "a"}],
     }
@@ -129,7 +129,7 @@ def test_mrpc_takes_the_development_pairs_out_of_the_training_file(tmp_path):
             "MRPC/train.tsv": header,
         },
     )
-    assert convert("mrpc", files) == {
+    assert CONVERTERS["mrpc"](files) == {
         "train": [{"text": 'a "b', "text_pair": "a", "label": "not_equivalent"}],
         "test": [{"text": "c", "text_pair": "d", "label": "equivalent"}],
     }
@@ -144,13 +144,13 @@ def test_mrpc_takes_the_development_pairs_out_of_the_training_file(tmp_path):
 )
 def test_pairs_of_glue(dataset, line, row, tmp_path):
     files = files_of(tmp_path, {"a/train.tsv": f"header\n{line}\n", "a/dev.tsv": f"header\n{line}\n{line}\n"})
-    assert convert(dataset, files) == {"train": [row], "test": [row, row]}
+    assert CONVERTERS[dataset](files) == {"train": [row], "test": [row, row]}
 
 
 def test_a_line_with_too_few_columns_is_named(tmp_path):
     files = files_of(tmp_path, {"a/train.tsv": "header\nshort\n", "a/dev.tsv": "header\n"})
     with pytest.raises(UserError, match=r"train\.tsv, line 2: expected 4 columns, found 1"):
-        convert("rte", files)
+        CONVERTERS["rte"](files)
 
 
 def test_every_dataset_has_its_files_at_a_fixed_commit():

@@ -17,19 +17,6 @@ Splits = dict[str, list[Row]]
 SPLITS_OF = {"train": "train", "dev": "validation", "test": "test"}
 
 
-def convert(dataset: str, files: Mapping[str, Path]) -> Splits:
-    """The rows of a dataset by split, in the order of its files.
-
-    Args:
-        dataset: A key of ``CONVERTERS``.
-        files: The downloaded files, by their path in the repository.
-
-    Raises:
-        UserError: A line has too few columns.
-    """
-    return CONVERTERS[dataset](files)
-
-
 def _reuters(files: Mapping[str, Path]) -> Splits:
     """Files with lines of label, tab, text."""
     splits: Splits = {}
@@ -130,3 +117,4 @@ CONVERTERS: dict[str, Callable[[Mapping[str, Path]], Splits]] = {
     "qqp": _glue((3, 4, 5), {"0": "not_duplicate", "1": "duplicate"}),
     "mrpc": _paraphrases,
 }
+"""By dataset: its rows by split, in the order of its files, from the files by path in the repository."""

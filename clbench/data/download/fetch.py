@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clbench.core.io import cache_dir
-from clbench.data.download.convert import convert
+from clbench.data.download.convert import CONVERTERS
 from clbench.data.download.places import ORIGINALS
 from clbench.data.download.transfer import download
 from clbench.data.formats import write_lines
@@ -39,7 +39,7 @@ def fetch(dataset: str, data_dir: Path, *, server: str = GITHUB, progress: bool 
         files[path] = cache_dir() / "originals" / original.repository / original.commit / path
         url = f"{server}/{original.repository}/{original.commit}/{path}"
         download(url, files[path], blob_sha1, progress=progress)
-    splits = convert(dataset, files)
+    splits = CONVERTERS[dataset](files)
     return [write_lines(data_dir / dataset / f"{name}.jsonl.gz", rows) for name, rows in splits.items()]
 
 

@@ -80,6 +80,4 @@ def git_blob_sha1(path: Path) -> str:
     """The SHA-1 of the content of a file as a git blob."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: digest).hexdigest()
