@@ -106,3 +106,7 @@ def chosen(columns: Sequence[str]) -> tuple[Measure, ...]:
         if name not in known:
             raise unknown("table column", name, known)
     return tuple(known[name] for name in dict.fromkeys(columns))
+
+
+(ACCURACY,) = chosen(["average_accuracy"])
+"""The measure by which methods are ranked."""

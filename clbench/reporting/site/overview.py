@@ -11,14 +11,14 @@ from clbench.reporting.figures.costs import COSTS
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.formatting import Unit
 from clbench.reporting.load import PANEL
-from clbench.reporting.measures import MEASURES
+from clbench.reporting.measures import ACCURACY
 from clbench.reporting.site.grid import Cell, Column, Grid
 from clbench.reporting.site.measures import mean, spread
 from clbench.reporting.site.values import in_unit
+from clbench.reporting.tables.cells import NOTHING
 from clbench.reporting.tables.notes import sources
 
 _UNITS: dict[str, Unit] = {"costs.seconds.total": "seconds", "costs.carried_bytes.total": "bytes"}
-_ACCURACY = next(each for each in MEASURES if each.name == "average_accuracy")
 
 
 def facts(frame: pd.DataFrame) -> list[tuple[str, str]]:
@@ -38,24 +38,19 @@ def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
     """The most accurate method of each scenario and encoder."""
     rows = []
     for (scenario, encoder), methods in table.groupby(PANEL, sort=True):
+        row = [Cell(str(scenario), href=scenarios[str(scenario)], aside=methods["title"].iloc[0])]
+        row.append(Cell(str(encoder)))
         # The comparison has the best first.
-        done = [row for row in methods.to_dict("records") if row["n"] and row["competes"]]
-        start = [Cell(str(scenario), href=scenarios[str(scenario)], aside=methods["title"].iloc[0])]
-        start.append(Cell(str(encoder)))
-        if done:
-            best = done[0]
-            accuracy = Cell(mean(best, _ACCURACY), best[_ACCURACY.name], spread(best, _ACCURACY))
-            method, runs = Cell(best["method"], notes=best["notes"]), Cell(str(best["n"]), best["n"])
-            rows.append([*start, method, accuracy, runs])
+        best = next((each for each in methods.to_dict("records") if each["n"] and each["competes"]), None)
+        if best:
+            row.append(Cell(best["method"], notes=best["notes"]))
+            row.append(Cell(mean(best, ACCURACY), best[ACCURACY.name], spread(best, ACCURACY)))
+            row.append(Cell(str(best["n"]), best["n"]))
         else:
-            rows.append([*start, Cell("no finished run"), Cell("\N{EN DASH}"), Cell("0", 0)])
-    columns = [
-        Column("Scenario"),
-        Column("Encoder"),
-        Column("Best method"),
-        Column(_ACCURACY.heading, "number"),
-        Column("Runs", "number"),
-    ]
+            row += [Cell("no finished run"), Cell(NOTHING), Cell("0", 0)]
+        rows.append(row)
+    columns = [*map(Column, ("Scenario", "Encoder", "Best method"))]
+    columns += [Column(heading, "number") for heading in (ACCURACY.heading, "Runs")]
     return Grid("The most accurate method of each scenario", columns, rows)
 
 
@@ -70,11 +65,11 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
         cells = []
         for cost in COSTS:
             known = mine[mine[cost].notna()]
-            means = known.groupby("method")[[cost, _ACCURACY.source]].mean()
-            best = means[pareto_front(means[cost], means[_ACCURACY.source])]
+            means = known.groupby("method")[[cost, ACCURACY.source]].mean()
+            best = means[pareto_front(means[cost], means[ACCURACY.source])]
             names = [
                 f"{method} ({in_unit(accuracy, 'share')} %, {_amount(value, cost)})"
-                for method, value, accuracy in best.sort_values([cost, _ACCURACY.source]).itertuples(
+                for method, value, accuracy in best.sort_values([cost, ACCURACY.source]).itertuples(
                     name=None
                 )
             ]

@@ -35,7 +35,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
         bounds and models per experience, which do not compete, are left out; a method without any finished
         run is not ranked, and its numbers are NaN.
     """
-    rivals = _rivals(frame)
+    rivals = sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
     scores = scores_of(frame)
     ranked = [method for method in rivals if method in scores]
     tasks = common_tasks(scores, ranked)
@@ -47,11 +47,6 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
     ]
     table = pd.DataFrame(rows, columns=["method", "mean", "low", "high", "n"])
     return table.sort_values(["mean", "method"], ignore_index=True)
-
-
-def _rivals(frame: pd.DataFrame) -> list[str]:
-    """The methods that compete in all their runs."""
-    return sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
 
 
 def scores_of(frame: pd.DataFrame) -> dict[str, dict[Any, pd.DataFrame]]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from clbench.reporting.formatting import Unit, rounded
+from clbench.reporting.measures import Measure
 from clbench.reporting.tables.comparison import Mark
 
 NOTHING = "\N{EN DASH}"
@@ -171,12 +173,22 @@ def mean_text(mean: float, low: float, high: float, unit: Unit) -> str:
     return texts[0] + (f" [{texts[1]}, {texts[2]}]" if bounded else "") + suffix
 
 
+def measure_cell(row: Mapping[Any, Any], measure: Measure, files: tuple[str, ...]) -> Cell:
+    """The cell of one measure in a row of the comparison; its status where no run is finished."""
+    if not row["n"]:
+        return Cell(row["status"])
+    value, low, high, deviation, n, mark, p = (
+        row[f"{measure.name}{end}"] for end in ("", "_low", "_high", "_sd", "_n", "_mark", "_p")
+    )
+    text = mean_text(value, low, high, measure.unit) + (f" (n = {n})" if 0 < n < row["n"] else "")
+    return Cell(text, value, low, high, deviation, n, mark, p, files)
+
+
 def shown_paths(paths: Sequence[str], relative_to: Path | None) -> tuple[str, ...]:
     """Paths of result files as they stand in a report: from its folder, and never from a machine's root."""
-    if relative_to is not None:
-        return tuple(Path(os.path.relpath(path, relative_to)).as_posix() for path in paths)
-    absolute = (Path(path).is_absolute() for path in paths)
     return tuple(
-        Path(os.path.relpath(path)).as_posix() if far else path
-        for path, far in zip(paths, absolute, strict=True)
+        path
+        if relative_to is None and not Path(path).is_absolute()
+        else Path(os.path.relpath(path, relative_to)).as_posix()
+        for path in paths
     )

@@ -12,7 +12,7 @@ from clbench.reporting.formatting import count_text, plain
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, Measure, chosen
 from clbench.reporting.statistics.paired import ALPHA
-from clbench.reporting.tables.cells import Cell, Column, Document, Row, Table, mean_text, shown_paths
+from clbench.reporting.tables.cells import Column, Document, Row, Table, measure_cell, shown_paths
 from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.notes import footnotes, mixed, provenance, remarks, signs, unfinished
 from clbench.reporting.tables.summary import summary_tables
@@ -125,7 +125,7 @@ def _row(
         own = files
         if row[f"{measure.name}_n"] < row["n"]:  # not every run need have every measure
             own = shown_paths(list(runs["path"][runs[measure.source].notna()]), relative_to)
-        cells.append(_cell(row, measure, own))
+        cells.append(measure_cell(row, measure, own))
     return Row(
         method=plain(row["method"]),
         signs=signs(row["notes"]),
@@ -138,24 +138,6 @@ def _row(
             (name, ";".join(map(str, row[name])) if name == "notes" else str(row[name]))
             for name in ("scenario", "title", "encoder", "method", "notes", "stream", "status", "runs", "n")
         ),
-    )
-
-
-def _cell(row: Mapping[Any, Any], measure: Measure, files: tuple[str, ...]) -> Cell:
-    if not row["n"]:
-        return Cell(row["status"])
-    name = measure.name
-    value, low, high, n = (row[f"{name}{end}"] for end in ("", "_low", "_high", "_n"))
-    return Cell(
-        mean_text(value, low, high, measure.unit) + (f" (n = {n})" if 0 < n < row["n"] else ""),
-        value,
-        low,
-        high,
-        row[f"{name}_sd"],
-        n,
-        row[f"{name}_mark"],
-        row[f"{name}_p"],
-        files,
     )
 
 

@@ -11,9 +11,19 @@ import numpy as np
 import pandas as pd
 
 from clbench.reporting.formatting import Unit, count_text, plain
+from clbench.reporting.measures import ACCURACY
 from clbench.reporting.statistics.across import Estimate, interquartile_mean, probability_of_improvement
 from clbench.reporting.statistics.ranking import Scores, average_ranks, common_tasks, padded, scores_of
-from clbench.reporting.tables.cells import NOTHING, Cell, Column, Row, Table, mean_text, shown_paths
+from clbench.reporting.tables.cells import (
+    NOTHING,
+    Cell,
+    Column,
+    Row,
+    Table,
+    mean_text,
+    measure_cell,
+    shown_paths,
+)
 from clbench.reporting.tables.notes import footnotes, remarks, signs
 
 
@@ -112,7 +122,7 @@ def _row(
     common = tuple(path for scenario, _ in tasks for path in files[scenario])
     done = [name for name in scenarios if rows[name]["n"]]
     units: dict[str, Unit] = {"rank": "ratio", "iqm": "share", "improvement": "share"}
-    cells = [_cell(rows[name], files[name]) for name in scenarios]
+    cells = [measure_cell(rows[name], ACCURACY, files[name]) for name in scenarios]
     cells += [_estimate(estimates.get(name), unit, common) for name, unit in units.items()]
     return Row(
         method=plain(described["method"]),
@@ -129,16 +139,6 @@ def _row(
             ("ranked_scenarios", ";".join(str(scenario) for scenario, _ in tasks)),
         ),
     )
-
-
-def _cell(row: Mapping[Any, Any], files: tuple[str, ...]) -> Cell:
-    if not row["n"]:
-        return Cell(row["status"])
-    value, low, high, deviation, mark, p = (
-        row[f"average_accuracy{end}"] for end in ("", "_low", "_high", "_sd", "_mark", "_p")
-    )
-    text = mean_text(value, low, high, "share")
-    return Cell(text, value, low, high, deviation, row["n"], mark, p, files)
 
 
 def _estimate(found: Estimate | None, unit: Unit, files: tuple[str, ...]) -> Cell:
