@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from clbench.cli import EXTRAS
+from clbench.testing.streams import write_texts
 
 ROOT = Path(__file__).parents[2]
 RESULTS = sorted((ROOT / "results/quick/pydocs-dil/minilm").glob("*/order0-seed0.json"))[:3]
@@ -68,21 +69,24 @@ def test_a_command_that_needs_an_extra_names_it_in_one_line(packages, words, ext
 
 
 def test_a_run_that_asks_for_wandb_stops_before_it_begins_without_it(tmp_path):
+    write_texts(tmp_path / "data")
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text("kind: class\ndata: data/six\nclasses_per_experience: 2\n")
     words = [
         "run",
         "--scenario",
-        "pydocs-cil",
+        str(scenario),
         "--baseline",
         "ncm",
         "--encoder",
         "tiny",
-        "--wandb",
-        "offline",
+        "--max-tokens",
+        "16",
     ]
-    done = clbench({"wandb"}, *words, "--results", str(tmp_path))
+    done = clbench({"wandb"}, *words, "--wandb", "offline", "--results", str(tmp_path / "runs"))
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines()[-1] == "clbench: error: wandb is missing: pip install 'clbench[wandb]'"
-    assert not list(tmp_path.rglob("*.json"))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_extra_brings_the_packages_that_errors_name():

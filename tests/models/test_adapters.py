@@ -171,7 +171,7 @@ def test_adapters_have_the_dtype_of_the_layer():
 
 def test_an_unknown_architecture_is_refused_by_its_type():
     model = GPT2Model(GPT2Config(vocab_size=10, n_positions=8, n_embd=8, n_layer=1, n_head=1))
-    with pytest.raises(UserError, match=r"'gpt2' encoder; known types: bert, roberta, distilbert$"):
+    with pytest.raises(UserError, match=r"types bert, roberta, distilbert, not 'gpt2'$"):
         add_adapters(model)
     assert all(p.requires_grad for p in model.parameters())
 

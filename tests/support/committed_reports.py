@@ -63,7 +63,11 @@ def results_index() -> str:
 def write_all() -> None:
     for name, load in REPORTS.items():
         report = RESULTS / name
-        write_report(load(), report, columns=find_experiment(report.name).table)
+        # All tables are committed, but only some of the figures, as SVG: the others are left out.
+        figures = set(report.glob("*.svg"))
+        for path in write_report(load(), report, columns=find_experiment(report.name).table):
+            if path.suffix == ".pdf" or (path.suffix == ".svg" and path not in figures):
+                path.unlink()
     write_text(RESULTS / "README.md", results_index())
     for page in pages():
         write_text(page, filled(page.read_text(encoding="utf-8"), page.parent))

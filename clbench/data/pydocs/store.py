@@ -9,9 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-from tqdm import tqdm
-
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import cache_dir
 from clbench.data import formats
@@ -60,6 +57,8 @@ def folder(*, progress: bool) -> Path:
     path = cache_dir() / "pydocs" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
     last = path / list(LABELS)[-1] / "train.jsonl.gz"
     if not last.exists():
+        from filelock import FileLock  # here, because reports are made without it
+
         with FileLock(f"{path}.lock"):  # other processes wait for the one that builds
             if not last.exists():
                 for table, splits in _build(progress).items():
@@ -70,6 +69,8 @@ def folder(*, progress: bool) -> Path:
 
 
 def _build(progress: bool) -> dict[str, Splits]:
+    from tqdm import tqdm
+
     # tqdm takes None for "no bar unless stderr is a terminal".
     bar = tqdm(ALL, desc="reading documentation", unit="library", disable=None if progress else True)
     seen = NearDuplicates()
