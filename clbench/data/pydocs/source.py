@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
-
-import docstring_parser
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from clbench.data.pydocs import prose
+
+if TYPE_CHECKING:
+    import docstring_parser
 
 Kind: TypeAlias = Literal["module", "class", "function", "method"]
 Node: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -49,6 +50,8 @@ def _members(body: list[ast.stmt], prefix: str, kind: Kind) -> Iterator[tuple[st
 
 def parse(docstring: str) -> docstring_parser.Docstring:
     """The parts of a docstring in any of the usual conventions, without the code in it."""
+    import docstring_parser  # here, because reports are made without it
+
     text = _CODE.sub("", docstring)
     # The parser recognizes a heading only by a line of as many dashes.
     return docstring_parser.parse(_HEADING.sub(lambda match: f"{match[1]}\n{'-' * len(match[1])}", text))
