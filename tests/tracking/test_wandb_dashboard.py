@@ -7,6 +7,7 @@ from support.wandb_files import alone, history, of, options, records, run_folder
 
 from clbench.cli import main
 from clbench.core.errors import UserError
+from clbench.core.result import RunResult
 from clbench.tracking import content, dashboard, names
 
 PANELS = {"Run History Line Plot", "Bar Chart", "Scatter Plot", "Media Browser", "Run Comparer"}
@@ -62,8 +63,8 @@ def test_all_that_is_shown_is_logged(built, results):
     read = records(folder)
     logged = {key for row in history(read) for key in row} | set(summary(read))
     logged |= {key.removesuffix("._type") for key in logged}
-    result = json.loads(next(results.rglob("order*.json")).read_text())
-    result["costs"]["flops"] = {"algorithm": 1, "spent": 1}
+    result = RunResult.read(next(results.rglob("order*.json")))
+    result.costs["flops"] = {"algorithm": 1, "spent": 1}
     logged |= set(content.summary(result))
     for some in panels(built):
         used = set().union(*(shown(panel) for panel in some))

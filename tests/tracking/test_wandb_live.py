@@ -251,4 +251,4 @@ def test_time_for_logging_is_no_cost_of_the_method(scenario, tmp_path, monkeypat
     (folder,) = run_folders(tmp_path)
     losses = sum("train/loss" in each for each in history(records(folder)))
     assert losses * 0.3 > 1.5
-    assert result.costs["seconds"]["train"] < 0.3
+    assert result.costs["seconds"]["train"] < losses * 0.3 / 2

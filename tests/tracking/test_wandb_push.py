@@ -149,7 +149,7 @@ def test_one_that_fails_is_named_and_the_others_are_sent(results, monkeypatch, c
     ("words", "expected"),
     [
         (["push", "no-such-folder"], "no-such-folder"),
-        (["push", "RESULTS", "--mode", "onlin"], "did you mean 'online'"),
+        (["push", "RESULTS", "--mode", "onlin"], "invalid choice: 'onlin'"),
         (["pusj", "RESULTS"], "did you mean 'push'"),
         (["dashboard", "no-such-folder"], "no-such-folder"),
     ],
