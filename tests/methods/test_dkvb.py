@@ -7,25 +7,13 @@ from collections import Counter
 import pytest
 import torch
 import torch.nn.functional as F
-from support.naive_dkvb import States, naive_counts, naive_logits, naive_selection
+from support.bottlenecks import CHOICES, LENGTHS, MAX_TOKENS, context, layout
+from support.naive_dkvb import naive_counts, naive_logits, naive_selection
 
 from baselines.dkvb import DKVB
 from clbench.core.errors import UserError
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork, KeyValueBottleneck
-from clbench.methods.dkvb.layout import Layout
-from clbench.models.context import RunContext
 
-MAX_TOKENS = 16
-LENGTHS = [9, 3, 14, 1, 8]  # 4 heads: segments of 4 tokens, and two texts are shorter than one
-CHOICES = {
-    "segmentation": ("hidden", "token"),
-    "pooling": ("mean", "cls"),
-    "place": ("before", "after"),
-    "decoder": ("non-parametric", "parametric"),
-    "padding": ("masked", "reference"),
-    "top_k": (1, 3),
-    "projection": (0, 5),
-}
 EVERY = [dict(zip(CHOICES, chosen, strict=True)) for chosen in itertools.product(*CHOICES.values())]
 
 
@@ -38,23 +26,6 @@ POSSIBLE = [options for options in EVERY if is_possible(options)]
 
 def name(options) -> str:
     return "-".join(str(each) for each in options.values())
-
-
-def layout(**options) -> Layout:
-    plain = {key: values[0] for key, values in CHOICES.items()} | {"place": "after"}
-    sizes = {"heads": 4, "keys": 16, "hidden_size": 32, "max_tokens": MAX_TOKENS}
-    return Layout(**{**plain, **sizes, **options})
-
-
-def context(encoder, **options) -> RunContext:
-    fixed = {"columns": 3, "experiences": 2, "max_tokens": MAX_TOKENS, "tuning": "frozen"}
-    return RunContext(encoder=encoder, **{**fixed, **options})
-
-
-@pytest.fixture
-def encoder():
-    torch.set_num_threads(1)  # so small tensors gain nothing from more
-    return States(len(LENGTHS), MAX_TOKENS)
 
 
 def past_prefix(encoder, network, batch):
