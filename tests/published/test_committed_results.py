@@ -14,7 +14,11 @@ from clbench.reporting.tables.render import csv, markdown
 from clbench.studies.experiment import find_experiment
 
 
-@pytest.mark.parametrize("name", REPORTS)
+FAST = "small/report/single_head"
+TABLES = [name if name == FAST else pytest.param(name, marks=pytest.mark.slow) for name in REPORTS]
+
+
+@pytest.mark.parametrize("name", TABLES)
 def test_the_tables_are_those_of_the_result_files(name):
     report = RESULTS / name
     frame, columns = REPORTS[name](), find_experiment(report.name).table

@@ -79,6 +79,7 @@ def lasting(read):
     return {key: value for key, value in summary(read).items() if key.startswith(mine)}
 
 
+@pytest.mark.slow
 def test_a_pushed_run_is_the_live_run_but_for_its_losses(pushed):
     live, sent = pushed
     assert len(live) == len(sent) == 2
@@ -95,12 +96,14 @@ def test_a_pushed_run_is_the_live_run_but_for_its_losses(pushed):
         assert lasting(first) == lasting(second)
 
 
+@pytest.mark.slow
 def test_runs_of_an_experiment_are_its_group_and_have_an_id_each(pushed):
     runs = [of("run", records(folder))[0] for folder in pushed[0].values()]
     assert {run["run_group"] for run in runs} == {"small-quick"}
     assert {run["job_type"] for run in runs} == {"finetune-frozen", "finetune-frozen-joint"}
 
 
+@pytest.mark.slow
 def test_joint_training_has_seen_all_experiences(pushed, results):
     (path,) = results.rglob("finetune-frozen-joint/*.json")
     result = json.loads(path.read_text())

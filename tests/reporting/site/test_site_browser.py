@@ -11,7 +11,10 @@ from clbench.reporting.tables.cells import NOTHING
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install '.[dev]'")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, chromium-browser or google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, chromium-browser or google-chrome"),
+]
 SECONDS_TO_OPEN = {"index.html": 2.0, "scenarios/news.html": 4.0, "compare.html": 4.0}
 """The overview is what opens first; the others have room for a machine that is busy."""
 
@@ -250,7 +253,6 @@ def test_the_network_is_forbidden_to_the_page(browser, site):
     assert any("script-src" in text for text in refused)
 
 
-@pytest.mark.slow
 def test_two_thousand_results_open_in_two_seconds(browser, tmp_path):
     methods = [f"{name}-{tuning}" for name in "abcde" for tuning in ("full", "frozen")]
     for scenario in ("news", "mail"):

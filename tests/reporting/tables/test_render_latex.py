@@ -58,6 +58,7 @@ needs_latex = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_latex
 def test_hostile_names_compile_and_are_read(frame, tmp_path):
     text = compiled(latex(frame), tmp_path / "page")
@@ -72,6 +73,7 @@ def test_hostile_names_compile_and_are_read(frame, tmp_path):
     assert "↑ trains on all experiences at once" in text
 
 
+@pytest.mark.slow
 @needs_latex
 def test_a_wide_table_with_all_columns_compiles(frame, tmp_path):
     text = compiled(latex(frame, ["average_accuracy", "fwt", "peak_bytes_rss", "bwt"]), tmp_path / "page")
