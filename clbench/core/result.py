@@ -63,7 +63,7 @@ class RunResult:
     @property
     def notes(self) -> tuple[Note, ...]:
         """The notes of the configuration."""
-        return tuple(Note(**each) for each in self.config.get("notes", ()))
+        return tuple(Note(each["kind"], each.get("text") or "") for each in self.config.get("notes") or ())
 
     def set_untrained(self, counts: np.ndarray) -> None:
         """Records the confusion counts before any training.

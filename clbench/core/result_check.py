@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
+
+import numpy as np
 
 from clbench.core.errors import UserError
 from clbench.core.notes import NOTE_KINDS
@@ -20,6 +22,16 @@ KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
 """The diagnostics of an experience that stand beside ``overlap``: numbers."""
 KEY_ERRORS = ("quantization_error", "unselected_changed")
 """Diagnostics of an experience that need not be there: numbers."""
+COSTS = {
+    "seconds": ("encode", "keys", "train", "consolidate", "evaluate", "total"),
+    "flops": ("algorithm", "spent"),
+    "parameters": ("trainable", "total", "changed_per_step"),
+    "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
+    "peak_bytes": ("rss", "cuda"),
+}
+"""By group, the costs that tables and figures are made of."""
+DEPTH = 20
+"""Levels of nested lists and objects that a result file may have."""
 
 _TESTS: Mapping[str, Callable[[Any], bool]] = {
     "a text": lambda value: isinstance(value, str),
@@ -39,14 +51,15 @@ _RULES: Mapping[str, str | tuple[str, ...]] = {
     "provenance": "an object",
     "config!": "an object",
     **{f"config.{name}!": "a text" for name in ("scenario", "encoder", "method")},
-    "config.title": "a text",
+    **{f"config.{name}": "a text" for name in ("title", "baseline")},
+    **{f"config.{name}": "a list" for name in ("columns", "tuned")},
     "config.seed!": "a whole number",
     "config.order!": "a whole number or a text",
     "config.stream!": get_args(StreamKind),
     "config.notes": "a list of objects",
     "config.notes.[].kind!": NOTE_KINDS,
     "config.notes.[].text": "a text",
-    **dict.fromkeys(("accuracy", "macro_f1", "confusion"), "a list"),
+    **dict.fromkeys(("accuracy", "macro_f1", "confusion", "untrained_confusion"), "a list"),
     **dict.fromkeys(("accuracy.[]", "macro_f1.[]"), "a list of numbers"),
     **dict.fromkeys(("stream_accuracy", "untrained_accuracy"), "a list of numbers"),
     **dict.fromkeys(("accuracy.[].[]", "macro_f1.[].[]"), "between 0 and 1"),
@@ -56,6 +69,8 @@ _RULES: Mapping[str, str | tuple[str, ...]] = {
     **{f"metrics.{name}": "between 0 and 1" for name in SHARES},
     "costs": "an object",
     "costs.**": "a number",
+    **{f"costs.{group}": "an object" for group in COSTS},
+    **{f"costs.{group}.{name}": "a number" for group, names in COSTS.items() for name in names},
     "experiences": "a list of objects",
     "experiences.[].seconds": "an object",
     "experiences.[].seconds.train_per_epoch": "a number",
@@ -81,6 +96,9 @@ def checked(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
+        for name, value in content.items():
+            if "confusion" not in name:  # by far the largest part; _check_confusion is faster
+                _check_values(value, name, DEPTH)
         content = migrated(content)
         for rule, wanted in _RULES.items():
             for key, value in _found(content, rule.rstrip("!").split(".")):
@@ -137,6 +155,10 @@ def _check_whole(content: Mapping[str, Any]) -> None:
         raise ValueError("rows of accuracy, macro_f1 and untrained_accuracy differ in length")
     if content.get("confusion") and len(content["confusion"]) != len(stream):
         raise ValueError("confusion and accuracy differ in their number of stages")
+    columns = len(content["config"].get("columns") or ())
+    _check_confusion("untrained_confusion", content.get("untrained_confusion"), rows, columns)
+    for stage in content.get("confusion", ()):
+        _check_confusion("confusion", stage, rows, columns)
     entries = content.get("diagnostics", {}).get("experiences") or ()
     for place, entry in enumerate(each for each in entries if "overlap" in each):
         for name in (*KEY_USE, "overlap"):
@@ -146,8 +168,43 @@ def _check_whole(content: Mapping[str, Any]) -> None:
             raise ValueError("diagnostics.experiences.overlap has not one value for each earlier experience")
 
 
+def _check_confusion(name: str, stage: Any, rows: Sequence[Sequence[float]], columns: int) -> None:
+    """Confusion counts of a stage: ``[true, predicted, count]`` of some cells, for each experience."""
+    if stage is None and name == "untrained_confusion":
+        return
+    if not isinstance(stage, list) or any(len(stage) != len(row) for row in rows):
+        raise ValueError(f"{name} has not one list of counts for each experience")
+    for cells in stage:
+        try:
+            counts = np.array(cells)
+        except ValueError:  # lists of different lengths
+            counts = np.empty(0)
+        if counts.ndim != 2 or counts.shape[1] != 3 or counts.dtype.kind != "i" or counts.min() < 0:
+            raise ValueError(f"{name} is not lists of [true, predicted, count]")
+        if counts[:, :2].max() >= columns:
+            raise ValueError(f"{name} has a column beyond the {columns} of config.columns")
+
+
+def _check_values(value: Any, name: str, depth: int) -> None:
+    """Numbers are finite as floats, texts are valid Unicode, and nothing is nested deeper than ``depth``."""
+    if not depth:
+        raise ValueError(f"{name[:80]} is nested deeper than {DEPTH} levels")
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _check_values(key, name, depth)
+            _check_values(each, f"{name}.{key}", depth - 1)
+    elif isinstance(value, list):
+        for each in value:
+            _check_values(each, name, depth - 1)
+    elif isinstance(value, str):
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise ValueError(f"{name!a} has text that is not valid Unicode")
+    elif isinstance(value, int | float) and abs(value) > sys.float_info.max:
+        raise ValueError(f"{name} is not a finite number")
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _refuse_constant(name: str) -> NoReturn:

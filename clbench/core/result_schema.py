@@ -45,7 +45,7 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
 
 def _stream(joint: Any, single: Any) -> str:
     for name, value in (("joint", joint), ("single", single)):
-        if value not in (None, True, False):
+        if value is not None and not isinstance(value, bool):
             raise ValueError(f"config.{name} is not true or false")
     return "joint" if joint else "single" if single else "sequential"
 

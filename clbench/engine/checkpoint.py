@@ -45,7 +45,7 @@ def _is_same(run: Run, earlier: RunResult, status: str) -> bool:
     return (
         earlier.status == status
         and _compared(earlier.config) == _compared(run.result.config)
-        and earlier.provenance["fingerprints"] == run.result.provenance["fingerprints"]
+        and earlier.provenance.get("fingerprints") == run.result.provenance["fingerprints"]
     )
 
 

@@ -14,7 +14,7 @@ from clbench.core.errors import UserError
 from clbench.core.metrics import METRICS
 from clbench.core.notes import Note
 from clbench.core.result import RunResult
-from clbench.core.result_check import KEY_USE
+from clbench.core.result_check import COSTS, KEY_USE
 from clbench.core.types import StreamKind
 
 RUN = ["scenario", "encoder", "method", "order", "seed"]
@@ -22,13 +22,6 @@ RUN = ["scenario", "encoder", "method", "order", "seed"]
 PANEL = ["scenario", "encoder"]
 """The columns that name one table: methods are compared on the same data and the same encoder."""
 
-_COSTS = {
-    "seconds": ("encode", "keys", "train", "consolidate", "evaluate", "total"),
-    "flops": ("algorithm", "spent"),
-    "parameters": ("trainable", "total", "changed_per_step"),
-    "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
-    "peak_bytes": ("rss", "cuda"),
-}
 DIAGNOSTICS = ("dead_keys", "quantization_error", "unselected_changed")
 """What is taken from a method's diagnostics after its last experience."""
 
@@ -122,7 +115,7 @@ def _row(path: Path) -> dict[str, Any]:
         "path": path.as_posix(),
     }
     row |= {f"metrics.{name}": _number(result.metrics.get(name)) for name in METRICS}
-    for group, names in _COSTS.items():
+    for group, names in COSTS.items():
         spent = result.costs.get(group)
         for name in names:
             row[f"costs.{group}.{name}"] = _number(spent.get(name)) if isinstance(spent, dict) else math.nan

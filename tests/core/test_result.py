@@ -130,6 +130,54 @@ def test_an_invalid_configuration_is_refused(result, tmp_path, config, reason):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "reason"),
+    [
+        ("accuracy", f"[[{10**400}, 0], [0, 0]]", "accuracy is not a finite number"),
+        ("stream_accuracy", "[1e999, 0]", "stream_accuracy is not a finite number"),
+        ("accuracy", "[[1.5, 0], [0, 0]]", "accuracy is 1.5, not between 0 and 1"),
+        ("macro_f1", "[[-0.5, 0], [0, 0]]", "macro_f1 is -0.5, not between 0 and 1"),
+        ("accuracy", "[[1, 0], [0]]", "differ in length"),
+        ("accuracy", "[[NaN, 0], [0, 0]]", "NaN is not a number"),
+        ("metrics", f'{{"bwt": -{10**400}}}', "metrics.bwt is not a finite number"),
+        ("costs", '{"seconds": {"train": 1e999}}', "costs.seconds.train is not a finite number"),
+        ("costs", '{"seconds": {"train": {}}}', "costs.seconds.train is not a number"),
+        ("costs", '{"wall_seconds": "long"}', "costs.wall_seconds is not a number"),
+        ("costs", '{"flops": {"phases": {"train": {"spent": "all"}}}}', "phases.train.spent is not a number"),
+        ("experiences", f'[{{"examples": {10**400}}}]', "experiences.examples is not a finite number"),
+        ("diagnostics", '{"scale": 1e999}', "diagnostics.scale is not a finite number"),
+        ("diagnostics", '{"a":' * 200 + "1" + "}" * 200, "nested deeper than 20 levels"),
+        ("provenance", '{"commit": "\\ud800"}', "provenance.commit' has text that is not valid Unicode"),
+        ("confusion", "[[[[0, 0, 1]], [[0, 0, 1]]]]", "confusion and accuracy differ in their number"),
+        ("confusion", "[[[[0, 0, 1]]], [[[0, 0, 1]]]]", "confusion has not one list of counts for each exp"),
+        ("confusion", "[[[[0, 2, 1]], [[0, 0, 1]]], [[], []]]", "confusion has a column beyond the 2 of"),
+        ("confusion", "[[[[0, 0]], [[0, 0, 1]]], [[], []]]", "confusion is not lists of .true, predicted"),
+        ("untrained_confusion", "[[[0, 0, 0.5]], [[0, 0, 1]]]", "untrained_confusion is not lists of"),
+    ],
+)
+def test_an_invalid_value_is_refused_in_one_line(result, tmp_path, key, text, reason):
+    path = tmp_path / "a.json"
+    content = json.dumps({**result.to_json(), key: "@"})
+    path.write_text(content.replace('"@"', text))
+    with pytest.raises(UserError, match=reason) as caught:
+        RunResult.read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_null_in_notes_is_the_same_as_absent(result):
+    result.config["notes"] = [{"kind": "deviation", "text": None}, {"kind": "sees-future"}]
+    assert result.notes == (Note("deviation"), Note("sees-future"))
+    result.config["notes"] = None
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize("value", [1, 0, "no", []])
+def test_schema_1_says_joint_by_true_or_false(value):
+    with pytest.raises(ValueError, match=r"config\.joint is not true or false"):
+        result_schema.migrated({"schema": 1, "config": {"joint": value}})
+
+
 def test_schema_1_is_migrated():
     config = {
         "draws": 3,
