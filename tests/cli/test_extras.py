@@ -5,14 +5,13 @@ import subprocess
 import sys
 import tomllib
 import venv
-from pathlib import Path
 
 import pytest
+from support.source_tree import ROOT, copy_sources
 
 from clbench.cli import EXTRAS
 from clbench.testing.streams import write_texts
 
-ROOT = Path(__file__).parents[2]
 RESULTS = sorted((ROOT / "results/quick/pydocs-dil/minilm").glob("*/order0-seed0.json"))[:3]
 WITHOUT = """
 import sys
@@ -110,8 +109,10 @@ def test_the_base_installation_makes_reports_and_has_no_torch(tmp_path):
     def run(*line: str) -> subprocess.CompletedProcess:
         return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env=surroundings)
 
+    (tmp_path / "sources").mkdir()
+    sources = str(copy_sources(tmp_path / "sources"))
     constraint = str(ROOT / "constraints.txt")
-    installed = run(python, "-m", "pip", "install", "--quiet", "--constraint", constraint, str(ROOT))
+    installed = run(python, "-m", "pip", "install", "--quiet", "--constraint", constraint, sources)
     assert installed.returncode == 0, installed.stderr
     made = run(str(tmp_path / "venv/bin/clbench"), "report", *map(str, RESULTS), "--out", "report")
     assert made.returncode == 0, made.stderr

@@ -1,16 +1,14 @@
 """The built wheel works outside of the source tree, with all files that the commands need."""
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from support.source_tree import ROOT, copy_sources
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ("clbench", "baselines", "experiments", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 DATA = ("py.typed", "core/*.bib", "cli/templates/*", "reporting/site/templates/*", "reporting/site/static/*")
 
 pytestmark = pytest.mark.slow
@@ -19,10 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """Built from a copy, so that nothing of an earlier build gets in."""
-    folder = tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
+    folder = copy_sources(tmp_path_factory.mktemp("wheel"))
     pip(["wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder / "dist"), str(folder)])
     (built,) = (folder / "dist").glob("*.whl")
     return built

@@ -13,7 +13,6 @@ from clbench.reporting.figures.canvas import save
 from clbench.reporting.tables.render import csv, markdown
 from clbench.studies.experiment import find_experiment
 
-
 FAST = "small/report/single_head"
 TABLES = [name if name == FAST else pytest.param(name, marks=pytest.mark.slow) for name in REPORTS]
 
