@@ -51,6 +51,7 @@ def test_the_ratio_is_of_seconds_for_one_unit():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_bench_measures_prints_and_writes(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "data" / "r8"

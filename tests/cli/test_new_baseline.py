@@ -20,6 +20,7 @@ def run(folder: Path, *words: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_its_test_and_its_experiment_run_and_it_is_clean(tmp_path):
     run(tmp_path, "clbench", "new-baseline", "my_method")
     run(

@@ -49,9 +49,9 @@ def packaged_minilm() -> Path:
     package = ENCODERS["minilm"].package
     assert package is not None
     try:
-        return Path(str(metadata.distribution(package.distribution).locate_file(package.folder)))
+        return Path(str(metadata.distribution(package[0]).locate_file(package[1])))
     except metadata.PackageNotFoundError:
-        pytest.skip(f"the package {package.distribution} is not installed: pip install 'clbench[offline]'")
+        pytest.skip(f"the package {package[0]} is not installed: pip install 'clbench[offline]'")
 
 
 def test_every_declared_hub_encoder_is_pinned_by_commit_and_by_hash():
