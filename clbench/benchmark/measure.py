@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 
 from clbench.core.costs import clock, peak_bytes, reset_peak
 
@@ -54,6 +54,24 @@ class Comparison:
             "naive_peak_bytes": self.naive.peak_bytes,
             "peak_bytes": self.engine.peak_bytes,
         }
+
+
+class Case(NamedTuple):
+    """A comparison that can be measured; each form runs in a process of its own.
+
+    Attributes:
+        name: As on the command line.
+        what: What is measured, and against what.
+        target: The ratio that is wanted.
+        naive: Measures the naive form.
+        engine: Measures the engine.
+    """
+
+    name: str
+    what: str
+    target: float
+    naive: Callable[[Any], Measured]
+    engine: Callable[[Any], Measured]
 
 
 def repeated(work: Callable[[], object], *, units: int, least_seconds: float = 3.0) -> Measured:

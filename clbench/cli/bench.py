@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tabulate import tabulate
 from tqdm import tqdm
 
-from clbench.benchmark import cases
-from clbench.benchmark.measure import Comparison, Measured, alone
+from clbench.benchmark import protocols
+from clbench.benchmark.cases import CASES
+from clbench.benchmark.measure import Comparison, alone
+from clbench.benchmark.setting import Setting, default_setting
 from clbench.core.arguments import Parser
 from clbench.core.config import RunConfig
 from clbench.core.errors import unknown
@@ -21,25 +23,6 @@ from clbench.core.provenance import provenance
 from clbench.data.scenarios import find_scenario
 from clbench.reporting.formatting import readable_bytes
 
-Case = tuple[str, float, Callable[[cases.Setting], Measured], Callable[[cases.Setting], Measured]]
-CASES: dict[str, Case] = {
-    "encode": (
-        "encoding a text, against batches of 32 padded to the limit, float32",
-        5, cases.encode_naive, cases.encode_engine,
-    ),
-    "assign": (
-        f"nearest of {cases.KEYS} keys in {cases.HEADS} heads, a token, against cdist and argmin in chunks",
-        4, cases.assign_naive, cases.assign_engine,
-    ),
-    "train_step": (
-        f"DKVB training step on {cases.BATCH} texts, against encoding, cdist, expand and gather, dense AdamW",
-        500, cases.train_naive, cases.train_engine,
-    ),
-    "evaluate": (
-        "DKVB evaluation of a text, likewise",
-        1000, cases.evaluate_naive, cases.evaluate_engine,
-    ),
-}  # fmt: skip
 PROTOCOLS = {"protocol_cold": "whole single-head protocol from an empty cache, against measured naive rates",
              "protocol_warm": "the same from a full cache"}  # fmt: skip
 
@@ -67,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         if name not in names:
             raise unknown("measurement", name, names)
     data_dir = options.data_dir and options.data_dir.resolve()
-    setting = cases.default_setting(data_dir, options.encoder, options.threads, options.scenario)
+    setting = default_setting(data_dir, options.encoder, options.threads, options.scenario)
     print(f"scenario {setting.scenario}, encoder {setting.encoder}, {setting.threads} threads", flush=True)
     found = measure(setting, options.names)
     print(_table(found, "simple"))
@@ -101,26 +84,26 @@ def _legend(found: Sequence[Comparison]) -> str:
     return "\n".join(f"- {each.name}: {each.what}." for each in found)
 
 
-def measure(setting: cases.Setting, names: Sequence[str]) -> list[Comparison]:
+def measure(setting: Setting, names: Sequence[str]) -> list[Comparison]:
     """The comparisons called ``names``, each measurement in a process of its own."""
-    protocols = [name for name in PROTOCOLS if name in names]
-    wanted = [name for name in CASES if name in names or (protocols and name in ("train_step", "evaluate"))]
-    bar = tqdm(total=2 * len(wanted) + len(protocols), unit="measurement", disable=not sys.stderr.isatty())
+    whole = [name for name in PROTOCOLS if name in names]
+    wanted = [name for name in CASES if name in names or (whole and name in ("train_step", "evaluate"))]
+    bar = tqdm(total=2 * len(wanted) + len(whole), unit="measurement", disable=not sys.stderr.isatty())
     found: dict[str, Comparison] = {}
     for name in wanted:
-        what, target, naive, engine = CASES[name]
+        case = CASES[name]
         bar.set_postfix_str(name)
-        slow = alone(naive, setting)
+        slow = alone(case.naive, setting)
         bar.update()
-        found[name] = Comparison(name, what, slow, alone(engine, setting), target)
+        found[name] = Comparison(name, case.what, slow, alone(case.engine, setting), case.target)
         bar.update()
-    if protocols:
-        slow = cases.naive_protocol(setting, found["train_step"].naive, found["evaluate"].naive)
+    if whole:
+        slow = protocols.naive_protocol(setting, found["train_step"].naive, found["evaluate"].naive)
         cache_dir().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_dir()) as cache:  # has room for features
             for name in PROTOCOLS:  # the first fills the cache for the second
                 bar.set_postfix_str(name)
-                fast = alone(cases.protocol, setting, Path(cache))
+                fast = alone(protocols.protocol, setting, Path(cache))
                 found[name] = Comparison(name, PROTOCOLS[name], slow, fast, 100)
                 bar.update()
     bar.close()
