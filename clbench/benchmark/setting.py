@@ -52,11 +52,13 @@ class Setting:
 
 
 def begin(setting: Setting, dtype: Dtype = "auto") -> TextEncoder:
+    """Sets the threads of this process, and loads the encoder."""
     torch.set_num_threads(setting.threads)
     return load_encoder(setting.encoder, dtype)
 
 
 def states_of(encoder: TextEncoder, setting: Setting, count: int) -> list[torch.Tensor]:
+    """The token states (T, D) of each of some texts."""
     return [torch.from_numpy(rows) for _, rows, _ in encode(encoder, setting.tokens(encoder, count))]
 
 
