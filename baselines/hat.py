@@ -76,11 +76,10 @@ class HAT(ContinualLearner):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Sets s for this step."""
-        self.network.gates.anneal(batch_idx, int(self.trainer.num_training_batches))
+        self.network.gates.anneal(batch_idx, self.steps_per_epoch)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Protects what earlier experiences use, and undoes what s does to the gradient of embeddings."""
-        super().on_before_optimizer_step(optimizer)
         self.network.protect()
         self.network.gates.compensate()
         torch.nn.utils.clip_grad_norm_([weight for _, weight in self.named_trainable()], LARGEST_NORM)

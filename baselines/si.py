@@ -59,7 +59,6 @@ class SI(ContinualLearner):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Stores the weights and the gradient of the cross-entropy: the gradient without the penalty's."""
-        super().on_before_optimizer_step(optimizer)
         self.before.copy(self.penalty.weights)
         for name, weight in self.penalty.weights.items():
             if weight.grad is not None:

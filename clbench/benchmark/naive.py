@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clbench.core.batch import pad
+from clbench.core.batch import pack, padded
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder, token_states
 
@@ -24,7 +24,7 @@ CHUNK = 1024
 def encode(encoder: TextEncoder, tokens: Sequence[np.ndarray], max_tokens: int) -> Tensor:
     """States (B, T, D) of texts padded to T = ``max_tokens``, in float32."""
     device = compute_device()
-    rows, mask = pad(tokens)
+    rows, mask = padded(*pack(tokens))
     missing = max_tokens - mask.shape[1]
     rows, mask = F.pad(rows, (0, 0, 0, missing)).to(device), F.pad(mask, (0, missing)).to(device)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from clbench.benchmark import naive
 from clbench.benchmark.keys import HEADS, KEYS
 from clbench.benchmark.measure import Case, Measured, repeated
 from clbench.benchmark.setting import Setting, begin, states_of
-from clbench.core.batch import Batch, pad
+from clbench.core.batch import Batch, pack
 from clbench.core.device import compute_device
 from clbench.data.scenarios import find_scenario
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
@@ -71,9 +71,8 @@ def _batches(network: BottleneckNetwork, rows: list[np.ndarray], size: int) -> l
 
 
 def _batch(rows: list[np.ndarray]) -> Batch:
-    padded, mask = pad(rows)
     nothing = torch.zeros(len(rows), dtype=torch.int64)
-    return Batch(padded, mask, nothing, torch.empty(0), nothing).to(compute_device())
+    return Batch(*pack(rows), nothing, torch.empty(0), nothing).to(compute_device())
 
 
 def train_engine(setting: Setting) -> Measured:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,14 +12,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """B texts as padded rows.
+    """B texts, packed: the rows of all texts one after the other.
 
-    A text is a sequence of rows: token and segment ids as they come from the tokenizer, (T, 2); token
-    states, (T, D), or their mean, (1, D), after a frozen encoder; key indices, (T, H), after frozen keys.
+    A text is a sequence of rows: token and segment ids as they come from the tokenizer, (2,) each; token
+    states, (D,), or a single row with their mean, after a frozen encoder; after frozen keys, a selected value
+    row and its count, (2,).
 
     Attributes:
-        rows: (B, T, ...) padded with zeros.
-        mask: (B, T) bool, true at real rows.
+        rows: (N, ...), the rows of the first text, then those of the second, and so on.
+        lengths: (B,) int64, how many rows each text has; they add up to N.
         targets: (B,) int64, the output column of each text's label.
         class_mask: (B, C) bool, true at the output columns that are allowed for each text.
         experience: (B,) int64, the index of the experience that each text belongs to.
@@ -27,7 +28,7 @@ class Batch:
     """
 
     rows: Tensor
-    mask: Tensor
+    lengths: Tensor
     targets: Tensor
     class_mask: Tensor
     experience: Tensor
@@ -38,28 +39,43 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """This batch on ``device``; Lightning moves batches through this."""
-        names = ("rows", "mask", "targets", "class_mask", "experience")
+        if self.rows.device == torch.device(device):
+            return self
+        names = ("rows", "lengths", "targets", "class_mask", "experience")
         moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
         return replace(self, **moved)
 
+    def padded(self) -> tuple[Tensor, Tensor]:
+        """The rows (B, T, ...), padded with zeros to the longest text, and the mask (B, T) of real rows."""
+        return padded(self.rows, self.lengths)
 
-def pad(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Pads ragged rows to the longest text.
+    def split(self, size: int) -> Iterator[Batch]:
+        """These texts in batches of ``size``, the last one smaller; their tensors are views of this one's."""
+        ends = self.lengths.cumsum(0)[size - 1 :: size].tolist()
+        starts = [0, *ends]
+        if len(self) % size:
+            ends.append(len(self.rows))
+        counts = [end - start for start, end in zip(starts, ends, strict=False)]
+        parts = (self.lengths, self.targets, self.class_mask, self.experience)
+        split = zip(self.rows.split(counts), *(part.split(size) for part in parts), strict=True)
+        for rows, lengths, targets, class_mask, experience in split:
+            yield Batch(rows, lengths, targets, class_mask, experience, self.encoded)
 
-    Args:
-        rows: B arrays (T_b, ...) of one dtype.
 
-    Returns:
-        Rows (B, T, ...), integers as int64, and the mask (B, T) of real rows.
-    """
-    lengths = np.array([len(row) for row in rows])
-    padded = np.zeros((len(rows), lengths.max(), *rows[0].shape[1:]), dtype=rows[0].dtype)
-    for index, row in enumerate(rows):
-        padded[index, : len(row)] = row
-    tensor = torch.from_numpy(padded)
-    if not tensor.is_floating_point():
-        tensor = tensor.long()
-    return tensor, torch.from_numpy(np.arange(lengths.max()) < lengths[:, None])
+def padded(rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Packed rows (N, ...) of B texts as (B, T, ...), padded with zeros, and the mask (B, T) of real rows."""
+    longest = int(lengths.max())
+    mask = torch.arange(longest, device=rows.device) < lengths.unsqueeze(1)
+    if len(rows) == mask.numel():  # texts of one length
+        return rows.reshape(*mask.shape, *rows.shape[1:]), mask
+    out = rows.new_zeros(*mask.shape, *rows.shape[1:])
+    out[mask] = rows
+    return out, mask
+
+
+def pack(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """The packed rows (N, ...) and lengths (B,) of B arrays (T_b, ...) of one dtype."""
+    return torch.from_numpy(np.concatenate(rows)), torch.tensor([len(each) for each in rows])
 
 
 def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
@@ -72,18 +88,10 @@ def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
 
 
 def concatenate(first: Batch, second: Batch) -> Batch:
-    """The texts of two batches in one, padded to the longer of the two."""
-    length = max(first.mask.shape[1], second.mask.shape[1])
-
-    def join(a: Tensor, b: Tensor) -> Tensor:
-        out = a.new_zeros((len(a) + len(b), length, *a.shape[2:]))
-        out[: len(a), : a.shape[1]] = a
-        out[len(a) :, : b.shape[1]] = b
-        return out
-
+    """The texts of two batches in one."""
     return Batch(
-        rows=join(first.rows, second.rows),
-        mask=join(first.mask, second.mask),
+        rows=torch.cat([first.rows, second.rows]),
+        lengths=torch.cat([first.lengths, second.lengths]),
         targets=torch.cat([first.targets, second.targets]),
         class_mask=torch.cat([first.class_mask, second.class_mask]),
         experience=torch.cat([first.experience, second.experience]),

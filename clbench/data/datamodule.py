@@ -5,73 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import lightning
 import numpy as np
 import torch
 from datasets import Dataset, concatenate_datasets
 from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler, Sampler
-from torch.utils.data import Dataset as TorchDataset
 
-from clbench.core.batch import Batch, pad
+from clbench.core.batch import Batch
 from clbench.core.costs import Cost, Meter
 from clbench.core.device import compute_device
 from clbench.core.scenario import Protocol, Stream
 from clbench.core.seeding import derive
+from clbench.data.batches import Batches, EncodedTexts, bucketed
 from clbench.models.encoder import TextEncoder
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.feature_store import RaggedArray
 from clbench.models.frozen_prefix import FrozenPrefix
 
 EVALUATION_BATCH = 64
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedTexts(TorchDataset[int]):
-    """Texts with their targets. Items are positions; ``collate`` turns positions into a batch.
-
-    Attributes:
-        rows: Of n texts.
-        targets: (n,) their columns.
-        experience: (n,) their experiences.
-        class_mask: (T, C) the columns that a text of each experience may be given.
-        flops: (n,) operations of the frozen prefix for each text; None if the rows are not its outputs.
-        meter: Is charged with ``flops`` for each text that is read.
-    """
-
-    rows: RaggedArray
-    targets: np.ndarray
-    experience: np.ndarray
-    class_mask: np.ndarray
-    flops: np.ndarray | None
-    meter: Meter
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def __getitem__(self, index: int) -> int:
-        return index
-
-    def collate(self, indices: Sequence[int]) -> Batch:
-        """The texts at ``indices`` as one padded batch."""
-        rows, mask = pad([self.rows[index] for index in indices])
-        experience = self.experience[indices]
-        if self.flops is not None:
-            self.meter.charge(Cost(prefix_flops=int(self.flops[indices].sum())))
-        return Batch(
-            rows=rows,
-            mask=mask,
-            targets=torch.from_numpy(self.targets[indices]),
-            class_mask=torch.from_numpy(self.class_mask[experience]),
-            experience=torch.from_numpy(experience),
-            encoded=self.flops is not None,
-        )
-
-    def by_length(self) -> list[int]:
-        """Positions from the shortest text to the longest: batches in this order have little padding."""
-        return [int(at) for at in np.argsort(self.rows.lengths, kind="stable")]
+"""Texts in one batch of an evaluation before the frozen prefix; past it, a batch is a whole block."""
 
 
 class ScenarioDataModule(lightning.LightningDataModule):
@@ -106,7 +59,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.seed = seed
         self.stage = 0
         self.prefix: FrozenPrefix | None = None
-        self._class_masks = np.array([stream.class_mask(index) for index in range(len(stream))])
+        self._class_masks = torch.tensor([stream.class_mask(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
         self._charged = Cost()  # of the cache's spent cost, what the meter has been charged with
 
@@ -115,23 +68,31 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.stage = stage
         self.prefix = prefix
 
-    def train_dataloader(self) -> DataLoader[int]:
+    def train_dataloader(self) -> Batches:
         """The training texts of the current stage, in a random order set by the seed and the stage."""
         texts = self.texts(self.stream.stages[self.stage].experience.splits["train"], self.prefix)
         generator = torch.Generator().manual_seed(derive(self.seed, "order", self.stage))
-        size = self.protocol.samples_per_epoch
-        if size is not None:
-            size *= self.stream.stages[self.stage].merged
-        sampler = RandomSampler(texts, replacement=size is not None, num_samples=size, generator=generator)
-        return self._loader(texts, sampler, self.protocol.batch_size)
+        drawn = self.protocol.samples_per_epoch
+        if drawn is not None:
+            drawn *= self.stream.stages[self.stage].merged
+        size, lengths = self.protocol.batch_size, torch.from_numpy(texts.rows.lengths)
 
-    def val_dataloader(self) -> list[DataLoader[int]]:
-        """The validation texts of each experience."""
-        return self._evaluation("validation")
+        def draw() -> Tensor:
+            if drawn is None:
+                order = torch.randperm(len(texts), generator=generator)
+            else:
+                order = torch.randint(len(texts), (drawn,), generator=generator)
+            return order if texts.flops is not None else bucketed(order, lengths, size, generator)
 
-    def test_dataloader(self) -> list[DataLoader[int]]:
-        """The test texts of each experience."""
-        return self._evaluation("test")
+        return Batches(texts, size, draw, drawn or len(texts))
+
+    def val_dataloader(self, experiences: Sequence[int] | None = None) -> Batches:
+        """The validation texts of these experiences, of all by default."""
+        return self._evaluation("validation", experiences)
+
+    def test_dataloader(self, experiences: Sequence[int] | None = None) -> Batches:
+        """The test texts of these experiences, of all by default."""
+        return self._evaluation("test", experiences)
 
     def reader(self, stage: int | None = None) -> Reader:
         """The training texts of a stage, or of the whole stream, for the boundaries of a learner."""
@@ -148,22 +109,21 @@ class ScenarioDataModule(lightning.LightningDataModule):
         split = Dataset.from_dict({"text": texts, "text_pair": [None] * size, **columns})
         return Reader(self, split, derive(self.seed, "reader", "general"))
 
-    def _evaluation(self, name: str) -> list[DataLoader[int]]:
-        splits = (experience.splits[name] for experience in self.stream.experiences)
-        every = [self.texts(split, self.prefix) for split in splits]
-        return [self._loader(texts, texts.by_length(), EVALUATION_BATCH) for texts in every]
-
-    def _loader(
-        self, texts: EncodedTexts, sampler: Sampler[int] | list[int], batch_size: int
-    ) -> DataLoader[int]:
-        return DataLoader(texts, batch_size=batch_size, sampler=sampler, collate_fn=texts.collate)
+    def _evaluation(self, name: str, experiences: Sequence[int] | None) -> Batches:
+        chosen = range(len(self.stream)) if experiences is None else experiences
+        splits = [self.stream.experiences[index].splits[name] for index in chosen]
+        texts = self.texts(concatenate_datasets(splits), self.prefix)
+        if texts.flops is not None:
+            return Batches(texts, texts.block(), lambda: torch.arange(len(texts)), len(texts))
+        by_length = torch.from_numpy(np.argsort(texts.rows.lengths, kind="stable"))
+        return Batches(texts, EVALUATION_BATCH, lambda: by_length, len(texts))
 
     def texts(self, split: Dataset, prefix: FrozenPrefix | None) -> EncodedTexts:
         """Texts encoded by ``prefix``, or as token ids without a prefix or a cache; computed once."""
         key = self._key(split, prefix)
         if key not in self._encoded:
             columns = split[:]  # as lists: a column by itself is read row by row
-            targets, experience = (np.array(columns[name], np.int64) for name in ("column", "experience"))
+            targets, experience = (torch.tensor(columns[name]) for name in ("column", "experience"))
             with self.encoding():
                 rows, flops = self._rows(columns["text"], columns["text_pair"], prefix)
             self._encoded[key] = EncodedTexts(rows, targets, experience, self._class_masks, flops, self.meter)
@@ -230,11 +190,11 @@ class Reader:
         if len(order) < len(split) and not data.made(split, prefix):
             split, order = split.select(order.tolist()), torch.arange(len(order))  # encode only these texts
         texts = data.texts(split, prefix)
-        for chosen in order.split(batch_size):
-            batch = texts.collate(chosen.tolist())
+        for batch in texts.batches(order, batch_size):
             if prefix is not None and not batch.encoded:
-                batch = prefix(data.encoder, batch, data.protocol.max_tokens)
-            yield batch
+                yield prefix(data.encoder, batch, data.protocol.max_tokens)
+            else:
+                yield batch
 
     def remembered(self, address: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What ``make`` computes from these texts, from disk if any run computed it before."""

@@ -39,6 +39,7 @@ class Run:
         result: What the result file will hold.
         path: The result file.
         meter: What the run costs.
+        changed_per_step: Parameters that one training step can change, as far as training began.
         start: The learner's state before the first stage, from which each fresh learner starts.
     """
 
@@ -50,6 +51,7 @@ class Run:
     result: RunResult
     path: Path
     meter: Meter
+    changed_per_step: int = 0
     start: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import lightning
 import numpy as np
+from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from clbench.core.costs import reset_peak
@@ -19,11 +19,12 @@ from clbench.core.seeding import derive, seeded
 from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
+from clbench.engine.evaluation import confusion
 from clbench.engine.progress import SafeStream, StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
+from clbench.engine.training import Trained, Training, make_fabric
 from clbench.methods.learner import TextReader
 from clbench.tracking.live import Tracker
-from clbench.tracking.losses import EVERY as LOSS_EVERY
 
 
 def execute(
@@ -51,8 +52,7 @@ def execute(
     """
     if not replace:
         refuse_another(run)
-    for name in ("lightning.pytorch", "lightning.fabric"):  # notes about devices and unused features
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)  # notes about devices
     reset_peak()
     run.meter.start()
     done = resume(run) if run.keeps_checkpoints else 0
@@ -60,16 +60,18 @@ def execute(
     steps_bar = StepBar(show=progress)
     bar_options = {"desc": run.result.config["method"], "unit": "experience", "disable": not progress}
     with _recorded(run, tracker, resumed=done > 0):
+        fabric = make_fabric(tracker.losses)
+        fabric.setup_module(run.learner)
         if not done:
             begin_stream(run)
-            evaluate_untrained(run)
+            evaluate_untrained(run, fabric)
         for index in tqdm(range(done, len(run.stream.stages)), **bar_options, file=SafeStream()):
             stage, before = run.stream.stages[index], dict(run.meter.costs)
             begin_stage(run, index, stage)
-            steps = train(run, index, tracker, steps_bar)
+            trained = train(run, index, fabric, steps_bar)
             consolidate(run, index, stage)
-            run.result.experiences.append(costs_of_stage(run, stage, before, steps))
-            evaluate(run, stage)
+            run.result.experiences.append(costs_of_stage(run, stage, before, trained.steps))
+            evaluate(run, stage, fabric)
             finish_stage(run, index)
             tracker.stage()
             if on_stage is not None:
@@ -105,19 +107,19 @@ def begin_stage(run: Run, index: int, stage: Stage) -> None:
     run.data.enter(index, learner.network.prefix)
 
 
-def train(run: Run, index: int, tracker: Tracker, bar: StepBar) -> int:
-    """Trains on a stage; returns the number of optimizer steps."""
+def train(run: Run, index: int, fabric: Fabric, bar: StepBar) -> Trained:
+    """Trains on a stage."""
     learner, data = run.learner, run.data
     if learner.info.gradient_free:
-        return 0
-    trainer = _trainer(data.protocol.epochs, tracker, bar)
+        return Trained()
     with seeded(derive(run.config.seed, "train", index)), run.meter.phase("train"):
-        learner.train()
-        loader = data.train_dataloader()  # encodes what is not encoded yet, with all threads
-        trainer.log_every_n_steps = min(LOSS_EVERY, len(loader))  # type: ignore[attr-defined]
+        batches = data.train_dataloader()  # encodes what is not encoded yet, with all threads
+        small = batches.texts.flops is not None
+        training = Training(learner, fabric, run.meter, bar, small=small)
         with one_thread(learner.network.prefix is not None):
-            trainer.fit(learner, train_dataloaders=loader)
-    return trainer.global_step
+            trained = training.fit(batches, data.protocol.epochs)
+    run.changed_per_step = trained.changed_per_step
+    return trained
 
 
 def consolidate(run: Run, index: int, stage: Stage) -> None:
@@ -135,15 +137,15 @@ def consolidate(run: Run, index: int, stage: Stage) -> None:
         entries.append({"name": stage.experience.name, **diagnosis})
 
 
-def evaluate_untrained(run: Run) -> None:
+def evaluate_untrained(run: Run, fabric: Fabric) -> None:
     """Evaluates the learner before any training: the baseline of forward transfer."""
     run.data.enter(0, run.learner.network.prefix)
-    run.result.set_untrained(_confusion(run))
+    run.result.set_untrained(_confusion(run, fabric, range(len(run.stream))))
 
 
-def evaluate(run: Run, stage: Stage) -> None:
+def evaluate(run: Run, stage: Stage, fabric: Fabric) -> None:
     """Evaluates the learner after a stage; experiences it is not evaluated on keep their last counts."""
-    counts = _confusion(run)
+    counts = _confusion(run, fabric, stage.evaluated)
     result = run.result
     kept = result.counts(-1 if result.confusion else None)
     kept[list(stage.evaluated)] = counts[list(stage.evaluated)]
@@ -160,29 +162,14 @@ def finish_stage(run: Run, index: int) -> None:
     run.result.write(run.path)
 
 
-def _confusion(run: Run) -> np.ndarray:
-    """Confusion counts (T, C, C) on the evaluation texts of every experience."""
+def _confusion(run: Run, fabric: Fabric, experiences: Sequence[int]) -> np.ndarray:
+    """Confusion counts (T, C, C) on the evaluation texts of these experiences, and zeros for the others."""
     learner, data = run.learner, run.data
     with run.meter.phase("evaluate"):
-        loaders = data.test_dataloader() if run.config.split == "test" else data.val_dataloader()
+        load = data.test_dataloader if run.config.split == "test" else data.val_dataloader
+        batches = load(experiences)
         with one_thread(learner.network.prefix is not None):
-            _trainer(1).test(learner, dataloaders=loaders, verbose=False)
-        counts: np.ndarray = learner.take_counts().numpy()
-    return counts
-
-
-def _trainer(epochs: int, tracker: Tracker | None = None, bar: StepBar | None = None) -> lightning.Trainer:
-    return lightning.Trainer(
-        max_epochs=epochs,
-        logger=(tracker and tracker.lightning) or False,
-        callbacks=[bar] if bar is not None else [],
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-        devices=1,
-    )
+            return confusion(learner, batches, fabric)
 
 
 @contextmanager

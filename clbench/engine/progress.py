@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import lightning
 from tqdm import tqdm
 
 from clbench.core.result import RunResult
@@ -33,29 +32,30 @@ class SafeStream:
         return sys.stderr.isatty()
 
 
-class StepBar(lightning.Callback):
+class StepBar:
     """A progress bar over the training steps of one stage, with the epoch that it is in."""
-
-    _bar: tqdm[Any]
 
     def __init__(self, *, show: bool) -> None:
         self._show = show
+        self._bar: tqdm[Any] | None = None
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def start(self, steps_per_epoch: int, epochs: int) -> None:
         """Opens the bar."""
-        total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+        total = steps_per_epoch * epochs
+        self._steps_per_epoch, self._epochs, self._done = steps_per_epoch, epochs, 0
         self._bar = tqdm(total=total, unit="step", leave=False, disable=not self._show, file=SafeStream())
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Names the epoch, counted from one."""
-        self._bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
+    def update(self, steps: int) -> None:
+        """Counts steps, and names the epoch, counted from one."""
+        assert self._bar is not None
+        epoch = self._done // self._steps_per_epoch + 1
+        self._done += steps
+        self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
+        self._bar.update(steps)
 
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        """Counts a step."""
-        self._bar.update()
-
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def close(self) -> None:
         """Closes the bar."""
+        assert self._bar is not None
         self._bar.close()
 
 

@@ -49,7 +49,7 @@ def costs_of_run(run: Run) -> dict[str, Any]:
         "parameters": {
             "trainable": sum(parameter.numel() for _, parameter in learner.named_trainable()),
             "total": frozen + sum(parameter.numel() for parameter in learner.parameters()),
-            "changed_per_step": learner.changed_per_step,
+            "changed_per_step": run.changed_per_step,
         },
         "carried_bytes": {kind: size * learners for kind, size in learner.carried_bytes().items()},
         "peak_bytes": peak_bytes(),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clbench.core.batch import Batch, masked_mean
+from clbench.core.batch import Batch
 from clbench.models.adapters import Adapter
 from clbench.models.classifier import TextClassifier, linear
 from clbench.models.context import RunContext
@@ -115,7 +115,7 @@ class GatedClassifier(TextClassifier):
         self.opened = self.gates(batch.experience)
         if self.encoder is not None:
             return super().forward(batch)
-        states = masked_mean(batch.rows, batch.mask)
+        states = self.features(batch)
         for layer, gate in zip(self.hidden, self.opened, strict=True):
             states = F.relu(layer(states)) * gate
         logits: Tensor = self.head(states)

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
@@ -57,9 +56,11 @@ class ContinualLearner(lightning.LightningModule):
 
        a. ``begin_experience(experience, reader)``;
        b. ``configure_optimizers()``;
-       c. for each batch: ``on_train_batch_start``, ``loss(batch)`` (which calls ``forward(batch)``), the
-          backward pass, ``on_after_backward``, ``on_before_optimizer_step``, the step,
-          ``on_train_batch_end``;
+       c. ``on_train_start``, for each epoch ``on_train_epoch_start``, and for each batch
+          ``on_train_batch_start``, ``training_step`` (which calls ``loss(batch)``, and that
+          ``forward(batch)``), ``on_before_zero_grad``, ``on_before_backward``, the backward pass,
+          ``on_after_backward``, ``on_before_optimizer_step``, the step, ``on_train_batch_end``; then
+          ``on_train_epoch_end`` and ``on_train_end``;
        d. ``end_experience(experience, reader)``;
        e. ``diagnose(experience, reader)``;
        f. ``forward(batch)`` on the test texts of all experiences, in evaluation mode.
@@ -87,11 +88,7 @@ class ContinualLearner(lightning.LightningModule):
         self.network = TextClassifier(context) if network is None else network
         self.lr = self.info.default_lr[context.tuning] if context.lr is None else context.lr
         self.generator = torch.Generator()  # the run seeds it at each boundary
-        self.changed_per_step = 0
-        self.confusion = nn.ModuleList(
-            MulticlassConfusionMatrix(context.columns, validate_args=False)
-            for _ in range(context.experiences)
-        )
+        self.steps_per_epoch = 0  # of the current experience, set before ``on_train_start``
 
     # -- what a method overrides -------------------------------------------------------------------
 
@@ -145,33 +142,14 @@ class ContinualLearner(lightning.LightningModule):
             return batch
         return prefix(self.context.encoder, batch, self.context.max_tokens)
 
+    def on_train_start(self) -> None:
+        """Takes the number of steps from a Trainer, where one trains the learner in place of the engine."""
+        if self._trainer is not None:
+            self.steps_per_epoch = int(self.trainer.num_training_batches)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step on one batch; logs ``train/loss``."""
-        loss = self.loss(batch)
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch))
-        return loss
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Counts, at the first step of each experience, the parameters that a step changes."""
-        if self.trainer.global_step == 0:
-            gradients = [weight.grad for _, weight in self.named_trainable() if weight.grad is not None]
-            self.changed_per_step = sum(
-                each.coalesce().values().numel() if each.is_sparse else each.numel() for each in gradients
-            )
-
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Counts (true, predicted) columns of experience number ``dataloader_idx``."""
-        metric = self.confusion[dataloader_idx]
-        assert isinstance(metric, MulticlassConfusionMatrix)  # ModuleList forgets the type
-        metric.update(self.scores(batch).argmax(1), batch.targets)
-
-    def take_counts(self) -> Tensor:
-        """The confusion counts (T, C, C) since the last call, rows true and columns predicted."""
-        metrics = [metric for metric in self.confusion if isinstance(metric, MulticlassConfusionMatrix)]
-        counts = torch.stack([metric.compute() for metric in metrics]).cpu()
-        for metric in metrics:
-            metric.reset()
-        return counts
+        """The loss of one step on one batch."""
+        return self.loss(batch)
 
     def named_trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Names and values of the trainable parameters."""

@@ -42,7 +42,7 @@ def input_moments(
     learner.eval()
     for batch in reader.batches(learner.context.batch_size):
         one = batch.to(learner.device)
-        mask = one.mask
+        mask = one.padded()[1]
         learner.network(one)
     learner.train(was_training)
     for each in hooks:

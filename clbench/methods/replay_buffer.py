@@ -34,7 +34,7 @@ class ReplayBuffer(nn.Module):
     """
 
     rows: Tensor
-    mask: Tensor
+    lengths: Tensor
     targets: Tensor
     class_mask: Tensor
     experience: Tensor
@@ -59,7 +59,7 @@ class ReplayBuffer(nn.Module):
         self.quota = capacity // groups
         self.fill = fill
         self.register_buffer("rows", torch.zeros(capacity, length, *shape, dtype=dtype))
-        self.register_buffer("mask", torch.zeros(capacity, length, dtype=torch.bool))
+        self.register_buffer("lengths", torch.zeros(capacity, dtype=torch.int64))
         self.register_buffer("targets", torch.zeros(capacity, dtype=torch.int64))
         self.register_buffer("class_mask", torch.zeros(capacity, columns, dtype=torch.bool))
         self.register_buffer("experience", torch.zeros(capacity, dtype=torch.int64))
@@ -72,26 +72,37 @@ class ReplayBuffer(nn.Module):
 
     def add(self, batch: Batch, generator: torch.Generator, logits: Tensor | None = None) -> None:
         """Adds the texts of ``batch`` in order, with their logits (B, C) if these are kept."""
-        for index in range(len(batch)):
-            group = int(batch.targets[index]) if self.fill == "per-class" else 0
-            place = int(self.seen[group])
-            if place >= self.quota:
-                place = int(torch.randint(place + 1, (), generator=generator))
-            self.seen[group] += 1
-            if place < self.quota:
-                self._put(group * self.quota + place, batch, index)
-                if logits is not None:
-                    self.logits[group * self.quota + place] = logits[index].detach()
+        places = self._places(batch, generator)
+        if not places:
+            return
+        to, source = (
+            torch.tensor(each, device=self.rows.device) for each in (list(places), list(places.values()))
+        )
+        rows, _ = batch.padded()
+        length = min(rows.shape[1], self.rows.shape[1])
+        self.rows[to] = 0
+        self.rows[to, :length] = rows[source, :length].to(self.rows.dtype)
+        self.lengths[to] = batch.lengths[source].clamp(max=length)
+        for name in ("targets", "class_mask", "experience"):
+            getattr(self, name)[to] = getattr(batch, name)[source]
+        if logits is not None:
+            self.logits[to] = logits[source].detach()
 
-    def _put(self, place: int, batch: Batch, index: int) -> None:
-        length = min(batch.rows.shape[1], self.rows.shape[1])
-        self.rows[place] = 0
-        self.rows[place, :length] = batch.rows[index, :length].to(self.rows.dtype)
-        self.mask[place] = False
-        self.mask[place, :length] = batch.mask[index, :length]
-        self.targets[place] = batch.targets[index]
-        self.class_mask[place] = batch.class_mask[index]
-        self.experience[place] = batch.experience[index]
+    def _places(self, batch: Batch, generator: torch.Generator) -> dict[int, int]:
+        """Where texts of ``batch`` go: place in the buffer to position in the batch; the last one stays."""
+        groups = batch.targets.tolist() if self.fill == "per-class" else [0] * len(batch)
+        draws = torch.rand(len(batch), generator=generator, dtype=torch.float64).tolist()
+        seen = self.seen.tolist()
+        places = {}
+        for position, (group, draw) in enumerate(zip(groups, draws, strict=True)):
+            seen[group] += 1
+            place = seen[group] - 1
+            if place >= self.quota:
+                place = int(draw * seen[group])  # each of the texts seen so far is equally likely to be kept
+            if place < self.quota:
+                places[group * self.quota + place] = position
+        self.seen.copy_(torch.tensor(seen))
+        return places
 
     def draw(self, size: int, generator: torch.Generator) -> Tensor:
         """Positions of ``size`` kept texts, drawn without replacement; of all texts if fewer are kept."""
@@ -101,12 +112,14 @@ class ReplayBuffer(nn.Module):
 
     def batch(self, places: Tensor) -> Batch:
         """The texts at positions ``places``."""
-        mask = self.mask[places]
-        length = int(mask.sum(1).max())
-        rows = self.rows[places, :length]
+        lengths, rows = self.lengths[places], self.rows[places]
+        if rows.shape[1] == 1:
+            packed = rows[:, 0]
+        else:
+            packed = rows[torch.arange(rows.shape[1], device=rows.device) < lengths.unsqueeze(1)]
         return Batch(
-            rows=rows if rows.is_floating_point() else rows.long(),
-            mask=mask[:, :length],
+            rows=packed,
+            lengths=lengths,
             targets=self.targets[places],
             class_mask=self.class_mask[places],
             experience=self.experience[places],

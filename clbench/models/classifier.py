@@ -68,6 +68,12 @@ class TextClassifier(Network):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C)."""
-        rows = batch.rows if self.encoder is None else token_states(self.encoder, batch.rows, batch.mask)
-        logits: Tensor = self.head(masked_mean(rows, batch.mask))
+        logits: Tensor = self.head(self.features(batch))
         return logits
+
+    def features(self, batch: Batch) -> Tensor:
+        """The mean (B, D) of the token states of each text."""
+        if self.encoder is None:
+            return batch.rows  # one row per text
+        rows, mask = batch.padded()
+        return masked_mean(token_states(self.encoder, rows, mask), mask)

@@ -183,6 +183,11 @@ class RaggedArray(Sequence[np.ndarray]):
         lengths: np.ndarray = self.stop - self.start
         return lengths
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return int(self.values[0][:1].nbytes)
+
     def __len__(self) -> int:
         return len(self.array)
 
@@ -199,9 +204,9 @@ class RaggedArray(Sequence[np.ndarray]):
             yield range(begin, end)
             begin = end
 
-    def packed(self, places: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def packed(self, places: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of some texts concatenated, (N, ...), and the number of rows of each, (len(places),)."""
-        return np.concatenate([self[at] for at in places]), self.lengths[list(places)]
+        return np.concatenate([self[at] for at in places]), self.lengths[np.asarray(places)]
 
 
 class ShardWriter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.core.batch import Batch, masked_mean, pad
+from clbench.core.batch import Batch, masked_mean, pack, padded
 from clbench.core.costs import Cost, Meter
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
@@ -45,16 +45,17 @@ class FrozenPrefix:
 
     def __call__(self, encoder: TextEncoder, batch: Batch, max_tokens: int) -> Batch:
         """Applies the prefix to a batch of token rows, without any cache."""
-        rows, mask = batch.rows, batch.mask
+        rows, mask = batch.padded()
         if self.pooling == "padded":
             missing = max_tokens - mask.shape[1]
             rows, mask = F.pad(rows, (0, 0, 0, missing)), F.pad(mask, (0, missing))
-        rows, mask = pooled(encoder.frozen_states(rows, mask), mask, self.pooling)
+        states, mask = pooled(encoder.frozen_states(rows, mask), mask, self.pooling)
+        packed, lengths = states[mask], mask.sum(1)
         if self.transform is not None:
             with torch.no_grad():
-                rows, mask = padded(*self.transform(rows[mask].cpu(), mask.sum(1).cpu()))
-            rows, mask = rows.to(batch.rows.device), mask.to(batch.rows.device)
-        return Batch(rows, mask, batch.targets, batch.class_mask, batch.experience, encoded=True)
+                found = self.transform(packed.cpu(), lengths.cpu())
+            packed, lengths = (each.to(batch.rows.device) for each in found)
+        return replace(batch, rows=packed, lengths=lengths, encoded=True)
 
 
 def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tensor]:
@@ -64,15 +65,6 @@ def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tens
     if pooling == "cls":
         return states[:, :1], mask[:, :1]
     return states, torch.ones_like(mask) if pooling == "padded" else mask
-
-
-def padded(rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Concatenated rows (N, ...) of B texts as (B, T, ...), padded with zeros, and their mask (B, T)."""
-    longest = int(lengths.max())
-    mask = torch.arange(longest, device=rows.device) < lengths.unsqueeze(1)
-    out = rows.new_zeros(*mask.shape, *rows.shape[1:])
-    out[mask] = rows
-    return out, mask
 
 
 LENGTH_STEP = 16
@@ -107,7 +99,7 @@ def encode(
             # The last batch is filled up with copies: the shape decides the rounding.
             filled = chosen + [chosen[0]] * (batch - len(chosen))
             with Meter().apart() as measured:
-                rows, mask = pad([tokens[at] for at in filled])
+                rows, mask = padded(*pack([tokens[at] for at in filled]))
                 rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
                 mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
                 states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()

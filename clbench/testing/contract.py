@@ -161,13 +161,7 @@ def check_neighbors(reference: Reference) -> None:
     """A text has the same logits whatever else is in its batch."""
     learner, batch = reference.run.learner, reference.batch()
     expected = _logits(learner, batch)
-    for at in range(len(batch)):
-        length = int(batch.mask[at].sum())
-        alone = Batch(
-            batch.rows[at : at + 1, :length],
-            batch.mask[at : at + 1, :length],
-            *(getattr(batch, name)[at : at + 1] for name in ("targets", "class_mask", "experience")),
-        )
+    for at, alone in enumerate(batch.split(1)):
         difference = float((_logits(learner, alone)[0] - expected[at]).abs().max())
         _require(difference <= 1e-5, f"logits of a text change by {difference} with the rest of its batch")
 

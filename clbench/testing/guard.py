@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from datasets import Dataset
-from torch.utils.data import DataLoader
 
-from clbench.data.datamodule import EncodedTexts, Reader, ScenarioDataModule
+from clbench.data.batches import Batches, EncodedTexts
+from clbench.data.datamodule import Reader, ScenarioDataModule
 from clbench.models.frozen_prefix import FrozenPrefix
 
 
@@ -36,11 +36,11 @@ class GuardedDataModule(ScenarioDataModule):
         self._current = frozenset((text, None) for text in texts)
         return super().generic_reader(texts)
 
-    def test_dataloader(self) -> list[DataLoader[int]]:
+    def test_dataloader(self, experiences: Sequence[int] | None = None) -> Batches:
         """The test texts, for the evaluation."""
         self._evaluating = True
         try:
-            return super().test_dataloader()
+            return super().test_dataloader(experiences)
         finally:
             self._evaluating = False
 

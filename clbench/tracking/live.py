@@ -31,12 +31,12 @@ class Tracker:
         meter: The costs of the run; logging is charged to no phase.
 
     Attributes:
-        lightning: The logger for Lightning's trainers, or None.
+        losses: The logger of training losses, or None.
     """
 
     def __init__(self, config: RunConfig, result: RunResult, path: Path, meter: Meter) -> None:
         self._meter = meter
-        self.lightning: LossLogger | None = None
+        self.losses: LossLogger | None = None
         self._config, self._result, self._path = config, result, path
         self._run: wandb.Run | None = None
         self._works = config.wandb != "disabled"
@@ -96,7 +96,7 @@ class Tracker:
             except Exception as error:  # the network may have gone since
                 _warn_offline(one_line(error), config.results)
         self._run = self._run or open_in("offline")
-        self.lightning = LossLogger(self._run, self._steps_before, self._attempt)
+        self.losses = LossLogger(self._run, self._steps_before, self._attempt)
 
     def _steps_before(self) -> int:
         return sum(int(each["steps"]) for each in self._result.experiences)

@@ -1,26 +1,22 @@
-"""Lightning's logger for Weights & Biases, with one count of steps over all experiences."""
+"""Fabric's logger for Weights & Biases, with one count of steps over all experiences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.fabric.loggers.logger import Logger
 
 from clbench.tracking import names
 
 if TYPE_CHECKING:
     import wandb
 
-EVERY = 10
-"""Steps between two logged losses."""
 
+class LossLogger(Logger):
+    """Logs the training loss, and whatever else a learner logs in training.
 
-class LossLogger(WandbLogger):
-    """Logs the training loss.
-
-    The trainer of each experience counts its steps from 0; here they go on from those before.
+    The training on each experience counts its steps from 1; here they go on from those before.
 
     Args:
         run: Open.
@@ -31,13 +27,23 @@ class LossLogger(WandbLogger):
     def __init__(
         self, run: wandb.Run, steps_before: Callable[[], int], attempt: Callable[[Callable[[], None]], None]
     ) -> None:
-        super().__init__(experiment=run)
         self._run, self._steps_before, self._attempt = run, steps_before, attempt
+        self._step = 0
 
-    @rank_zero_only
+    @property
+    def name(self) -> str | None:
+        """The project."""
+        return self._run.project
+
+    @property
+    def version(self) -> str | None:
+        """The run."""
+        return self._run.id
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """The configuration is logged with the run itself."""
+
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Logs the losses among ``metrics`` after step ``step``, which counts from 0."""
-        losses = {name: value for name, value in metrics.items() if name.startswith("train/")}
-        if losses and step is not None:
-            at = {names.STEP: self._steps_before() + step + 1}
-            self._attempt(lambda: self._run.log({**losses, **at}))
+        """Logs values after ``step`` steps of this experience; None is the step that was logged last."""
+        self._step = self._step if step is None else self._steps_before() + step
+        self._attempt(lambda: self._run.log({**metrics, names.STEP: self._step}))

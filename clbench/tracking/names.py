@@ -12,6 +12,8 @@ Mode = Literal["offline", "online"]
 
 EXPERIENCE = "experience"
 """The x-axis of metrics that are measured after an experience: the number of experiences seen."""
+LOSS = "train/loss"
+"""The mean training loss of the steps since the last entry."""
 STEP = "train/step"
 """The x-axis of losses: optimizer steps since the start of the stream."""
 STEPPED = {STEP: ("train/*",), EXPERIENCE: ("eval/*", "stage/*", "diagnostics/*")}

@@ -51,7 +51,7 @@ class KeyDiagnostics(nn.Module):
         layout = network.layout
         usage = torch.zeros(network.rows)
         for batch in reader.batches(256):
-            entry, count = batch.rows[batch.mask].cpu().unbind(1)
+            entry, count = batch.rows.cpu().unbind(1)
             usage.index_add_(0, entry % network.rows, count.float())
         selected = usage > 0
         self.selected[index] = selected.to(self.selected.device)

@@ -96,4 +96,4 @@ class KeyInitialization:
 
 def queries(network: Bottleneck, batch: Batch) -> list[Queries]:
     """The queries of each head, from a batch past ``FrozenPrefix(layout.query_pooling)``."""
-    return list(network.layout.queries(batch.rows[batch.mask], batch.mask.sum(1), network.projections))
+    return list(network.layout.queries(batch.rows, batch.lengths, network.projections))

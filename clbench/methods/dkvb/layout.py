@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from clbench.core.batch import padded
 from clbench.core.errors import UserError
-from clbench.models.frozen_prefix import Pooling, padded
+from clbench.models.frozen_prefix import Pooling
 
 Segmentation = Literal["hidden", "token"]
 Decoder = Literal["non-parametric", "parametric"]

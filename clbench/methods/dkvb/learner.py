@@ -106,15 +106,10 @@ class BottleneckLearner(ContinualLearner):
             groups.append({"params": list(self.network.decoder.parameters()), "lr": self.decoder_lr})
         if self.sparse:
             return RowSGD(groups)
-        optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay)
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay, fused=True)
         if self.moments is not None:
             self.moments.give(optimizer)
         return optimizer
-
-    def on_train_end(self) -> None:
-        """Keeps the optimizer's count of steps with its moments."""
-        if self.moments is not None:
-            self.moments.count(self.trainer.global_step)
 
     def diagnose(self, experience: Experience, reader: TextReader) -> dict[str, Any]:
         """Use of keys and locality of the change; see ``KeyDiagnostics.end``."""
