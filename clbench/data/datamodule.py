@@ -82,7 +82,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
                 order = torch.randperm(len(texts), generator=generator)
             else:
                 order = torch.randint(len(texts), (drawn,), generator=generator)
-            return order if texts.flops is not None else bucketed(order, lengths, size, generator)
+            return bucketed(order, lengths, size, generator) if self.prefix is None else order
 
         return Batches(texts, size, draw, drawn or len(texts))
 

@@ -9,7 +9,7 @@ import torch
 from clbench.benchmark import naive
 from clbench.benchmark.measure import Comparison, Measured, repeated
 from clbench.cli import main
-from clbench.core.batch import Batch, pad
+from clbench.core.batch import Batch, pack
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.layout import Layout
 from clbench.models.context import RunContext
@@ -28,9 +28,9 @@ def test_the_naive_form_computes_what_the_engine_computes_and_trains_the_same():
     model = naive.NaiveDKVB(encoder, engine.keys, 3, 16)
     with torch.no_grad():
         model.values.copy_(engine.values.weight.view(4, 8, 3))
-    rows, mask = pad(tokens)
+    rows, lengths = pack(tokens)
     zeros = torch.zeros(3, dtype=torch.int64)
-    batch = Batch(rows, mask, zeros, torch.ones(3, 3, dtype=torch.bool), zeros, encoded=False)
+    batch = Batch(rows, lengths, zeros, torch.ones(3, 3, dtype=torch.bool), zeros, encoded=False)
     batch = engine.prefix(encoder, batch, 16)
     torch.testing.assert_close(model(tokens), engine(batch), atol=1e-5, rtol=0)
     naive.training_step(model, torch.optim.AdamW(model.parameters(), lr=0.1), tokens)

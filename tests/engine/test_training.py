@@ -8,12 +8,13 @@ import torch
 
 from clbench.core.config import RunConfig
 from clbench.core.device import one_thread
-from clbench.core.seeding import seeded
+from clbench.core.result import RunResult
+from clbench.core.seeding import derive, seeded
+from clbench.engine import training
 from clbench.engine.build import Run, prepare
-from clbench.engine.loop import begin_stage, begin_stream, train
+from clbench.engine.loop import begin_stage, begin_stream, execute, train
 from clbench.engine.progress import StepBar
 from clbench.engine.training import make_fabric
-from clbench.methods.learner import ContinualLearner
 from clbench.testing.streams import SCENARIOS, write_texts
 
 METHODS = {
@@ -25,19 +26,22 @@ METHODS = {
     "der": ("der", "full", {"capacity": 16}),
     "agem": ("agem", "frozen", {"capacity": 16}),
     "dkvb": ("dkvb", "frozen", {"heads": 4, "keys": 16}),
-    "dkvb-reference": ("dkvb", "frozen", {"heads": 4, "keys": 16, "optimizer": "reference", "lifetime": "reference"}),
+    "dkvb-reference": (
+        "dkvb",
+        "frozen",
+        {"heads": 4, "keys": 16, "optimizer": "reference", "lifetime": "reference"},
+    ),
 }
 
 
-def prepared(name: str, folder) -> Run:
+def prepared(name: str, folder, **options) -> Run:
     baseline, tuning, arguments = METHODS[name]
     config = RunConfig(
-        "class-aware", baseline, arguments=arguments, tuning=tuning, encoder="tiny", epochs=3, threads=1,
-        dtype="float32", data_dir=folder, results=folder / "results",
+        "class-aware", baseline, arguments=arguments, tuning=tuning, encoder="tiny", threads=1,
+        dtype="float32", data_dir=folder, results=folder / "results", checkpoint=False,
+        **{"epochs": 3, **options},
     )  # fmt: skip
-    run = prepare(config, scenario=SCENARIOS["class-aware"])
-    begin_stream(run)
-    return run
+    return prepare(config, scenario=SCENARIOS["class-aware"])
 
 
 def train_by_trainer(run: Run, index: int) -> None:
@@ -46,8 +50,6 @@ def train_by_trainer(run: Run, index: int) -> None:
         max_epochs=run.data.protocol.epochs, logger=False, enable_checkpointing=False, devices=1,
         enable_model_summary=False, enable_progress_bar=False, limit_val_batches=0, accelerator="cpu",
     )  # fmt: skip
-    from clbench.core.seeding import derive
-
     with seeded(derive(run.config.seed, "train", index)), one_thread():
         run.learner.train()
         trainer.fit(run.learner, train_dataloaders=run.data.train_dataloader())
@@ -59,6 +61,7 @@ def test_two_experiences_by_the_loop_and_by_the_trainer_end_with_equal_weights(n
     states = []
     for by_trainer in (False, True):
         run = prepared(name, tmp_path)
+        begin_stream(run)
         fabric = make_fabric(None)
         if not by_trainer:
             fabric.setup_module(run.learner)
@@ -73,3 +76,47 @@ def test_two_experiences_by_the_loop_and_by_the_trainer_end_with_equal_weights(n
     first, second = states
     assert first.keys() == second.keys()
     assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+@pytest.mark.parametrize("name", ["finetune-frozen", "replay", "agem", "hat", "dkvb"])
+def test_operations_of_steps_in_between_are_those_that_counting_every_step_gives(name, tmp_path, monkeypatch):
+    write_texts(tmp_path)
+    counted = []
+    for every in (1, 64):
+        monkeypatch.setattr(training, "COUNT_EVERY", every)
+        run = prepared(name, tmp_path, epochs=20)
+        execute(run)
+        counted.append({phase: cost.flops for phase, cost in run.meter.costs.items() if phase != "encode"})
+        assert run.result.experiences[0]["steps"] > 40
+    assert counted[0] == counted[1]
+    assert counted[0]["train"] > 0 or name == "dkvb"  # which looks values up
+
+
+def test_a_schedule_moves_the_learning_rate(tmp_path, monkeypatch):
+    write_texts(tmp_path)
+    rates = []
+    for interval in ("epoch", "step"):
+        run = prepared("finetune-frozen", tmp_path)
+        optimizer = torch.optim.SGD(run.learner.parameters(), lr=1.0)
+        halved = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        both = {"optimizer": optimizer, "lr_scheduler": {"scheduler": halved, "interval": interval}}
+        monkeypatch.setattr(run.learner, "configure_optimizers", lambda both=both: both)
+        begin_stage(run, 0, run.stream.stages[0])
+        steps = train(run, 0, make_fabric(None), StepBar(show=False)).steps
+        rates.append((optimizer.param_groups[0]["lr"], steps))
+    (by_epoch, _), (by_step, steps) = rates
+    assert by_epoch == 0.5**3
+    assert by_step == 0.5**steps
+    monkeypatch.setattr(run.learner, "configure_optimizers", lambda: [optimizer, optimizer])
+    with pytest.raises(TypeError, match=r"Finetune\.configure_optimizers returns list; one optimizer"):
+        train(run, 0, make_fabric(None), StepBar(show=False))
+
+
+def test_a_run_that_diverges_has_failed(tmp_path):
+    write_texts(tmp_path)
+    run = prepared("finetune-full", tmp_path, lr=1e30)
+    with pytest.raises(FloatingPointError, match="try a lower learning rate"):
+        execute(run)
+    result = RunResult.read(run.path)
+    assert result.status == "failed"
+    assert "lower learning rate" in result.error

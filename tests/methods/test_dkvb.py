@@ -46,9 +46,9 @@ def test_selections_logits_and_gradients_are_those_of_the_written_out_form(optio
     network = BottleneckNetwork(context(encoder), layout(**options)).eval()
     encoded = past_prefix(encoder, network, encoder.batch(LENGTHS))
     texts = [encoder.text(at, length, options["padding"]) for at, length in enumerate(LENGTHS)]
-    for at, text in enumerate(texts):
+    for alone, text in zip(encoded.split(1), texts, strict=True):
         found = Counter()
-        for entry, count in encoded.rows[at][encoded.mask[at]].tolist():
+        for entry, count in alone.rows.tolist():
             found[entry % network.rows] += count
         assert found == naive_counts(network, text)
 
@@ -72,7 +72,7 @@ def test_selections_logits_and_gradients_are_those_of_the_written_out_form(optio
 def test_a_text_of_full_length_has_as_many_selections_as_the_layout_says(options, encoder):
     network = BottleneckNetwork(context(encoder), layout(**options))
     encoded = past_prefix(encoder, network, encoder.batch([MAX_TOKENS, 2]))
-    entries, counts = encoded.rows[0][encoded.mask[0]].unbind(1)
+    entries, counts = next(encoded.split(1)).rows.unbind(1)
     in_group = torch.zeros(network.layout.groups).index_add_(0, entries // network.rows, counts.float())
     assert in_group.tolist() == [network.layout.selections] * network.layout.groups
     assert len(entries) <= network.row_shape[0]
@@ -82,9 +82,9 @@ def test_a_text_of_full_length_has_as_many_selections_as_the_layout_says(options
 def test_a_text_selects_the_same_whatever_its_company(segmentation, encoder):
     network = BottleneckNetwork(context(encoder), layout(segmentation=segmentation))
     together = past_prefix(encoder, network, encoder.batch(LENGTHS))
-    for at, length in enumerate(LENGTHS):
-        alone = past_prefix(encoder, network, encoder.batch([length], first=at))
-        assert torch.equal(together.rows[at][together.mask[at]], alone.rows[0])
+    for at, text in enumerate(together.split(1)):
+        alone = past_prefix(encoder, network, encoder.batch([LENGTHS[at]], first=at))
+        assert torch.equal(text.rows, alone.rows)
 
 
 def test_the_dense_gradient_is_the_sparse_one(encoder):

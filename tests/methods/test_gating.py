@@ -1,8 +1,10 @@
 """HAT: its gates, its gradients and what it claims not to change."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from support.formula_parts import context, experience, features, fit
+from support.formula_parts import context, experience, features, fit, of_texts
 
 from baselines.hat import HAT
 from clbench.core.errors import UserError
@@ -78,11 +80,7 @@ def test_a_learned_experience_is_not_changed_by_the_next(tuning):
         batch = features(8, seed=at, experience=at)
         if tuning == "adapter":
             words = ["oil prices", "grain ships", "a bank", "best film"] * 2
-            tokens = learner.context.encoder.tokenize(words, [None] * 8, 16)
-            rows = torch.stack([torch.from_numpy(each[:4]).long() for each in tokens])
-            batch = type(batch)(
-                rows, torch.ones(8, 4, dtype=torch.bool), batch.targets, batch.class_mask, batch.experience
-            )
+            batch = replace(of_texts(learner.context.encoder, words), experience=batch.experience)
         batch.targets[:] = torch.tensor(columns).repeat(4)
         batch.class_mask[:] = False
         batch.class_mask[:, columns] = True

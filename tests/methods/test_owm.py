@@ -3,11 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from support.formula_parts import Texts, context, features, fit
+from support.formula_parts import Texts, context, features, fit, of_texts
 
 from baselines.finetune import Finetune
 from baselines.owm import OWM
-from clbench.core.batch import Batch
 
 HEAD = "head"
 
@@ -18,7 +17,7 @@ def test_projector_is_that_of_the_papers_recursion_over_single_inputs():
     for seed in (1, 2):
         batch = features(10, seed=seed)
         learner.end_experience(None, Texts(batch))
-        for row in batch.rows[:, 0].double():
+        for row in batch.rows.double():
             x = torch.cat([row, torch.ones(1, dtype=torch.float64)])
             k = expected @ x / (0.3 + x @ expected @ x)
             expected = expected - torch.outer(k, expected @ x)
@@ -42,15 +41,8 @@ def test_outputs_on_earlier_inputs_stay_as_they_were(baseline, unchanged):
 def test_in_an_encoder_linear_layers_train_and_keep_their_outputs_on_earlier_tokens(tuning):
     learner = OWM(context(tuning=tuning, lr=0.1), alpha=1e-7)
     encoder = learner.context.encoder
-
-    def texts(*words: str) -> Batch:
-        rows = [torch.from_numpy(each).long() for each in encoder.tokenize(words, [None] * len(words), 16)]
-        mask = torch.nn.utils.rnn.pad_sequence([torch.ones(len(each)) for each in rows], True).bool()
-        padded = torch.nn.utils.rnn.pad_sequence(rows, True)
-        nothing = torch.zeros(len(rows), dtype=torch.int64)
-        return Batch(padded, mask, nothing, torch.ones(len(rows), 3, dtype=torch.bool), nothing)
-
-    old, new = texts("oil", "grain ships"), texts("a new film", "the best game player")
+    old = of_texts(encoder, ["oil", "grain ships"])
+    new = of_texts(encoder, ["a new film", "the best game player"])
     learner.end_experience(None, Texts(old))
     inputs = {}
     for name, layer in learner.layers.items():
@@ -65,7 +57,7 @@ def test_in_an_encoder_linear_layers_train_and_keep_their_outputs_on_earlier_tok
     learner.eval()
     assert learner.layers
     for name, (given, output) in kept.items():
-        real = old.mask if given.dim() == 3 else slice(None)
+        real = old.padded()[1] if given.dim() == 3 else slice(None)
         torch.testing.assert_close(learner.layers[name](given)[real], output[real], atol=1e-4, rtol=0)
     for name, weight in learner.named_parameters():
         assert weight.requires_grad or torch.equal(weight, frozen[name])

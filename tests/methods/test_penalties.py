@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from support.formula_parts import Texts, context, experience, features, fit, part
+from support.formula_parts import Texts, context, experience, features, fit, of_texts, part
 
 from baselines.ewc import EWC
 from baselines.l2 import L2
@@ -28,7 +28,7 @@ def test_fisher_of_a_linear_softmax_model_is_its_closed_form():
     learner = EWC(context(), labels="true", fisher_examples=20)
     batch = features(20)
     estimate = learner.estimate(Texts(batch))
-    x = batch.rows[:, 0]
+    x = batch.rows
     error = learner.network(batch).softmax(1).detach() - F.one_hot(batch.targets, 3)  # (20, 3)
     expected = (error[:, :, None] * x[:, None, :]).square().mean(0)  # d(-log p)/dW = (p - y) x^T
     torch.testing.assert_close(estimate[HEAD], expected)
@@ -38,13 +38,8 @@ def test_fisher_of_a_linear_softmax_model_is_its_closed_form():
 @pytest.mark.parametrize("tuning", ["full", "adapter", "lora"])
 def test_fisher_of_an_encoder_is_that_of_a_loop_over_texts(tuning):
     learner = EWC(context(tuning=tuning), labels="true", fisher_examples=3)
-    tokens = learner.context.encoder.tokenize(["oil rose", "grain and ships", "a bank"], [None] * 3, 16)
-    rows = [torch.from_numpy(each).long()[None] for each in tokens]
-    texts = [
-        Batch(each, torch.ones(each.shape[:2], dtype=torch.bool), torch.tensor([at]),
-              torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, dtype=torch.int64))
-        for at, each in enumerate(rows)
-    ]  # fmt: skip
+    words = ["oil rose", "grain and ships", "a bank"]
+    texts = [of_texts(learner.context.encoder, [each], [at]) for at, each in enumerate(words)]
 
     class Three:
         def batches(self, batch_size, *, prefix=None, limit=None):
@@ -77,7 +72,7 @@ def test_sampled_fisher_approaches_the_expectation_under_the_model():
     learner = EWC(context(), fisher_examples=4000)
     batch = part(features(1), slice(0, 1))
     many = Batch(*(getattr(batch, n).repeat_interleave(4000, 0) for n in
-                   ("rows", "mask", "targets", "class_mask", "experience")))  # fmt: skip
+                   ("rows", "lengths", "targets", "class_mask", "experience")))  # fmt: skip
     learner.generator.manual_seed(0)
     estimate = learner.estimate(Texts(many))[BIAS]
     p = learner.network(batch).softmax(1).detach()[0]
@@ -193,7 +188,7 @@ def test_mas_importance_of_a_linear_model_is_its_closed_form_and_adds_up():
     expected = 0
     for batch in (first, second):
         learner.end_experience(None, Texts(batch))
-        outputs, x = learner.network(batch).detach(), batch.rows[:, 0]
+        outputs, x = learner.network(batch).detach(), batch.rows
         expected += (2 * outputs[:, :, None] * x[:, None, :]).abs().mean(0)  # d|f|^2/dW = 2 f x^T
     torch.testing.assert_close(learner.penalty.importance[HEAD], expected)
 
@@ -227,9 +222,7 @@ def test_lwf_distils_each_earlier_experience_by_itself_where_the_experience_is_k
 
 def test_lwf_teacher_is_the_model_at_the_boundary_without_dropout():
     learner = LwF(context(tuning="full"))
-    rows = torch.from_numpy(learner.context.encoder.tokenize(["oil prices rose"], [None], 16)[0]).long()[None]
-    batch = Batch(rows, torch.ones(rows.shape[:2], dtype=torch.bool), torch.zeros(1, dtype=torch.int64),
-                  torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, dtype=torch.int64))  # fmt: skip
+    batch = of_texts(learner.context.encoder, ["oil prices rose"])
     learner.eval()
     expected = learner(batch).detach()
     learner.end_experience(experience(0, 0), None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from support.formula_parts import COLUMNS, Texts, context, features, fit, part
+from support.formula_parts import COLUMNS, Texts, context, features, fit, of_texts
 
 from baselines.agem import AGEM, project
 from baselines.der import DER, DERPP
@@ -24,9 +24,9 @@ def step(learner, batch: Batch) -> torch.Tensor:
 def numbered(count: int, targets: torch.Tensor | None = None) -> Batch:
     """Texts whose one row is their number."""
     batch = features(count)
-    rows = torch.arange(float(count))[:, None]
+    rows = torch.arange(float(count))
     return Batch(
-        rows, batch.mask, batch.targets if targets is None else targets, batch.class_mask, batch.experience
+        rows, batch.lengths, batch.targets if targets is None else targets, batch.class_mask, batch.experience
     )
 
 
@@ -52,7 +52,7 @@ def test_per_class_each_class_has_a_reservoir_of_its_own():
         assert len(buffer) == 8
         memory = buffer.batch(buffer.draw(8, generator))
         assert sorted(memory.targets.tolist()) == [0] * 4 + [2] * 4
-        counts[memory.rows[:, 0].int().numpy()] += 1
+        counts[memory.rows.int().numpy()] += 1
     expected = np.array([400 * 4 / 30] * 30 + [400 * 4 / 10] * 10)
     # Chi-square with 29 + 9 degrees of freedom: 70.7 is its 99.9 % point.
     assert ((counts - expected) ** 2 / expected).sum() < 70.7
@@ -71,7 +71,7 @@ def test_a_draw_is_without_replacement_and_uniform():
     buffer.add(numbered(10), generator)
     counts = np.zeros(10)
     for _ in range(500):
-        drawn = buffer.batch(buffer.draw(4, generator)).rows[:, 0].int().tolist()
+        drawn = buffer.batch(buffer.draw(4, generator)).rows.int().tolist()
         assert len(set(drawn)) == 4
         counts[drawn] += 1
     assert ((counts - 200) ** 2 / 200).sum() < 27.9  # chi-square, 9 degrees of freedom, 99.9 %
@@ -166,7 +166,6 @@ def test_agem_never_raises_the_loss_on_the_memory_to_first_order():
 
     class Watched(AGEM):
         def on_before_optimizer_step(self, optimizer):
-            super().on_before_optimizer_step(optimizer)
             seen.append(torch.cat([weight.grad.flatten() for weight in self.network.parameters()]))
 
     conflicts = 0
@@ -192,17 +191,9 @@ def test_agem_leaves_a_gradient_without_conflict_alone():
 
 def test_a_memory_holds_token_ids_of_whole_texts():
     learner = Replay(context(tuning="full"), capacity=4)
-    tokens = learner.context.encoder.tokenize(["oil", "grain and ships of the gulf"], [None] * 2, 16)
+    texts = of_texts(learner.context.encoder, ["oil", "grain and ships of the gulf"])
     assert learner.buffer.rows.shape == (4, 16, 2)
-    rows = torch.zeros(2, len(tokens[1]), 2, dtype=torch.int64)
-    mask = torch.zeros(2, len(tokens[1]), dtype=torch.bool)
-    for at, each in enumerate(tokens):
-        rows[at, : len(each)] = torch.from_numpy(each)
-        mask[at, : len(each)] = True
-    one = features(2)
-    generator = torch.Generator().manual_seed(0)
-    learner.buffer.add(Batch(rows, mask, one.targets, one.class_mask, one.experience), generator)
+    learner.buffer.add(texts, torch.Generator().manual_seed(0))
     memory = learner.buffer.batch(torch.tensor([0, 1]))
-    assert torch.equal(memory.rows, rows)
-    assert torch.equal(memory.mask, mask)
-    assert part(memory, slice(0, 1)).rows.dtype == torch.int64
+    assert torch.equal(memory.rows, texts.rows)
+    assert torch.equal(memory.lengths, texts.lengths)

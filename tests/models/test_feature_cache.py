@@ -9,7 +9,7 @@ import torch
 from support.feature_texts import EVERY, LIMIT, PAIRS, TEXTS, ask, twice
 
 import clbench.models.feature_cache
-from clbench.core.batch import pad
+from clbench.core.batch import pack, padded
 from clbench.core.device import resolve_dtype
 from clbench.core.errors import UserError
 from clbench.core.io import cache_budget
@@ -22,7 +22,7 @@ def expected(encoder, pooling: str) -> list[np.ndarray]:
     """Each text through the model alone."""
     out = []
     for tokens in encoder.tokenize(TEXTS, PAIRS, LIMIT):
-        rows, mask = pad([tokens])
+        rows, mask = padded(*pack([tokens]))
         if pooling == "padded":
             rows = torch.nn.functional.pad(rows, (0, 0, 0, LIMIT - len(tokens)))
             mask = torch.nn.functional.pad(mask, (0, LIMIT - len(tokens)))

@@ -22,7 +22,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from clbench.core.batch import pad
+from clbench.core.batch import pack, padded
 from clbench.core.errors import UserError
 from clbench.models import tiny
 from clbench.models.encoder import ENCODERS, load_encoder, token_states
@@ -83,7 +83,7 @@ def test_minilm_loads_from_the_package_in_silence(
     assert all(torch.equal(parameter, stored[name]) for name, parameter in parameters.items())
 
     def meaning(text: str) -> torch.Tensor:
-        rows, mask = pad(encoder.tokenize([text], [None], 32))
+        rows, mask = padded(*pack(encoder.tokenize([text], [None], 32)))
         with torch.no_grad():
             return token_states(model, rows, mask)[0].mean(0)
 

@@ -83,5 +83,5 @@ def uses_of(run: Run, stage: int) -> Counter:
     prefix = FrozenPrefix("padded" if run.learner.network.layout.padding == "reference" else "states")
     uses: Counter = Counter()
     for batch in run.data.reader(stage).batches(1, prefix=prefix):
-        uses += naive_counts(run.learner.network, batch.rows[0])
+        uses += naive_counts(run.learner.network, batch.rows)
     return uses

@@ -8,14 +8,14 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
-from clbench.core.batch import Batch
+from clbench.core.batch import Batch, pack
 from clbench.core.scenario import Experience
 from clbench.models.context import RunContext
-from clbench.models.encoder import load_encoder
+from clbench.models.encoder import TextEncoder, load_encoder
 
 SIZE = 32
 COLUMNS = 3
-FIELDS = ("rows", "mask", "targets", "class_mask", "experience")
+FIELDS = ("rows", "lengths", "targets", "class_mask", "experience")
 
 
 def context(**options) -> RunContext:
@@ -28,16 +28,32 @@ def features(count: int, size: int = SIZE, seed: int = 0, experience: int = 0) -
     """Normal features with random targets, no column masked."""
     generator = torch.Generator().manual_seed(seed)
     return Batch(
-        rows=torch.randn(count, 1, size, generator=generator),
-        mask=torch.ones(count, 1, dtype=torch.bool),
+        rows=torch.randn(count, 1, size, generator=generator)[:, 0],
+        lengths=torch.ones(count, dtype=torch.int64),
         targets=torch.randint(COLUMNS, (count,), generator=generator),
         class_mask=torch.ones(count, COLUMNS, dtype=torch.bool),
         experience=torch.full((count,), experience),
     )
 
 
-def part(batch: Batch, at: slice) -> Batch:
-    return Batch(*(getattr(batch, name)[at] for name in FIELDS))
+def part(batch: Batch, at: slice | torch.Tensor) -> Batch:
+    """Texts ``at`` of a batch, by a loop."""
+    ends = batch.lengths.cumsum(0).tolist()
+    places = torch.arange(len(batch))[at].tolist()
+    rows = [batch.rows[ends[place] - batch.lengths[place] : ends[place]] for place in places]
+    return Batch(torch.cat(rows), *(getattr(batch, name)[at] for name in FIELDS[1:]))
+
+
+def of_texts(encoder: TextEncoder, words: Sequence[str], targets: Sequence[int] | None = None) -> Batch:
+    """Token ids of texts of one experience, no column masked."""
+    rows, lengths = pack(encoder.tokenize(words, [None] * len(words), 16))
+    return Batch(
+        rows=rows,
+        lengths=lengths,
+        targets=torch.tensor([0] * len(words) if targets is None else list(targets)),
+        class_mask=torch.ones(len(words), COLUMNS, dtype=torch.bool),
+        experience=torch.zeros(len(words), dtype=torch.int64),
+    )
 
 
 def experience(index: int, *columns: int) -> Experience:

@@ -21,12 +21,12 @@ class States:
 
     def batch(self, lengths: list[int], first: int = 0, columns: int = 3, labels: int = 3) -> Batch:
         """Texts of these lengths, as token ids, with the first labels of all columns."""
-        count, longest = len(lengths), max(lengths)
-        rows = torch.zeros(count, longest, 2, dtype=torch.int64)
-        rows[:, 0, 0] = torch.arange(first, first + count)
+        count, sizes = len(lengths), torch.tensor(lengths)
+        rows = torch.zeros(sum(lengths), 2, dtype=torch.int64)
+        rows[sizes.cumsum(0) - sizes, 0] = torch.arange(first, first + count)
         return Batch(
             rows=rows,
-            mask=torch.arange(longest) < torch.tensor(lengths)[:, None],
+            lengths=sizes,
             targets=torch.arange(count) % labels,
             class_mask=torch.ones(count, columns, dtype=torch.bool),
             experience=torch.zeros(count, dtype=torch.int64),

@@ -154,7 +154,7 @@ class Neighborly(ContinualLearner):
     """Takes the mean over padding too."""
 
     def forward(self, batch):
-        return super().forward(batch) * batch.mask.float().mean()
+        return super().forward(batch) * batch.padded()[1].float().mean()
 
 
 class Unseeded(ContinualLearner):
