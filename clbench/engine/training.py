@@ -29,7 +29,7 @@ from clbench.tracking import names
 
 REPORT_EVERY = 10
 """Steps between two looks at the loss."""
-COUNTED_FIRST, COUNT_EVERY = 16, 64
+COUNTED_FIRST, COUNT_EVERY = 4, 128
 """On cached features, the first steps of an experience are counted, and then each step that is a multiple."""
 
 
@@ -74,7 +74,8 @@ class Training:
         self._learner, self._fabric, self._meter, self._bar = learner, fabric, meter, bar
         self._small = small
         self._done = Trained()
-        self._flops: dict[int, int] = {}  # of the last counted step, by its batch size
+        self._flops = 0
+        self._flops_of: dict[int, int] = {}  # of the last counted step, by its batch size
         self._loss, self._since = torch.zeros((), device=fabric.device), 0
 
     def fit(self, batches: Batches, epochs: int) -> Trained:
@@ -86,12 +87,15 @@ class Training:
                 with one and its schedule.
         """
         with self._meter.uncounted() if self._small else nullcontext():
-            return self._fit(batches, epochs)
+            trained = self._fit(batches, epochs)
+        self._meter.charge(Cost(flops=self._flops))
+        return trained
 
     def _fit(self, batches: Batches, epochs: int) -> Trained:
         learner, done = self._learner, self._done
         step = self._counted_step if self._small else self._step
         optimizer, schedule, interval = _optimizer_of(learner)
+        self._weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         learner.steps_per_epoch = len(batches)
         learner.train()
         self._bar.start(len(batches), epochs)
@@ -116,12 +120,13 @@ class Training:
     def _counted_step(self, batch: Batch, index: int, optimizer: torch.optim.Optimizer) -> None:
         """One step, and the operations that it takes or is taken to take."""
         size, number = len(batch), self._done.steps
-        look = number < COUNTED_FIRST or number % COUNT_EVERY == 0 or size not in self._flops
-        with FlopCounter() if look else nullcontext() as counter:
+        if number < COUNTED_FIRST or number % COUNT_EVERY == 0 or size not in self._flops_of:
+            with FlopCounter() as counter:
+                self._step(batch, index, optimizer)
+            self._flops_of[size] = counter.total
+        else:
             self._step(batch, index, optimizer)
-        if counter is not None:
-            self._flops[size] = counter.total
-        self._meter.charge(Cost(flops=self._flops[size]))
+        self._flops += self._flops_of[size]
 
     def _step(self, batch: Batch, index: int, optimizer: torch.optim.Optimizer) -> None:
         learner, fabric = self._learner, self._fabric
@@ -130,9 +135,10 @@ class Training:
         with fabric.autocast():
             loss: Tensor = learner.training_step(batch, index)
         learner.on_before_zero_grad(optimizer)
-        optimizer.zero_grad()
+        for weight in self._weights:  # what ``optimizer.zero_grad`` does, with less around it
+            weight.grad = None
         learner.on_before_backward(loss)
-        fabric.backward(loss)
+        loss.backward()  # on one device and without a scaler this is Fabric's backward
         learner.on_after_backward()
         learner.on_before_optimizer_step(optimizer)
         if not self._done.steps:
