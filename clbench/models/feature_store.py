@@ -73,7 +73,7 @@ class Store:
             self.places[key] = (len(self._values), int(first), int(last))
             encode, after = cost.tolist()  # of each, seconds and operations
             self.costs[key] = (Cost(encode[0], int(encode[1])), Cost(after[0], int(after[1])))
-        self._values.append(values)
+        self._values.append(np.asarray(values))  # without numpy's slow memmap class
         self._shards.append(shard)
 
     def rows(self, keys: Sequence[bytes]) -> RaggedArray:
@@ -173,9 +173,9 @@ class RaggedArray(Sequence[np.ndarray]):
     @classmethod
     def from_list(cls, rows: Sequence[np.ndarray]) -> RaggedArray:
         """The given arrays, in memory."""
-        stop = np.cumsum([len(row) for row in rows])
-        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
-        return cls((np.concatenate(rows),), np.zeros(len(rows), np.int64), start, stop)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        stop = np.cumsum(lengths)
+        return cls((np.concatenate(rows),), np.zeros(len(rows), np.int64), stop - lengths, stop)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -199,9 +199,33 @@ class RaggedArray(Sequence[np.ndarray]):
             yield range(begin, end)
             begin = end
 
-    def packed(self, places: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of some texts concatenated, (N, ...), and the number of rows of each, (len(places),)."""
-        return np.concatenate([self[at] for at in places]), self.lengths[list(places)]
+    def packed(self, places: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of some texts one text after the other, in memory of their own.
+
+        Args:
+            places: (B,) the positions of the texts, at least one.
+
+        Returns:
+            The rows, (N, ...), and the number of rows of each text, (B,) int64.
+        """
+        at = np.asarray(places, dtype=np.int64)
+        array, start, stop = self.array[at], self.start[at], self.stop[at]
+        lengths = stop - start
+        if (array == array[0]).all():
+            return _taken(self.values[array[0]], start, lengths), lengths
+        # Slices of several arrays are copied faster than numpy finds out which rows come from which array.
+        where = zip(array.tolist(), start.tolist(), stop.tolist(), strict=True)
+        return np.concatenate([self.values[each][first:last] for each, first, last in where]), lengths
+
+
+def _taken(values: np.ndarray, start: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Copies ``lengths[i]`` rows of ``values`` from ``start[i]`` on, for each i."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1])
+    shift = start - ends + lengths  # from the place in the copy to the place in ``values``
+    if (shift == shift[0]).all():
+        return np.array(values[shift[0] : shift[0] + total])
+    return values.take(np.repeat(shift, lengths) + np.arange(total), axis=0)
 
 
 class ShardWriter:
