@@ -13,6 +13,7 @@ from clbench.core.types import Dtype
 from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream
 from clbench.models.encoder import TextEncoder, load_encoder
+from clbench.models.feature_store import RaggedArray
 from clbench.models.frozen_prefix import encode
 
 
@@ -42,7 +43,7 @@ class Setting:
         scenario = find_scenario(self.scenario)
         return load_stream(scenario, scenario.protocol, data_dir=self.data_dir)
 
-    def tokens(self, encoder: TextEncoder, count: int) -> list[np.ndarray]:
+    def tokens(self, encoder: TextEncoder, count: int) -> RaggedArray:
         """A random sample of the scenario's training and test texts, tokenized."""
         experiences = self.stream().experiences
         parts = [each.splits[name][:] for each in experiences for name in ("train", "test")]
@@ -59,7 +60,8 @@ def begin(setting: Setting, dtype: Dtype = "auto") -> TextEncoder:
 
 def states_of(encoder: TextEncoder, setting: Setting, count: int) -> list[torch.Tensor]:
     """The token states (T, D) of each of some texts."""
-    return [torch.from_numpy(rows) for _, rows, _ in encode(encoder, setting.tokens(encoder, count))]
+    batches = [batch.rows["states"] for batch in encode(encoder, setting.tokens(encoder, count))]
+    return [part for rows, lengths in batches for part in torch.from_numpy(rows).split(lengths.tolist())]
 
 
 def default_setting(

@@ -17,11 +17,12 @@ from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.layout import Layout
 from clbench.methods.dkvb.optimizers import RowSGD
 from clbench.models.context import RunContext
+from clbench.models.feature_store import RaggedArray
 
 BATCH, EVALUATION_BATCH = 16, 64
 
 
-def _naive_model(setting: Setting, count: int) -> tuple[naive.NaiveDKVB, list[np.ndarray]]:
+def _naive_model(setting: Setting, count: int) -> tuple[naive.NaiveDKVB, RaggedArray]:
     encoder = begin(setting, "float32")
     tokens = setting.tokens(encoder, count)
     keys = torch.randn(HEADS, KEYS, encoder.hidden_size // HEADS, generator=torch.Generator().manual_seed(0))

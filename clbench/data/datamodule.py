@@ -145,7 +145,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
     @property
     def asked_for(self) -> str:
         """The features that this run has read so far, as text for ``was_asked_for``."""
-        return "[]" if self.cache is None else self.cache.asked_for
+        return "{}" if self.cache is None else self.cache.asked_for
 
     def was_asked_for(self, text: str) -> None:
         """Restores the features that the run had read before it was stopped: it has paid for them."""
@@ -161,7 +161,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         if prefix is not None and self.cache is not None:
             return self.cache.features(self.encoder, texts, pairs, limit, prefix)
         with self.meter.phase("encode"):
-            return RaggedArray.from_list(self.encoder.tokenize(texts, pairs, limit)), None
+            return self.encoder.tokenize(texts, pairs, limit), None
 
     def made(self, split: Dataset, prefix: FrozenPrefix | None) -> bool:
         """Whether ``texts`` has computed these already."""

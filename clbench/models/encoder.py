@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,7 @@ from clbench.core.device import resolve_dtype
 from clbench.core.errors import UserError, unknown
 from clbench.core.types import Dtype
 from clbench.models import tiny
+from clbench.models.feature_store import RaggedArray
 from clbench.models.pretrained_files import WEIGHTS, EncoderSource, file_hashes, find_files, missing_file
 
 if TYPE_CHECKING:
@@ -87,9 +89,7 @@ class TextEncoder:
         self._tokenizer: PreTrainedTokenizerBase | None = None
         self._frozen: PreTrainedModel | None = None
 
-    def tokenize(
-        self, texts: Sequence[str], pairs: Sequence[str | None], max_tokens: int
-    ) -> list[np.ndarray[tuple[int, int], np.dtype[np.int32]]]:
+    def tokenize(self, texts: Sequence[str], pairs: Sequence[str | None], max_tokens: int) -> RaggedArray:
         """Token rows, special tokens included and without padding.
 
         Args:
@@ -98,7 +98,7 @@ class TextEncoder:
             max_tokens: Longer rows are cut to this length, the longer of two texts first.
 
         Returns:
-            N arrays (n, 2) of int32, n <= ``max_tokens``: token ids, and segment ids (0 for the first
+            Of each text (n, 2) of int32, n <= ``max_tokens``: token ids, and segment ids (0 for the first
             text, 1 for the second; always 0 for a model that has no segments).
 
         Raises:
@@ -112,22 +112,31 @@ class TextEncoder:
                 f"max_tokens {max_tokens}: the encoder '{self.name}' reads at most {limit} tokens"
             )
         segments = _has_segments(self._config)
-        rows: dict[int, np.ndarray[tuple[int, int], np.dtype[np.int32]]] = {}
-        for paired in (False, True):  # the tokenizer takes pairs for all texts of a call or for none
-            chosen = [i for i, pair in enumerate(pairs) if (pair is not None) == paired]
-            if not chosen:
+        paired = np.array([pair is not None for pair in pairs], dtype=bool)
+        arrays: list[np.ndarray] = []
+        array, start, stop = np.zeros((3, len(texts)), np.int64)
+        for kind in (False, True):  # the tokenizer takes pairs for all texts of a call or for none
+            chosen = np.flatnonzero(paired == kind)
+            if not len(chosen):
                 continue
+            places = chosen.tolist()
             encoded = self._tokenizer(
-                [texts[i] for i in chosen],
-                [cast(str, pairs[i]) for i in chosen] if paired else None,
+                [texts[i] for i in places],
+                [cast(str, pairs[i]) for i in places] if kind else None,
                 truncation="longest_first",
                 max_length=max_tokens,
-                return_token_type_ids=True,
+                return_token_type_ids=segments,
                 return_attention_mask=False,
             )
-            for i, ids, types in zip(chosen, encoded["input_ids"], encoded["token_type_ids"], strict=True):
-                rows[i] = np.stack([ids, types if segments else [0] * len(ids)], axis=1).astype(np.int32)
-        return [rows[i] for i in range(len(texts))]
+            lengths = np.fromiter(map(len, encoded["input_ids"]), np.int64, len(chosen))
+            rows = np.zeros((int(lengths.sum()), 2), np.int32)
+            for column, name in enumerate(("input_ids", "token_type_ids")[: 1 + segments]):
+                rows[:, column] = np.fromiter(chain.from_iterable(encoded[name]), np.int32, len(rows))
+            stop[chosen] = np.cumsum(lengths)
+            start[chosen] = stop[chosen] - lengths
+            array[chosen] = len(arrays)
+            arrays.append(rows)
+        return RaggedArray(tuple(arrays), array, start, stop)
 
     def model(self) -> PreTrainedModel:
         """A new copy in float32 and eval mode, without a pooler, on the CPU."""

@@ -12,10 +12,8 @@ import hashlib
 import json
 import os
 import shutil
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,20 +21,21 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from tqdm import tqdm
 
-from clbench.core.costs import Cost, FlopCounter
+from clbench.core.costs import Cost, FlopCounter, clock
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
-from clbench.models.feature_store import Budget, RaggedArray, ShardWriter, Store
-from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode, pooled
+from clbench.models.feature_budget import Budget
+from clbench.models.feature_costs import KEY_BYTES, Asked
+from clbench.models.feature_parts import Progress, Report, make_missing
+from clbench.models.feature_store import RaggedArray, ShardWriter, Store
+from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode
 
-LAYOUT = 2
+LAYOUT = 3
 """The version of the cache's file format. Folders of other versions are neither read nor removed."""
 ROWS_AT_ONCE = 65536
 """Token states in one call of a prefix's transform."""
 _TENSORS = "made.safetensors"
-_Place = tuple[str, str]  # the folder of a row, and the key of its text
 BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
     "states": ("states", "mean", "cls"),
     "mean": ("mean", "cls"),
@@ -54,20 +53,28 @@ class FeatureCache:
         budget: Limit of the cache's size in bytes; None means no limit. Least recently used features are
             removed first. A request that is larger than the limit is still served completely.
         progress: Whether to show progress bars.
+        on_progress: Called with a line that says what is done, the number of texts that are done and their
+            total, at most a few times per second.
 
     Attributes:
         texts_encoded: How many texts this object has put through an encoder.
-        spent: What the rows that it was asked for took when they were made, each counted once.
     """
 
-    def __init__(self, folder: Path, *, budget: int | None = None, progress: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        budget: int | None = None,
+        progress: bool = True,
+        on_progress: Report | None = None,
+    ) -> None:
         self.folder = folder
         self.progress = progress
+        self.on_progress = on_progress
         self.texts_encoded = 0
-        self.spent = Cost()
         self._budget = Budget(folder, budget)
-        self._asked: dict[_Place, Cost] = {}  # every row that was asked for, with what it took
-        self._recorders: list[dict[_Place, Cost]] = []  # of the tensors that are being made
+        self._asked = Asked()
+        self._recorders: list[Asked] = []  # of the tensors that are being made
         self._stores: dict[Path, Store] = {}
 
     def features(
@@ -80,30 +87,23 @@ class FeatureCache:
     ) -> tuple[RaggedArray, np.ndarray]:
         """The outputs of ``prefix`` for n texts, and the operations that it takes for each, (n,) int64.
 
-        Texts that are not in the cache are encoded now. Two processes that need the same texts wait for each
-        other instead of encoding them twice.
+        Texts that are not in the cache are encoded now. Two processes that need the same texts share the
+        work; no text is encoded twice.
         """
         keys = [_key(text, pair) for text, pair in zip(texts, pairs, strict=True)]
         store = self._store(encoder, max_tokens, prefix)
-        if store.missing(keys):
-            with store.lock:
-                if at := store.missing(keys):
-                    some = [texts[i] for i in at], [pairs[i] for i in at]
-                    if prefix.transform is None:
-                        self._encode(encoder, *some, max_tokens, prefix.pooling)
-                    else:
-                        self._continue(encoder, *some, max_tokens, prefix)
-        rows = store.rows(keys)
+        if missing := store.missing(keys):
+            some = [texts[at] for at in missing], [pairs[at] for at in missing]
+            make = self._encode if prefix.transform is None else self._continue
+            make(encoder, *some, [keys[at] for at in missing], max_tokens, prefix)
+        rows, costs = store.rows(keys)
         self._budget.enforce()
-        family = _family(encoder, max_tokens)
-        costs = [store.costs[key] for key in keys]
-        asked: dict[_Place, Cost] = {}
-        for key, (encoded, after) in zip(keys, costs, strict=True):
-            asked[family, key.hex()] = encoded
-            if prefix.transform is not None:
-                asked[store.folder.name, key.hex()] = after
+        asked = Asked()
+        asked.add(_family(encoder, max_tokens), keys, costs[:, 0])
+        if prefix.transform is not None:
+            asked.add(store.folder.name, keys, costs[:, 1])
         self._record(asked)
-        return rows, np.array([encode.flops + after.flops for encode, after in costs], dtype=np.int64)
+        return rows, costs[:, :, 1].sum(1).astype(np.int64)
 
     def tensors(
         self, address: str, make: Callable[[], tuple[dict[str, Tensor], Cost]]
@@ -122,7 +122,7 @@ class FeatureCache:
         with FileLock(shard.with_name(f"lock-{shard.name}")):
             tensors, metadata = _read_tensors(shard)
             if not metadata:
-                used: dict[_Place, Cost] = {}
+                used = Asked()
                 self._recorders.append(used)
                 try:
                     tensors, cost = make()
@@ -131,123 +131,131 @@ class FeatureCache:
                 metadata = {
                     "address": address,
                     "cost": json.dumps(dataclasses.asdict(cost)),
-                    "asked_for": _to_text(used),
+                    "asked_for": used.to_text(),
                 }
                 _write_tensors(shard, tensors, metadata)
         self._budget.enforce()
         # The rows that went into them count as asked for, also when there was no need to look at them.
-        self._record(_from_text(metadata["asked_for"]))
+        self._record(Asked.from_text(metadata["asked_for"]))
         return tensors, Cost(**json.loads(metadata["cost"]))
+
+    @property
+    def spent(self) -> Cost:
+        """What the rows that this object was asked for took when they were made, each counted once."""
+        return self._asked.total()
 
     @property
     def asked_for(self) -> str:
         """Every row that this object was asked for and what it took, as text for ``was_asked_for``."""
-        return _to_text(self._asked)
+        return self._asked.to_text()
 
     def was_asked_for(self, text: str) -> None:
         """Takes over what an earlier object was asked for: a resumed run does not pay for it again."""
-        self._record(_from_text(text))
+        self._record(Asked.from_text(text))
 
-    def _record(self, asked: Mapping[_Place, Cost]) -> None:
-        for place, cost in asked.items():
-            self.spent += cost - self._asked.get(place, Cost())
-            self._asked[place] = cost
-        for recorder in self._recorders:
-            recorder.update(asked)
+    def _record(self, asked: Asked) -> None:
+        for record in (self._asked, *self._recorders):
+            record.update(asked)
 
     def _store(self, encoder: TextEncoder, max_tokens: int, prefix: FrozenPrefix) -> Store:
         family = _family(encoder, max_tokens)
         folder = self.folder / "-".join([family, *(part for part in prefix.key if part)])
         if folder not in self._stores:
-            # An encoder writes several poolings at once, under one lock.
-            lock = family if prefix.transform is None else folder.name
-            self._stores[folder] = Store(folder, self.folder / f"{lock}.lock")
+            # An encoder writes several poolings at once, under the same locks.
+            self._stores[folder] = Store(
+                folder, self.folder / (family if prefix.transform is None else folder.name)
+            )
         return self._stores[folder]
 
-    def _bar(self, what: str, texts: int) -> tqdm[Any]:
-        return tqdm(total=texts, desc=what, unit="text", leave=False, disable=not self.progress)
+    def _progress(self, what: str, texts: int) -> Progress:
+        return Progress(what, texts, bar=self.progress, report=self.on_progress)
 
     def _encode(
         self,
         encoder: TextEncoder,
         texts: Sequence[str],
         pairs: Sequence[str | None],
+        keys: Sequence[bytes],
         max_tokens: int,
-        pooling: Pooling,
+        prefix: FrozenPrefix,
     ) -> None:
         """Encodes texts and writes all poolings that ``BESIDE`` lists."""
-        writers = {
-            each: ShardWriter(self._store(encoder, max_tokens, FrozenPrefix(each)), self._budget)
-            for each in BESIDE[pooling]
-        }
-        tokens = encoder.tokenize(texts, pairs, max_tokens)
-        bar = self._bar(f"encoding with {encoder.name}", len(texts))
-        for at, states, cost in encode(encoder, tokens, max_tokens if pooling == "padded" else None):
-            key, mask = _key(texts[at], pairs[at]), torch.ones(1, len(states), dtype=torch.bool)
-            for each, writer in writers.items():
-                kept = pooled(torch.from_numpy(states).unsqueeze(0), mask, each)[0][0].numpy()
-                writer.add(key, kept, (cost, Cost()))
-            self.texts_encoded += 1
-            bar.update()
-        bar.close()
-        for writer in writers.values():
-            writer.flush()
+        poolings = BESIDE[prefix.pooling]
+        stores = {each: self._store(encoder, max_tokens, FrozenPrefix(each)) for each in poolings}
+        pad_to = max_tokens if prefix.pooling == "padded" else None
+
+        def make(places: list[int], slots: range) -> None:
+            for store in stores.values():
+                store.refresh()  # another process may have written some of the poolings
+            writers = {each: ShardWriter(store, self._budget, slots) for each, store in stores.items()}
+            tokens = encoder.tokenize([texts[at] for at in places], [pairs[at] for at in places], max_tokens)
+            for batch in encode(encoder, tokens, poolings, pad_to):
+                own = [keys[places[at]] for at in batch.places.tolist()]
+                costs = np.zeros((len(own), 2, 2))
+                costs[:, 0] = batch.cost.seconds, batch.cost.flops
+                for each, writer in writers.items():
+                    writer.add(own, *batch.rows[each], costs)
+                self.texts_encoded += len(own)
+                progress.update(len(own))
+            for writer in writers.values():
+                writer.flush()
+
+        with self._progress(f"encoding with {encoder.name}", len(keys)) as progress:
+            make_missing(stores[prefix.pooling], keys, make, progress)
 
     def _continue(
         self,
         encoder: TextEncoder,
         texts: Sequence[str],
         pairs: Sequence[str | None],
+        keys: Sequence[bytes],
         max_tokens: int,
         prefix: FrozenPrefix,
     ) -> None:
         """Applies the transform of ``prefix`` to token states and writes its output."""
         assert prefix.transform is not None
-        source = FrozenPrefix(prefix.pooling)
+        transform, source = prefix.transform, FrozenPrefix(prefix.pooling)
         rows, _ = self.features(encoder, texts, pairs, max_tokens, source)
-        before = self._store(encoder, max_tokens, source).costs
-        writer = ShardWriter(self._store(encoder, max_tokens, prefix), self._budget)
-        bar = self._bar("selecting keys", len(texts))
-        flops = _flops_by_length(prefix.transform, rows)
-        for places in rows.chunks(ROWS_AT_ONCE):
-            started = time.perf_counter()
-            values, lengths = rows.packed(places)
-            with torch.no_grad():
-                out, counts = prefix.transform(torch.from_numpy(values), torch.from_numpy(lengths))
-            share = (time.perf_counter() - started) / lengths.sum()
-            parts = np.split(out.cpu().numpy(), np.cumsum(counts.cpu().numpy())[:-1])
-            for at, part, length in zip(places, parts, lengths, strict=True):
-                key = _key(texts[at], pairs[at])
-                after = Cost(float(share * length), flops(int(length)))
-                writer.add(key, part, (before[key][0], after))
-            bar.update(len(places))
-        bar.close()
-        writer.flush()
+        _, encoding = self._store(encoder, max_tokens, source).rows(keys)
+        store = self._store(encoder, max_tokens, prefix)
+        flops = _flops_by_length(transform, rows)
+
+        def make(places: list[int], slots: range) -> None:
+            writer = ShardWriter(store, self._budget, slots)
+            for chunk in rows.select(places).chunks(ROWS_AT_ONCE):
+                chosen = np.array(places)[chunk]
+                started = clock()
+                values, lengths = rows.packed(chosen)
+                with torch.no_grad():
+                    out, counts = transform(torch.from_numpy(values), torch.from_numpy(lengths))
+                costs = encoding[chosen]
+                costs[:, 1, 0] = (clock() - started) / lengths.sum() * lengths
+                costs[:, 1, 1] = flops(lengths)
+                writer.add(
+                    [keys[at] for at in chosen.tolist()], out.cpu().numpy(), counts.cpu().numpy(), costs
+                )
+                progress.update(len(chosen))
+            writer.flush()
+
+        with self._progress("selecting keys", len(keys)) as progress:
+            make_missing(store, keys, make, progress)
 
 
-def _flops_by_length(transform: Transform, rows: RaggedArray) -> Callable[[int], int]:
-    """The operations that ``transform`` takes for a text of a given number of rows.
+def _flops_by_length(transform: Transform, rows: RaggedArray) -> Callable[[np.ndarray], np.ndarray]:
+    """The operations that ``transform`` takes for texts of given numbers of rows.
 
     It is counted on a shortest and a longest text and interpolated: ``transform`` treats all rows alike.
     """
     ends = sorted({int(rows.lengths.argmin()), int(rows.lengths.argmax())}, key=lambda at: rows.lengths[at])
-    lengths, counts = [], []
+    sizes, counts = [], []
     for at in ends:
         values, length = rows.packed([at])
         with torch.no_grad(), FlopCounter() as counter:
             transform(torch.from_numpy(values), torch.from_numpy(length))
-        lengths.append(int(length[0]))
+        sizes.append(int(length[0]))
         counts.append(counter.total)
-    per_row = (counts[-1] - counts[0]) // max(1, lengths[-1] - lengths[0])
-    return lambda length: counts[0] + per_row * (length - lengths[0])
-
-
-def _to_text(asked: Mapping[_Place, Cost]) -> str:
-    return json.dumps([[*place, cost.seconds, cost.flops] for place, cost in asked.items()])
-
-
-def _from_text(text: str) -> dict[_Place, Cost]:
-    return {(where, key): Cost(*cost) for where, key, *cost in json.loads(text)}
+    per_row = (counts[-1] - counts[0]) // max(1, sizes[-1] - sizes[0])
+    return lambda lengths: counts[0] + per_row * (lengths - sizes[0])
 
 
 def _read_tensors(shard: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -281,4 +289,4 @@ def _family(encoder: TextEncoder, max_tokens: int) -> str:
 def _key(text: str, pair: str | None) -> bytes:
     """The key of a text or a pair of texts; the separating byte occurs in no UTF-8 text."""
     content = text.encode() if pair is None else text.encode() + b"\xff" + pair.encode()
-    return hashlib.blake2b(content, digest_size=16).digest()
+    return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()

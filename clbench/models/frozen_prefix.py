@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.core.batch import Batch, masked_mean, pack, padded
-from clbench.core.costs import Cost, Meter
+from clbench.core.batch import Batch, masked_mean
+from clbench.core.costs import Cost, FlopCounter, clock
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
+from clbench.models.feature_store import RaggedArray
 
 Pooling = Literal["states", "mean", "cls", "padded"]
 Transform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -69,40 +71,75 @@ def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tens
 
 LENGTH_STEP = 16
 """Texts are padded to a multiple of this many tokens."""
-TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65536}
-"""Tokens in one encoder batch, padding included."""
+TOKENS_PER_BATCH = {"cpu": 256, "cuda": 65536}
+"""Tokens in one encoder batch, padding included. More are hardly faster, and small requests fill no batch."""
+
+
+class Encoded(NamedTuple):
+    """Some texts after the encoder.
+
+    Attributes:
+        places: (n,) their positions.
+        rows: By pooling: the rows of all texts one after the other, (N, D) in float32, and the number of
+            rows of each, (n,).
+        cost: Of each text.
+    """
+
+    places: np.ndarray
+    rows: dict[Pooling, tuple[np.ndarray, np.ndarray]]
+    cost: Cost
 
 
 def encode(
-    encoder: TextEncoder, tokens: Sequence[np.ndarray], pad_to: int | None = None
-) -> Iterator[tuple[int, np.ndarray, Cost]]:
+    encoder: TextEncoder,
+    tokens: RaggedArray,
+    poolings: Sequence[Pooling] = ("states",),
+    pad_to: int | None = None,
+) -> Iterator[Encoded]:
     """Encodes tokenized texts, shortest first, in batches of a fixed shape per length.
 
     The shape of a batch decides in which order floating point kernels sum. With a fixed shape per length, the
-    states of a text are the same, bit for bit, whatever texts share its batch.
+    states of a text are the same, bit for bit, whatever texts share its batch. Texts that need no padding
+    have batches of their own: without padding, attention may take another kernel, one without a mask.
 
     Args:
         encoder: The frozen encoder.
-        tokens: n arrays (T, 2) of token and segment ids.
-        pad_to: Pad every text to this many tokens and keep the states of its padding.
+        tokens: (T, 2) token and segment ids of each text.
+        poolings: What is kept of the states.
+        pad_to: Pad every text to this many tokens.
 
     Yields:
-        The position of a text, its token states (T, D) in float32, and its share of the cost.
+        Each text once.
     """
     device = compute_device()
-    shapes = [pad_to or -(-len(rows) // LENGTH_STEP) * LENGTH_STEP for rows in tokens]
-    for length in sorted(set(shapes)):
-        places = [at for at, size in enumerate(shapes) if size == length]
-        batch = max(1, TOKENS_PER_BATCH[device.type] // length)
-        for begin in range(0, len(places), batch):
-            chosen = places[begin : begin + batch]
-            # The last batch is filled up with copies: the shape decides the rounding.
-            filled = chosen + [chosen[0]] * (batch - len(chosen))
-            with Meter().apart() as measured:
-                rows, mask = padded(*pack([tokens[at] for at in filled]))
-                rows = torch.nn.functional.pad(rows, (0, 0, 0, length - rows.shape[1]))
-                mask = torch.nn.functional.pad(mask, (0, length - mask.shape[1]))
-                states = encoder.frozen_states(rows.to(device), mask.to(device)).cpu().numpy()
-            cost = Cost(measured.cost.seconds / len(chosen), measured.cost.flops // len(filled))
-            for at, state in zip(chosen, states, strict=False):
-                yield at, state[: pad_to or len(tokens[at])].copy(), cost
+    lengths = tokens.lengths
+    shapes = np.full_like(lengths, pad_to) if pad_to else -(-lengths // LENGTH_STEP) * LENGTH_STEP
+    encoder.frozen()  # so that no text is charged with the time to read the weights
+    for length, full in sorted(set(zip(shapes.tolist(), (shapes == lengths).tolist(), strict=True))):
+        places = np.flatnonzero((shapes == length) & ((lengths == length) == full))
+        size = max(1, TOKENS_PER_BATCH[device.type] // length)
+        counter = FlopCounter()
+        for begin in range(0, len(places), size):
+            chosen = places[begin : begin + size]
+            started = clock()
+            with nullcontext() if begin else counter:  # batches of one shape take the same operations
+                # The last batch is filled up with copies: the shape decides the rounding.
+                rows, mask = _fixed(*tokens.packed(np.resize(chosen, size)), length)
+                mask = mask.to(device)
+                states = encoder.frozen_states(rows.to(device), mask)
+                kept = {each: _packed(*pooled(states, mask, each), len(chosen)) for each in poolings}
+            yield Encoded(chosen, kept, Cost((clock() - started) / len(chosen), counter.total // size))
+
+
+def _fixed(rows: np.ndarray, lengths: np.ndarray, length: int) -> tuple[Tensor, Tensor]:
+    """Tokens (N, 2) of B texts, padded to (B, length, 2), and their mask."""
+    mask = np.arange(length) < lengths[:, None]
+    out = np.zeros((*mask.shape, *rows.shape[1:]), rows.dtype)
+    out[mask] = rows
+    return torch.from_numpy(out), torch.from_numpy(mask)
+
+
+def _packed(rows: Tensor, mask: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The real rows of the first ``count`` texts one after the other, and how many each has."""
+    rows, mask = rows[:count], mask[:count]
+    return rows[mask].cpu().numpy(), mask.sum(1).cpu().numpy()

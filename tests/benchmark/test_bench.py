@@ -66,11 +66,12 @@ def test_bench_measures_prints_and_writes(tmp_path, capsys, monkeypatch):
         ]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
     (folder.parent / "eight.yaml").write_text("kind: class\ndata: r8\nprotocol: {max_tokens: 256}\n")
-    line = ["bench", "encode", "--encoder", "tiny", "--threads", "1"]
+    line = ["bench", "encode", "encode_limit", "--encoder", "tiny", "--threads", "1"]
     line += ["--scenario", str(folder.parent / "eight.yaml")]
     assert main([*line, "--json", str(tmp_path / "bench.json")]) == 0
-    (entry,) = json.loads((tmp_path / "bench.json").read_text())
+    entry, limit = json.loads((tmp_path / "bench.json").read_text())
     assert entry["name"] == "encode"
+    assert 0 < limit["ratio"] < 1  # nothing is faster than its own products
     assert entry["ratio"] == pytest.approx(entry["naive_seconds"] / entry["seconds"])
     assert entry["provenance"]["scenario"] == "eight"
     assert "| encode " in (tmp_path / "bench.md").read_text()

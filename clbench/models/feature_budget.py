@@ -1,0 +1,57 @@
+"""The byte budget of the feature cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from filelock import FileLock
+
+
+class Budget:
+    """Keeps the size of all stores under ``folder`` within a limit, by removing least recently used shards.
+
+    Removed rows are computed again when they are next needed.
+
+    Args:
+        folder: Of the stores.
+        limit: In bytes; None means no limit.
+    """
+
+    def __init__(self, folder: Path, limit: int | None) -> None:
+        self.folder = folder
+        self.limit = limit
+
+    def enforce(self, keep: Collection[Path] = ()) -> None:
+        """Removes least recently used shards until the rest fits, except those in ``keep``."""
+        if self.limit is None:
+            return
+        with FileLock(self.folder / "budget.lock"):
+            for leftover in self.folder.glob("*/.evicted-*"):
+                shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
+            shards = []
+            for shard in self.folder.glob("*/shard-*"):
+                try:
+                    size = sum(file.stat().st_size for file in shard.iterdir())
+                    shards.append((shard.stat().st_mtime, shard, size))
+                except FileNotFoundError:
+                    continue
+            total = sum(size for _, _, size in shards)
+            for _, shard, size in sorted(shards):
+                if total <= self.limit:
+                    break
+                if shard not in keep:
+                    _remove(shard)
+                    total -= size
+
+
+def _remove(shard: Path) -> None:
+    """Renames a shard before it is deleted, so that no process reads a partial one."""
+    gone = shard.with_name(f".evicted-{shard.name}-{os.getpid()}")
+    try:
+        shard.rename(gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone, ignore_errors=True)
