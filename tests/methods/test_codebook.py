@@ -43,6 +43,16 @@ def test_of_equal_keys_those_of_lowest_index_are_nearest(copies, count):
             assert torch.equal(nearest_in_chunks(queries, keys), expected)
 
 
+def test_unequal_keys_of_few_digits_are_not_taken_for_equal_ones(monkeypatch):
+    """States from bfloat16 are multiples of a small number: sums of them with simple weights often meet."""
+    keys = random(4000, 12).bfloat16().float()
+    assert len(keys.unique(dim=0)) == len(keys)
+    monkeypatch.setattr(torch, "unique", None)  # the exact check, which is slow, is not needed
+    queries = random(50, 12, seed=1)
+    expected = torch.cdist(queries.double(), keys.double()).argmin(1, keepdim=True)
+    assert torch.equal(nearest_keys(queries, keys), expected)
+
+
 @pytest.mark.usefixtures("device")
 def test_keys_that_are_all_equal_are_chosen_in_order_and_no_queries_choose_none():
     assert nearest_keys(random(5, 4), torch.ones(9, 4), 3).tolist() == [[0, 1, 2]] * 5
