@@ -37,6 +37,16 @@ def assign(queries: Tensor, keys: Tensor) -> Tensor:
     return torch.cat(found)
 
 
+def move_keys(keys: Tensor, queries: Tensor, decay: float) -> None:
+    """Moves keys (H, K, d) towards the means of their queries (N, H, d), by one-hot assignments, in place."""
+    assigned = assign(queries, keys)  # (N, H)
+    for head, own in enumerate(keys):
+        chosen = F.one_hot(assigned[:, head], len(own)).to(keys.dtype)  # (N, K)
+        counts = chosen.sum(0).unsqueeze(1)
+        means = chosen.T @ queries[:, head] / counts.clamp(min=1)
+        own.copy_(torch.where(counts > 0, (1 - decay) * own + decay * means, own))
+
+
 class NaiveDKVB(nn.Module):
     """Hidden segmentation, mean pooling after the bottleneck, non-parametric decoder; padding counts.
 

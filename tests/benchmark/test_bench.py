@@ -11,6 +11,7 @@ from clbench.benchmark.measure import Comparison, Measured, repeated
 from clbench.cli import main
 from clbench.core.batch import Batch, pack
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
+from clbench.methods.dkvb.codebook import move_keys
 from clbench.methods.dkvb.layout import Layout
 from clbench.models.context import RunContext
 from clbench.models.encoder import load_encoder
@@ -38,6 +39,15 @@ def test_the_naive_form_computes_what_the_engine_computes_and_trains_the_same():
     torch.nn.functional.cross_entropy(engine(batch), zeros).backward()
     optimizer.step()
     torch.testing.assert_close(model.values.flatten(0, 1), engine.values.weight, atol=1e-4, rtol=0)
+
+
+def test_the_naive_form_moves_keys_as_the_engine_does():
+    generator = torch.Generator().manual_seed(0)
+    keys, queries = (torch.randn(*shape, generator=generator) for shape in ((3, 20, 4), (30, 3, 4)))
+    moved = keys.clone()
+    naive.move_keys(moved, queries, 0.2)
+    move_keys(keys, queries.unbind(1), 0.2)
+    torch.testing.assert_close(moved, keys, atol=1e-6, rtol=0)
 
 
 def test_the_ratio_is_of_seconds_for_one_unit():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -86,10 +87,11 @@ class Bottleneck(nn.Module):
             group = asked.slot if layout.segmentation == "token" else torch.full_like(asked.slot, head)
             group = asked.text * layout.groups + (group if layout.groups > 1 else 0)
             found.append((group.unsqueeze(1) * self.rows + rows).flatten())
-        entries, counts = torch.unique(torch.cat(found), return_counts=True)
-        text = entries // (layout.groups * self.rows)
-        pairs = torch.stack([entries % (layout.groups * self.rows), counts], dim=1).int()
-        return pairs, text.bincount(minlength=len(lengths))
+        # NumPy sorts integers with vector instructions, several times faster than torch.
+        entries, counts = np.unique(torch.cat(found).numpy(), return_counts=True)
+        text, entry = np.divmod(entries, layout.groups * self.rows)
+        pairs = np.stack([entry, counts], axis=1, dtype=np.int32, casting="same_kind")
+        return torch.from_numpy(pairs), torch.from_numpy(np.bincount(text, minlength=len(lengths)))
 
     def read(self, entries: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, C) from the output of ``select``: entries (E, 2), and how many each text has, (B,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import faiss
@@ -78,9 +79,10 @@ def nearest_in_chunks(queries: Tensor, keys: Tensor, count: int = 1, chunk: int 
 def _first_of_equals(keys: Tensor) -> Tensor:
     """For each of K keys (K, d), the lowest index of a key equal to it."""
     places = torch.arange(len(keys))
-    # Equal keys have equal projections; sorting those is much cheaper than sorting the keys.
-    probe = torch.linspace(1.0, 2.0, keys.shape[1], dtype=torch.float64)
-    projections = (keys.double() * probe).sum(1).sort().values
+    # Equal keys have equal projections; sorting those is much cheaper than sorting the keys. The direction is
+    # random: keys from bfloat16 are integers but for a factor, and with simple weights many sums are equal.
+    probe = np.random.default_rng(0).standard_normal(keys.shape[1])
+    projections = np.sort(keys.numpy().astype(np.float64) @ probe)
     if not (projections[1:] == projections[:-1]).any():
         return places
     unique, group = torch.unique(keys, dim=0, return_inverse=True)
@@ -101,26 +103,28 @@ def _with_equals(found: Tensor, first: Tensor, count: int) -> Tensor:
     return candidates.gather(1, order[:, :count])
 
 
-def move_keys(keys: Tensor, queries: Tensor, decay: float, update: Update = "mean") -> None:
-    """Moves the keys of one codebook towards the queries that they are nearest to, in place.
+def move_keys(keys: Tensor, queries: Iterable[Tensor], decay: float, update: Update = "mean") -> None:
+    """Moves the keys of each codebook towards the queries that they are nearest to, in place.
 
     mean:      key <- (1 - decay) key + decay mean(assigned queries); a key without queries stays.
     reference: key <- (1 - decay) key + decay sum(assigned queries), as the public code of arXiv 2412.08528
                does it; a key without queries shrinks.
 
     Args:
-        keys: (K, d).
-        queries: (N, d).
+        keys: (H, K, d).
+        queries: Of each codebook, (N_h, d).
         decay: Share of the way, in (0, 1].
         update: Which of the two.
     """
-    if not len(queries) and update == "mean":
-        return
-    assigned = nearest_keys(queries, keys)[:, 0]  # (N,)
-    sums = torch.zeros_like(keys).index_add_(0, assigned, queries)
+    sums = torch.zeros_like(keys)
+    counts = torch.zeros(keys.shape[:2], dtype=torch.int64, device=keys.device)
+    for head, each in enumerate(queries):
+        asked = each.contiguous()
+        assigned = nearest_keys(asked, keys[head])[:, 0]  # (N_h,)
+        sums[head].index_add_(0, assigned, asked)
+        counts[head] = assigned.bincount(minlength=keys.shape[1])
     if update == "reference":
         keys.lerp_(sums, decay)
         return
-    counts = assigned.bincount(minlength=len(keys)).to(keys.dtype)  # (K,)
-    used = counts > 0
-    keys[used] = keys[used].lerp(sums[used] / counts[used, None], decay)
+    share = torch.where(counts > 0, decay, 0.0).to(keys.dtype)  # (H, K)
+    keys.lerp_(sums / counts.clamp(min=1).unsqueeze(2), share.unsqueeze(2))

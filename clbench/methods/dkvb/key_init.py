@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,8 +74,8 @@ class KeyInitialization:
             for _ in range(self.epochs):
                 prefix = FrozenPrefix(layout.query_pooling)
                 for batch in reader.batches(self.batch_size, prefix=prefix):
-                    for head, asked in enumerate(queries(network, batch)):
-                        move_keys(network.keys[head], asked.vectors.contiguous(), self.decay, self.update)
+                    vectors = (asked.vectors for asked in queries(network, batch))
+                    move_keys(network.keys, vectors, self.decay, self.update)
             return {"keys": network.keys.clone()}
 
         with torch.no_grad():
@@ -94,6 +95,6 @@ class KeyInitialization:
             network.keys[head] = asked.vectors[order[: layout.keys]]
 
 
-def queries(network: Bottleneck, batch: Batch) -> list[Queries]:
+def queries(network: Bottleneck, batch: Batch) -> Iterator[Queries]:
     """The queries of each head, from a batch past ``FrozenPrefix(layout.query_pooling)``."""
-    return list(network.layout.queries(batch.rows, batch.lengths, network.projections))
+    return network.layout.queries(batch.rows, batch.lengths, network.projections)
