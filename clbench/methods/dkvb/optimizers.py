@@ -40,7 +40,8 @@ class RowSGD(torch.optim.Optimizer):
 def _descend(weight: Tensor, gradient: Tensor, lr: float) -> None:
     if gradient.is_sparse:
         rows, entries = gradient._indices()[0], gradient._values()  # coalescing is what takes time
-        weight.index_put_((rows,), entries * -lr, accumulate=True)
+        # With an expanded index this is several times faster than index_put_ or index_add_.
+        weight.scatter_add_(0, rows.unsqueeze(1).expand_as(entries), entries * -lr)
     else:
         weight.add_(gradient, alpha=-lr)
 
