@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 
 from clbench.core.arguments import DOCUMENTATION
+from clbench.core.deferred import defer
 from clbench.core.errors import UserError, unknown
 
 COMMANDS = {
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if words[0] not in COMMANDS:
             raise unknown("command", words[0], COMMANDS)
+        defer()
         command = importlib.import_module(f"clbench.cli.{words[0].replace('-', '_')}")
         status: int = command.main(words[1:])
         sys.stdout.flush()
