@@ -183,5 +183,10 @@ _MODULES: Mapping[str, Names] = {
         "plot_confusion_matrix": _call("plot_confusion_matrix"),
     },
 }
-_ALONE = ("torchmetrics.__about__", "torchmetrics.utilities", "torchmetrics.metric", "torchmetrics.collections")
+_ALONE = (
+    "torchmetrics.__about__",
+    "torchmetrics.utilities",
+    "torchmetrics.metric",
+    "torchmetrics.collections",
+)
 """Modules of deferred packages that are imported without the rest of their package."""
