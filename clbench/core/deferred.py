@@ -49,7 +49,7 @@ def _load(module: ModuleType) -> None:
     """Turns a deferred module into the module that it stands for."""
     if isinstance(module, _Deferred):
         loader, _ = module.__dict__.pop("_deferred")
-        module.__class__ = ModuleType
+        object.__setattr__(module, "__class__", ModuleType)
         loader.exec_module(module)
 
 

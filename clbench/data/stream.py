@@ -142,7 +142,7 @@ def _texts_of(
     if "validation" not in own:
         own["train"], own["validation"] = _hold_out(own["train"], protocol.validation_share)
     limits = dict(zip(SPLITS, (protocol.train_per_class, *[protocol.test_per_class] * 2), strict=True))
-    splits = {}
+    splits: dict[str, Columns] = {}
     for name in SPLITS:
         split = _limited(own[name], limits[name])
         if not split["text"] and name != "validation":
