@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from clbench.benchmark import encoding, keys, training
+from clbench.benchmark import encoding, keys, startup, training
 from clbench.benchmark.measure import Case
 
-CASES: dict[str, Case] = {case.name: case for module in (encoding, keys, training) for case in module.CASES}
+CASES: dict[str, Case] = {
+    case.name: case for module in (encoding, keys, training, startup) for case in module.CASES
+}
