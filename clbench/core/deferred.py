@@ -9,6 +9,7 @@ as a whole, in the same module object, when any other name is read: code that us
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import logging
 import sys
@@ -99,9 +100,30 @@ class _Loaded(Loader):
 
 
 def defer() -> None:
-    """Defers what lightning imports and no run uses. Modules that are imported already stay as they are."""
+    """Makes the start of a process short; call it before anything imports torch.
+
+    Defers what lightning imports and no run uses; modules that are imported already stay as they are. The
+    collector of reference cycles comes less often: imports make a million objects that stay, and it would
+    look at all of them again and again.
+    """
+    gc.set_threshold(50_000, 20, 50)
     if not any(isinstance(each, _Finder) for each in sys.meta_path):
         sys.meta_path.insert(0, _Finder(_MODULES))
+
+
+def _guard(name: str) -> Callable[[ModuleType], Any]:
+    """A condition on shapes: it is what it is, unless it is symbolic, which only a compiler makes it."""
+
+    def made(module: ModuleType) -> Any:
+        def guard(condition: Any) -> Any:
+            if isinstance(condition, bool):
+                return condition
+            _load(module)
+            return getattr(module, name)(condition)
+
+        return guard
+
+    return made
 
 
 def _from(module: str, name: str) -> Callable[[ModuleType], Any]:
@@ -168,6 +190,10 @@ _MODULES: Mapping[str, Names] = {
         "OptimizedModule": _optimized_module,
         "disable": _disable,
         "graph_break": lambda compiler: lambda msg="": None,
+    },
+    "torch.fx.experimental.symbolic_shapes": {  # sympy, for the decomposition of matrix products
+        "guard_or_false": _guard("guard_or_false"),
+        "guard_or_true": _guard("guard_or_true"),
     },
     "torchmetrics": {
         "_logger": lambda package: logging.getLogger(package.__name__),
