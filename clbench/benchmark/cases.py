@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from clbench.benchmark import encoding, keys, probe, training
+from clbench.benchmark import encoding, keys, probe, startup, training
 from clbench.benchmark.measure import Case
 
 CASES: dict[str, Case] = {
-    case.name: case for module in (encoding, keys, training, probe) for case in module.CASES
+    case.name: case for module in (encoding, keys, training, probe, startup) for case in module.CASES
 }

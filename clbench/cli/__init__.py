@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -59,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if words[0] not in COMMANDS:
             raise unknown("command", words[0], COMMANDS)
+        # Imports make a million objects that stay: looking at them again and again would take a second.
+        gc.set_threshold(50_000, 20, 50)
         command = importlib.import_module(f"clbench.cli.{words[0].replace('-', '_')}")
         status: int = command.main(words[1:])
         sys.stdout.flush()

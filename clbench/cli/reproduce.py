@@ -17,7 +17,7 @@ from clbench.core.types import WandbMode
 
 if TYPE_CHECKING:
     from clbench.studies.experiment import Experiment
-    from clbench.studies.sweep import Outcome
+    from clbench.studies.worker import Outcome
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -105,7 +105,10 @@ def _forecast(runs: Sequence[RunConfig], workers: int) -> None:
     from clbench.studies.reproduction import distinct
 
     runs = distinct(runs)
-    planned = plan(tqdm(runs, unit="run", leave=False, disable=not sys.stderr.isatty()))
+    interval = 0.1 if sys.stderr.isatty() else 10.0
+    planned = plan(
+        tqdm(runs, desc="looking at results", unit="run", leave=False, delay=2, mininterval=interval)
+    )
     for each in planned:
         seconds = "" if each.seconds is None else f"  {each.seconds:.0f} s"
         print(f"  {each.state:<8}{each.name}{seconds}" + (f"  ({each.error})" if each.error else ""))

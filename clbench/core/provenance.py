@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import platform
 import subprocess
@@ -32,8 +33,12 @@ def provenance(fingerprints: Mapping[str, str], threads: int) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _commit() -> str | None:
-    """The commit of the source tree that this code runs from, ``-dirty`` if it was changed; else None."""
+    """The commit of the source tree that this code runs from, ``-dirty`` if it was changed; else None.
+
+    A process asks once: what is committed later is not what it runs.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
@@ -46,6 +51,7 @@ def _commit() -> str | None:
         return None
 
 
+@functools.cache
 def _processor() -> str:
     """The processor's name; ``platform.processor`` is empty on most Linux systems."""
     cpuinfo = Path("/proc/cpuinfo")

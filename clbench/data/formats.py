@@ -10,21 +10,22 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.core.errors import UserError, unknown
-from clbench.core.io import cache_dir, replacing
+from clbench.core.io import replacing
 from clbench.core.scenario import SPLITS
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset, DatasetDict
 
 _SUFFIXES = (".jsonl.gz", ".jsonl")
 _COLUMNS = ("text", "text_pair", "label", "domain")
 _REQUIRED = ("text", "label")  # the other columns may be absent or null
+_BLOCK = 1 << 20  # bytes that the JSON reader parses at a time; a line must fit in
 
 
 def files(data_dir: Path, dataset: str, *, labeled: bool = True) -> dict[str, Path]:
@@ -99,47 +100,44 @@ def _split_file(folder: Path, split: str) -> Path | None:
 
 
 def _load_split(path: Path, labeled: bool, keys: Mapping[str, str]) -> Dataset:
-    from datasets import Dataset, Features, Value
+    from datasets import Dataset, DatasetInfo, Features, Value
 
     columns = _COLUMNS if labeled else ("text",)
-    # With renamed keys, lines are read one by one: a key may have the name of another column.
-    loaded = None if keys else _load_json(path)
-    if loaded is not None and _is_as_declared(loaded, columns):
-        for column in columns:
-            if loaded.features.get(column) != Value("string"):  # absent, or null in every line
-                loaded = loaded.remove_columns([column] if column in loaded.features else [])
-                loaded = loaded.add_column(column, [None] * len(loaded), feature=Value("string"))
-        return loaded.select_columns(list(columns))
-    # The library reports no line numbers, and turns strings that look like dates into dates.
-    # Reading line by line finds the invalid line, or keeps the strings.
     features = Features(dict.fromkeys(columns, Value("string")))
+    # With renamed keys, lines are read one by one: a key may have the name of another column.
+    table = None if keys else _read_table(path, columns)
+    if table is not None:
+        return Dataset(table, DatasetInfo(features=features))
     return Dataset.from_list(_read_rows(path, columns, keys), features=features)
 
 
-def _load_json(path: Path) -> Dataset | None:
-    from datasets import Dataset
+def _read_table(path: Path, columns: Sequence[str]) -> pa.Table | None:
+    """The columns of a file of valid lines, read at once; None where reading line by line finds an error."""
+    import pyarrow as pa
+    from pyarrow import json as arrow
 
-    with _silence():
-        try:
-            # Does what load_dataset("json") does, without sending a request to a download counter.
-            loaded = Dataset.from_json(str(path.absolute()), cache_dir=str(cache_dir() / "datasets"))
-            loaded.data.validate(full=True)  # the parser lets bytes through that are not UTF-8
-        except Exception:  # of many classes; reading line by line finds the error
-            return None
-    return loaded
+    schema = pa.schema([(column, pa.string()) for column in columns])  # strings like dates stay strings
+    content = _content(path)
+    try:
+        table = arrow.read_json(
+            pa.BufferReader(content),
+            arrow.ReadOptions(block_size=max(_BLOCK, 2 * max(map(len, content.split(b"\n"))))),
+            arrow.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        )
+        table.validate(full=True)  # the parser lets bytes through that are not UTF-8
+    except (pa.ArrowException, ValueError, OverflowError):
+        return None
+    required = [column for column in columns if column in _REQUIRED]
+    if not len(table) or any(table.column(column).null_count for column in required):
+        return None
+    return table.select(columns)
 
 
-def _is_as_declared(loaded: Dataset, columns: tuple[str, ...]) -> bool:
-    from datasets import Value
-
-    for column in columns:
-        feature = loaded.features.get(column)
-        if column not in _REQUIRED:
-            if feature not in (Value("string"), Value("null"), None):
-                return False
-        elif feature != Value("string") or loaded.data.column(column).null_count:
-            return False
-    return True
+def _content(path: Path) -> bytes:
+    try:
+        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
 
 
 def _read_rows(path: Path, columns: tuple[str, ...], keys: Mapping[str, str]) -> list[dict[str, str | None]]:
@@ -170,32 +168,11 @@ def _read_rows(path: Path, columns: tuple[str, ...], keys: Mapping[str, str]) ->
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line.rstrip(b"\r\n")
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    for number, line in enumerate(_content(path).split(b"\n"), start=1):
+        if line.strip():
+            yield number, line.rstrip(b"\r")
 
 
 def _shown(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Disables the progress bars and the log of ``datasets``."""
-    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from datasets.utils import logging
-
-    verbosity, disabled = logging.get_verbosity(), are_progress_bars_disabled()
-    logging.set_verbosity(logging.CRITICAL)
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if not disabled:
-            enable_progress_bars()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,12 +16,13 @@ from clbench.core.scenario import Protocol, Scenario, Stream
 from clbench.core.seeding import derive, seeded
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.data.scenarios import find_scenario
-from clbench.data.stream import load_stream
+from clbench.engine.progress import Progress
 from clbench.engine.registry import baseline_class
-from clbench.engine.resolved import resolved_config
+from clbench.engine.resolved import resolved_config, tuning_of
+from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
-from clbench.models.encoder import TextEncoder, load_encoder
+from clbench.models.encoder import TextEncoder
 from clbench.models.feature_cache import LAYOUT, FeatureCache
 
 
@@ -60,52 +60,52 @@ class Run:
         return self.config.checkpoint and self.stream.kind != "single"
 
 
-def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | None = None) -> Run:
+def prepare(
+    config: RunConfig,
+    *,
+    progress: bool = False,
+    scenario: Scenario | None = None,
+    shared: Shared | None = None,
+    on_progress: Progress | None = None,
+) -> Run:
     """Finds and loads what a run needs. Bad input is found here, before anything is written.
 
     Args:
         config: The configuration.
         progress: Whether to show progress bars.
         scenario: A scenario that is declared nowhere; None takes the declared one of that name.
+        shared: Encoders and streams of other runs in this process.
+        on_progress: Is told how far the work before and between the steps of training is.
 
     Raises:
         UserError: The configuration or the data is wrong; the message is one line.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    baseline = baseline_class(config.baseline)
+    if on_progress is not None:
+        on_progress("loading texts and encoder", 0, 1)
+    shared = Shared() if shared is None else shared
     if scenario is None:
         scenario = find_scenario(config.scenario)
-    encoder = load_encoder(config.encoder, config.dtype)
+    encoder = shared.encoder(config)
     protocol = config.protocol(scenario.protocol)
-    stream = load_stream(
-        scenario,
-        protocol,
-        data_dir=config.data_dir,
-        order=config.order,
-        kind=config.stream_kind,
-        first=config.experiences,
-    )
-    learner = _learner(baseline, config, encoder, stream, protocol)
+    stream = shared.stream(config, scenario, protocol)
+    learner = _learner(config, encoder, stream, protocol)
     cache = None
     if config.cache_features:
-        cache = FeatureCache(cache_dir() / f"features-{LAYOUT}", budget=cache_budget(), progress=progress)
+        folder = cache_dir() / f"features-{LAYOUT}"
+        cache = FeatureCache(folder, budget=cache_budget(), progress=progress, on_progress=on_progress)
     meter = Meter()
     data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed, meter=meter)
     resolved = resolved_config(config, learner, stream, protocol)
     folder = config.results / scenario.name / encoder.name / resolved["method"]
     path = folder / f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
-    result = RunResult(resolved, _provenance(config, encoder, stream))
+    source = provenance(fingerprints(encoder, stream), torch.get_num_threads())
+    result = RunResult(resolved, {**source, "datasets": stream.data, "experiment": config.wandb_group})
     return Run(config, encoder, stream, data, learner, result, path, meter)
 
 
-def _learner(
-    baseline: type[ContinualLearner],
-    config: RunConfig,
-    encoder: TextEncoder,
-    stream: Stream,
-    protocol: Protocol,
-) -> ContinualLearner:
+def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: Protocol) -> ContinualLearner:
     context = RunContext(
         encoder=encoder,
         columns=len(stream.scenario.columns),
@@ -113,7 +113,7 @@ def _learner(
         task_aware=stream.scenario.task_aware,
         max_tokens=protocol.max_tokens,
         batch_size=protocol.batch_size,
-        tuning=config.tuning or baseline.info.tunings[0],
+        tuning=tuning_of(config),
         lr=config.lr,
         weight_decay=config.weight_decay,
         adapter_size=config.adapter_size,
@@ -123,14 +123,4 @@ def _learner(
     )
     # For constructors that draw from the global random state.
     with seeded(derive(config.seed, "constructor")):
-        return baseline(context, **config.arguments)
-
-
-def _provenance(config: RunConfig, encoder: TextEncoder, stream: Stream) -> dict[str, Any]:
-    fingerprints = {
-        "data": stream.fingerprint,
-        "encoder": encoder.fingerprint,
-        "dtype": str(encoder.dtype).removeprefix("torch."),
-    }
-    source = provenance(fingerprints, torch.get_num_threads())
-    return {**source, "datasets": stream.data, "experiment": config.wandb_group}
+        return baseline_class(config.baseline)(context, **config.arguments)

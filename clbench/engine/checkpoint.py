@@ -44,7 +44,7 @@ def is_done(run: Run) -> bool:
 def _is_same(run: Run, earlier: RunResult, status: str) -> bool:
     return (
         earlier.status == status
-        and _compared(earlier.config) == _compared(run.result.config)
+        and compared(earlier.config) == compared(run.result.config)
         and earlier.provenance.get("fingerprints") == run.result.provenance["fingerprints"]
     )
 
@@ -53,7 +53,7 @@ def refuse_another(run: Run) -> None:
     """Refuses to overwrite the result of another configuration."""
     if not run.path.exists():
         return
-    earlier, config = _compared(RunResult.read(run.path).config), _compared(run.result.config)
+    earlier, config = compared(RunResult.read(run.path).config), compared(run.result.config)
     different = [key for key in config if earlier.get(key) != config[key]]
     if different:
         raise UserError(
@@ -80,7 +80,7 @@ def resume(run: Run) -> int:
     return len(earlier.accuracy)
 
 
-def _compared(config: dict[str, Any]) -> dict[str, Any]:
+def compared(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration as read from a file, without the keys that are only wording: title and notes."""
     plain = json.loads(json.dumps(config))  # tuples become lists
     return {key: value for key, value in plain.items() if key not in ("title", "notes")}

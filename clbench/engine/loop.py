@@ -20,7 +20,7 @@ from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
 from clbench.engine.evaluation import confusion
-from clbench.engine.progress import SafeStream, StepBar, report_stage
+from clbench.engine.progress import Progress, SafeStream, StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.training import Trained, Training, make_fabric
 from clbench.methods.learner import TextReader
@@ -33,6 +33,7 @@ def execute(
     progress: bool = False,
     replace: bool = False,
     on_stage: Callable[[int, RunResult], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> RunResult:
     """Trains on each stage, evaluates after it, and keeps the result file up to date.
 
@@ -46,6 +47,7 @@ def execute(
         replace: Write over a result of another configuration at the same place, instead of refusing to.
         on_stage: Called after each stage with its index and the result so far; what fails to print there is
             a warning.
+        on_progress: Is told of the steps of training.
 
     Raises:
         UserError: The result file holds a run of another configuration.
@@ -57,7 +59,7 @@ def execute(
     run.meter.start()
     done = resume(run) if run.keeps_checkpoints else 0
     tracker = Tracker(run.config, run.result, run.path, run.meter)
-    steps_bar = StepBar(show=progress)
+    steps_bar = StepBar(show=progress, on_progress=on_progress)
     bar_options = {"desc": run.result.config["method"], "unit": "experience", "disable": not progress}
     with _recorded(run, tracker, resumed=done > 0):
         fabric = make_fabric(tracker.losses)

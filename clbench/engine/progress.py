@@ -11,6 +11,9 @@ from tqdm import tqdm
 
 from clbench.core.result import RunResult
 
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and how much there is."""
+
 
 class SafeStream:
     """Standard error that swallows what a closed pipe, a full disk or an ASCII terminal raises."""
@@ -33,10 +36,15 @@ class SafeStream:
 
 
 class StepBar:
-    """A progress bar over the training steps of one stage, with the epoch that it is in."""
+    """A progress bar over the training steps of one stage, with the epoch that it is in.
 
-    def __init__(self, *, show: bool) -> None:
-        self._show = show
+    Args:
+        show: Whether to show it.
+        on_progress: Is told the same.
+    """
+
+    def __init__(self, *, show: bool, on_progress: Progress | None = None) -> None:
+        self._show, self._on_progress = show, on_progress
         self._bar: tqdm[Any] | None = None
 
     def start(self, steps_per_epoch: int, epochs: int) -> None:
@@ -48,10 +56,12 @@ class StepBar:
     def update(self, steps: int) -> None:
         """Counts steps, and names the epoch, counted from one."""
         assert self._bar is not None
-        epoch = self._done // self._steps_per_epoch + 1
+        epoch = f"epoch {self._done // self._steps_per_epoch + 1}/{self._epochs}"
         self._done += steps
-        self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
+        self._bar.set_description(epoch, refresh=False)
         self._bar.update(steps)
+        if self._on_progress is not None:
+            self._on_progress(f"{epoch}, step", self._done, self._steps_per_epoch * self._epochs)
 
     def close(self) -> None:
         """Closes the bar."""

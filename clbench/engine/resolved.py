@@ -9,44 +9,64 @@ from typing import Any
 from clbench.core.config import RunConfig
 from clbench.core.notes import Note
 from clbench.core.scenario import Protocol, Stream
-from clbench.engine.registry import arguments_of, import_path
+from clbench.core.types import Tuning
+from clbench.engine.registry import arguments_of, baseline_class, import_path
 from clbench.methods.learner import ContinualLearner
+from clbench.models.encoder import TextEncoder
 
 
-def resolved_config(
-    config: RunConfig, learner: ContinualLearner, stream: Stream, protocol: Protocol
+def given_config(
+    config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: Protocol
 ) -> dict[str, Any]:
-    """The content of ``config`` in the result file."""
-    defaults = arguments_of(type(learner))
-    arguments = {**defaults, **config.arguments}
-    changed = {name: value for name, value in arguments.items() if value != defaults[name]}
+    """What the result file holds of the configuration, without what only the learner knows.
+
+    Runs that differ in none of this are the same run.
+    """
+    baseline = baseline_class(config.baseline)
     return {
         "scenario": stream.scenario.name,
         "title": stream.scenario.title,
         "kind": stream.scenario.kind,
         "task_aware": stream.scenario.task_aware,
         "columns": list(stream.scenario.columns),
-        "encoder": learner.context.encoder.name,
-        "method": _method_name(config, learner, stream, changed),
-        "baseline": import_path(type(learner)),
-        "arguments": arguments,
+        "encoder": encoder.name,
+        "baseline": import_path(baseline),
+        "arguments": {**arguments_of(baseline), **config.arguments},
         "tuned": config.tuned,
-        "tuning": learner.context.tuning,
+        "tuning": tuning_of(config),
         "stream": stream.kind,
         "experiences": config.experiences,
         "split": config.split,
         "generic_corpus": config.generic_corpus and str(config.generic_corpus),
-        "notes": [dataclasses.asdict(note) for note in _notes(learner, stream)],
         "order": config.order,
         "seed": config.seed,
-        "lr": learner.lr,
         "weight_decay": config.weight_decay,
         "adapter_size": config.adapter_size,
         "adapter_placement": config.adapter_placement,
         "lora_rank": config.lora_rank,
-        "dtype": str(learner.context.encoder.dtype).removeprefix("torch."),
+        "dtype": str(encoder.dtype).removeprefix("torch."),
         **dataclasses.asdict(protocol),
     }
+
+
+def resolved_config(
+    config: RunConfig, learner: ContinualLearner, stream: Stream, protocol: Protocol
+) -> dict[str, Any]:
+    """The content of ``config`` in the result file."""
+    given = given_config(config, learner.context.encoder, stream, protocol)
+    defaults = arguments_of(type(learner))
+    changed = {name: value for name, value in given["arguments"].items() if value != defaults[name]}
+    return {
+        **given,
+        "method": _method_name(config, learner, stream, changed),
+        "notes": [dataclasses.asdict(note) for note in _notes(learner, stream)],
+        "lr": learner.lr,
+    }
+
+
+def tuning_of(config: RunConfig) -> Tuning:
+    """The tuning of a run: the one that was asked for, or else the first one of its method."""
+    return config.tuning or baseline_class(config.baseline).info.tunings[0]
 
 
 def _method_name(

@@ -8,6 +8,7 @@ from typing import Any
 from clbench.core.costs import Cost, Phase, costs_to_json, peak_bytes
 from clbench.core.scenario import Stage
 from clbench.engine.build import Run
+from clbench.models.parameter_count import parameter_count
 
 STAGE_PHASES: tuple[Phase, ...] = ("keys", "train", "consolidate")
 
@@ -40,7 +41,7 @@ def costs_of_stage(run: Run, stage: Stage, before: Mapping[Phase, Cost], steps: 
 def costs_of_run(run: Run) -> dict[str, Any]:
     """The costs of a run so far: see the cost contract in the documentation."""
     learner = run.learner
-    frozen = learner.context.encoder.parameters if learner.network.prefix is not None else 0
+    frozen = parameter_count(learner.context.encoder) if learner.network.prefix is not None else 0
     # A fresh learner of each stage must be kept for the experiences that it answers for.
     learners = max(1, sum(stage.fresh for stage in run.stream.stages[: len(run.result.accuracy)]))
     return {

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from clbench.core.config import RunConfig
-from clbench.core.result import RunResult
-from clbench.engine.build import Run, prepare
-from clbench.engine.checkpoint import is_done
+from clbench.data.scenarios import find_scenario
+from clbench.engine.recorded import Recorded
+from clbench.engine.registry import baseline_class
+from clbench.engine.resolved import tuning_of
+from clbench.engine.shared import Shared
 
 State = Literal["done", "failed", "stopped", "to run"]
 
@@ -21,12 +23,13 @@ class Planned:
 
     Attributes:
         scenario: Its scenario.
-        method: Its method, as in the result file.
+        method: Its method, as in the result file; without its arguments where there is none.
         place: Its order and seed.
         state: The state of its result file; a stopped run resumes after its last finished experience.
         seconds: The time that a finished run took, or that another is expected to take; None if there is no
             similar finished run.
         error: The error of a failed run, in one line.
+        kind: Equal for runs that differ in seed, order and scenario alone.
     """
 
     scenario: str
@@ -35,6 +38,7 @@ class Planned:
     state: State
     seconds: float | None = None
     error: str | None = None
+    kind: str = ""
 
     @property
     def name(self) -> str:
@@ -48,17 +52,25 @@ def plan(configs: Iterable[RunConfig]) -> list[Planned]:
     The expected time is the median of finished runs: of the same method and scenario, or else of the same
     scenario, or else of all.
     """
-    found = [_look(prepare(config)) for config in configs]
+    recorded = Recorded(Shared())
+    found = [_look(recorded, config) for config in configs]
     done = [each for each in found if each.state == "done" and each.seconds]
     return [each if each.state == "done" else replace(each, seconds=_expected(each, done)) for each in found]
 
 
-def _look(run: Run) -> Planned:
-    planned = Planned(run.result.config["scenario"], run.result.config["method"], run.path.stem, "to run")
-    if not run.path.exists():
+def _look(recorded: Recorded, config: RunConfig) -> Planned:
+    baseline, tuning = baseline_class(config.baseline), tuning_of(config)
+    parts = [baseline.__name__.lower(), *([tuning] if len(baseline.info.tunings) > 1 else [])]
+    method = "-".join(parts if config.stream_kind == "sequential" else [*parts, config.stream_kind])
+    kind = repr((config.baseline, tuning, sorted(config.arguments.items()), config.stream_kind))
+    place = f"order{config.order.replace(':', '-')}-seed{config.seed}"
+    planned = Planned(find_scenario(config.scenario).name, method, place, "to run", kind=kind)
+    record = recorded.find(config)
+    if record is None:
         return planned
-    result = RunResult.read(run.path)
-    if is_done(run):
+    result = record.result
+    planned = replace(planned, method=result.config["method"])
+    if record.done:
         return replace(planned, state="done", seconds=result.costs.get("wall_seconds"))
     if result.status == "failed":
         return replace(planned, state="failed", error=result.error)
@@ -67,6 +79,6 @@ def _look(run: Run) -> Planned:
 
 def _expected(wanted: Planned, done: Sequence[Planned]) -> float | None:
     in_scenario = [each for each in done if each.scenario == wanted.scenario]
-    of_method = [each for each in in_scenario if each.method == wanted.method]
+    of_method = [each for each in in_scenario if each.kind == wanted.kind]
     fitting = [each.seconds for each in of_method or in_scenario or done if each.seconds is not None]
     return statistics.median(fitting) if fitting else None

@@ -9,7 +9,8 @@ from pathlib import Path
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.studies.experiment import Experiment, experiment_files, find_experiment
-from clbench.studies.sweep import Outcome, run_all
+from clbench.studies.sweep import run_all
+from clbench.studies.worker import Outcome
 
 DEFAULT = "main"
 """The experiment that is reproduced when none is named."""

@@ -14,6 +14,7 @@ from clbench.data.scenarios import find_scenario
 from clbench.engine.build import prepare
 from clbench.engine.loop import execute
 from clbench.engine.registry import baseline_class
+from clbench.engine.shared import Shared
 from clbench.methods.info import SearchRange
 from clbench.methods.learner import ContinualLearner
 
@@ -90,11 +91,13 @@ def search(
         config, experiences=first, split="validation", checkpoint=False, wandb="disabled"
     )
 
+    shared = Shared()
+
     def objective(trial: optuna.Trial) -> float:
         chosen = {} if trial.number == 0 else suggest(trial, ranges)
         trial.set_user_attr("chosen", chosen)
         with tempfile.TemporaryDirectory(prefix="clbench-tune-") as folder:
-            run = prepare(dataclasses.replace(_with(short, chosen), results=Path(folder)))
+            run = prepare(dataclasses.replace(_with(short, chosen), results=Path(folder)), shared=shared)
             accuracy = execute(run).metrics["average_accuracy"]
             assert accuracy is not None
         on_trial(trial.number, accuracy)

@@ -1,0 +1,62 @@
+"""What runs of one process have in common: encoders and streams, each loaded once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clbench.core.config import RunConfig
+from clbench.core.scenario import Protocol, Scenario, Stream
+from clbench.core.types import Dtype
+from clbench.data.stream import load_stream, of_kind
+from clbench.models.encoder import TextEncoder, load_encoder
+
+STREAMS = 8
+"""How many streams are kept: sweeps go through the scenarios of an experiment in turn."""
+
+
+class Shared:
+    """Encoders and streams, by what they depend on.
+
+    A run uses files as they were when this process first read them, and its result holds the fingerprints of
+    exactly that content. A file that changes later is noticed by the next process.
+    """
+
+    def __init__(self) -> None:
+        self._encoders: dict[tuple[str, Dtype], TextEncoder] = {}
+        self._streams: list[tuple[tuple[Any, ...], Stream]] = []
+
+    def encoder(self, config: RunConfig) -> TextEncoder:
+        """The encoder of a run.
+
+        Raises:
+            UserError: See ``load_encoder``.
+        """
+        key = (config.encoder, config.dtype)
+        if key not in self._encoders:
+            self._encoders[key] = load_encoder(*key)
+        return self._encoders[key]
+
+    def stream(self, config: RunConfig, scenario: Scenario, protocol: Protocol) -> Stream:
+        """The stream of a run.
+
+        Raises:
+            UserError: See ``load_stream``.
+        """
+        limits = (protocol.validation_share, protocol.train_per_class, protocol.test_per_class)
+        key = (scenario, limits, config.data_dir, config.order, config.experiences)
+        found = next((stream for other, stream in self._streams if other == key), None)
+        if found is None:
+            found = load_stream(
+                scenario, protocol, data_dir=config.data_dir, order=config.order, first=config.experiences
+            )
+        self._streams = [(key, found), *(each for each in self._streams if each[0] != key)][:STREAMS]
+        return of_kind(found, config.stream_kind)
+
+
+def fingerprints(encoder: TextEncoder, stream: Stream) -> dict[str, str]:
+    """What tells whether a result is of the same texts, weights and precision."""
+    return {
+        "data": stream.fingerprint,
+        "encoder": encoder.fingerprint,
+        "dtype": str(encoder.dtype).removeprefix("torch."),
+    }

@@ -1,0 +1,137 @@
+"""What a worker process of a sweep does. Imports of the engine come late: see ``begin``."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.core.config import RunConfig
+
+if TYPE_CHECKING:
+    from clbench.core.result import RunResult
+    from clbench.engine.shared import Shared
+
+SECONDS = 0.5
+"""The least time between two messages of a worker about the same work."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a sweep ended.
+
+    Attributes:
+        config: The run.
+        path: Its result file; None if it was not found out.
+        error: What failed, in one line.
+        skipped: Whether it was finished before.
+        seconds: What it took, if it was run now.
+    """
+
+    config: RunConfig
+    path: Path | None
+    error: str | None = None
+    skipped: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a worker is doing.
+
+    Attributes:
+        worker: Its process.
+        run: The place of its run in the sweep.
+        what: The work, in a few words.
+        done: How much of it is done.
+        total: How much there is.
+    """
+
+    worker: int
+    run: int
+    what: str
+    done: int
+    total: int
+
+
+Send = Callable[[Message], None]
+_send: Send | None = None
+
+
+def begin(parent: int, send: Send) -> None:
+    """Prepares a worker process.
+
+    Args:
+        parent: The process that this one ends with.
+        send: Takes messages; what fails there is ignored.
+    """
+    global _send
+    _send = send
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
+
+
+def work(at: int, config: RunConfig) -> Outcome:
+    """Executes one run if it is not finished; whatever fails is in the outcome, and ends no other run."""
+    from clbench.engine.build import prepare
+    from clbench.engine.checkpoint import is_done
+    from clbench.engine.loop import execute
+
+    path, started, tell = None, time.perf_counter(), _teller(at)
+    try:
+        run = prepare(config, shared=_shared(), on_progress=tell)
+        path, stages = run.path, len(run.stream.stages)
+        if is_done(run):
+            return Outcome(config, path, skipped=True)
+        tell("experience", 0, stages)
+
+        def on_stage(stage: int, result: RunResult) -> None:
+            tell("experience", stage + 1, stages)
+
+        execute(run, replace=True, on_stage=on_stage, on_progress=tell)
+    except Exception as error:
+        return Outcome(config, path, one_line(error))
+    return Outcome(config, path, seconds=time.perf_counter() - started)
+
+
+def one_line(error: Exception) -> str:
+    """The class and the first line of the message of an exception."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+@cache
+def _shared() -> Shared:
+    """The encoders and streams of all runs of this process."""
+    from clbench.engine.shared import Shared
+
+    return Shared()
+
+
+def _teller(run: int) -> Callable[[str, int, int], None]:
+    """Sends what a run is doing, at most so often; nothing that fails there can fail the run."""
+    last: dict[str, Any] = {"what": None, "when": 0.0}
+
+    def tell(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if _send is None or (what == last["what"] and done < total and now - last["when"] < SECONDS):
+            return
+        last.update(what=what, when=now)
+        with suppress(Exception):  # a full queue, a closed pipe
+            _send(Message(os.getpid(), run, what, done, total))
+
+    return tell
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent process has ended."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
