@@ -21,7 +21,7 @@ from clbench.engine.progress import StepBar
 from clbench.engine.training import Training, make_fabric
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
-from clbench.models.feature_store import RaggedArray
+from clbench.models.ragged import RaggedArray
 
 TEXTS, TEST_TEXTS, BATCH, SIZE, COLUMNS = 3200, 7500, 32, 384, 20
 

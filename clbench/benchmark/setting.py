@@ -13,8 +13,8 @@ from clbench.core.types import Dtype
 from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream
 from clbench.models.encoder import TextEncoder, load_encoder
-from clbench.models.feature_store import RaggedArray
 from clbench.models.frozen_prefix import encode
+from clbench.models.ragged import RaggedArray
 
 
 @dataclass(frozen=True)

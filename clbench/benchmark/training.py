@@ -17,7 +17,7 @@ from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.layout import Layout
 from clbench.methods.dkvb.optimizers import RowSGD
 from clbench.models.context import RunContext
-from clbench.models.feature_store import RaggedArray
+from clbench.models.ragged import RaggedArray
 
 BATCH, EVALUATION_BATCH = 16, 64
 

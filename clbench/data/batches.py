@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.costs import Cost, Meter
-from clbench.models.feature_store import RaggedArray
+from clbench.models.ragged import RaggedArray
 
 BLOCK_BYTES = 32 << 20
 """Rows that are gathered at once; batches are slices of them."""

@@ -20,8 +20,8 @@ from clbench.core.seeding import derive
 from clbench.data.batches import Batches, EncodedTexts, bucketed
 from clbench.models.encoder import TextEncoder
 from clbench.models.feature_cache import FeatureCache
-from clbench.models.feature_store import RaggedArray
 from clbench.models.frozen_prefix import FrozenPrefix
+from clbench.models.ragged import RaggedArray
 
 EVALUATION_BATCH = 64
 """Texts in one batch of an evaluation before the frozen prefix; past it, a batch is a whole block."""

@@ -19,8 +19,8 @@ from clbench.core.device import resolve_dtype
 from clbench.core.errors import UserError, unknown
 from clbench.core.types import Dtype
 from clbench.models import tiny
-from clbench.models.feature_store import RaggedArray
 from clbench.models.pretrained_files import WEIGHTS, EncoderSource, file_hashes, find_files, missing_file
+from clbench.models.ragged import RaggedArray
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -28,8 +28,9 @@ from clbench.models.encoder import TextEncoder
 from clbench.models.feature_budget import Budget
 from clbench.models.feature_costs import KEY_BYTES, Asked
 from clbench.models.feature_parts import Progress, Report, make_missing
-from clbench.models.feature_store import RaggedArray, ShardWriter, Store
+from clbench.models.feature_store import ShardWriter, Store
 from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode
+from clbench.models.ragged import RaggedArray
 
 LAYOUT = 3
 """The version of the cache's file format. Folders of other versions are neither read nor removed."""

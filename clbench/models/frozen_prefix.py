@@ -16,7 +16,7 @@ from clbench.core.batch import Batch, masked_mean
 from clbench.core.costs import Cost, FlopCounter, clock
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
-from clbench.models.feature_store import RaggedArray
+from clbench.models.ragged import RaggedArray
 
 Pooling = Literal["states", "mean", "cls", "padded"]
 Transform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

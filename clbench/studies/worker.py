@@ -117,13 +117,13 @@ def _shared() -> Shared:
 
 def _teller(run: int) -> Callable[[str, int, int], None]:
     """Sends what a run is doing, at most so often; nothing that fails there can fail the run."""
-    last: dict[str, Any] = {"what": None, "when": 0.0}
+    last: dict[str, Any] = {"kind": None, "when": 0.0}
 
     def tell(what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if _send is None or (what == last["what"] and done < total and now - last["when"] < SECONDS):
+        now, kind = time.monotonic(), what.split()[0]
+        if _send is None or (kind == last["kind"] and done < total and now - last["when"] < SECONDS):
             return
-        last.update(what=what, when=now)
+        last.update(kind=kind, when=now)
         with suppress(Exception):  # a full queue, a closed pipe
             _send(Message(os.getpid(), run, what, done, total))
 

@@ -7,7 +7,7 @@ import torch
 from clbench.core.costs import Meter
 from clbench.data import batches
 from clbench.data.batches import WINDOW, Batches, EncodedTexts, bucketed
-from clbench.models.feature_store import RaggedArray
+from clbench.models.ragged import RaggedArray
 
 COUNT = 23
 

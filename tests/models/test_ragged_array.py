@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clbench.models.feature_store import RaggedArray
+from clbench.models.ragged import RaggedArray
 
 
 def ragged(draw: np.random.Generator, arrays: int, longest: int, shape: tuple[int, ...]) -> RaggedArray:
