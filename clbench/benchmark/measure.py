@@ -7,11 +7,12 @@ import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from clbench.core.costs import clock, peak_bytes, reset_peak
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def repeated(work: Callable[[], object], *, units: int, least_seconds: float = 3
     return Measured(statistics.median(seconds) / units, max(peak_bytes().values()))
 
 
-def alone(function: Callable[P, Measured], *args: P.args, **kwargs: P.kwargs) -> Measured:
+def alone(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Calls ``function`` in a new process, so that no measurement sees the memory of another."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()

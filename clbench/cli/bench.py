@@ -11,9 +11,10 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
-from clbench.benchmark import protocols
 from clbench.benchmark.cases import CASES
 from clbench.benchmark.measure import Comparison, alone
+from clbench.benchmark.protocols import PROTOCOLS
+from clbench.benchmark.scaling import BASE, FACTORS, Growth, growth
 from clbench.benchmark.setting import Setting, default_setting
 from clbench.core.arguments import Parser
 from clbench.core.config import RunConfig
@@ -23,8 +24,8 @@ from clbench.core.provenance import provenance
 from clbench.data.scenarios import find_scenario
 from clbench.reporting.formatting import readable_bytes
 
-PROTOCOLS = {"protocol_cold": "whole single-head protocol from an empty cache, against measured naive rates",
-             "protocol_warm": "the same from a full cache"}  # fmt: skip
+_PROTOCOLS = {each.name: each for each in PROTOCOLS}
+SCALING = "scaling"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         "Measures the speed of the engine against a naive implementation.",
         "clbench bench encode assign --json speed.json",
     )
-    names = [*CASES, *PROTOCOLS]
+    names = [*CASES, *_PROTOCOLS, SCALING]
     parser.add_argument("names", nargs="*", default=names, metavar="name", help=", ".join(names))
     parser.add_argument("--json", metavar="FILE", help="also write the results here, and a table beside it")
     parser.add_argument("--encoder", metavar="NAME", default=RunConfig.encoder, help="pretrained encoder")
@@ -53,17 +54,18 @@ def main(arguments: Sequence[str]) -> int:
     setting = default_setting(data_dir, options.encoder, options.threads, options.scenario)
     print(f"scenario {setting.scenario}, encoder {setting.encoder}, {setting.threads} threads", flush=True)
     found = measure(setting, options.names)
-    print(_table(found, "simple"))
-    print(_legend(found))
+    grown = [alone(growth, size) for size in BASE] if SCALING in options.names else []
+    print("\n\n".join(_parts(found, grown, "simple")))
     if options.json:
         path = Path(options.json)
         source = provenance({}, setting.threads)
         about = {"scenario": find_scenario(setting.scenario).name, "encoder": setting.encoder, **source}
-        write_json(path, [{**each.to_json(), "provenance": about} for each in found])
+        entries = [each.to_json() for each in found] + [each.to_json() for each in grown]
+        write_json(path, [{**entry, "provenance": about} for entry in entries])
         heading = f"{setting.scenario}, {setting.encoder}, {source['machine']['processor']}"
         heading += f", {setting.threads} threads"
-        text = f"# Speed\n\n## {heading}\n\n{_table(found, 'pipe')}\n\n{_legend(found)}\n\n"
-        text += f"Measured {source['date']} at commit {source['commit']}.\n"
+        when = f"Measured {source['date']} at commit {source['commit']}.\n"
+        text = "\n\n".join(["# Speed", f"## {heading}", *_parts(found, grown, "pipe"), when])
         write_text(path.with_suffix(".md"), text)
         print(f"{path}\n{path.with_suffix('.md')}")
     return 0
@@ -80,14 +82,31 @@ def _table(found: Sequence[Comparison], style: str) -> str:
     return tabulate(rows, headers, tablefmt=style, colalign=alignment, disable_numparse=True)
 
 
-def _legend(found: Sequence[Comparison]) -> str:
-    return "\n".join(f"- {each.name}: {each.what}." for each in found)
+def _parts(found: Sequence[Comparison], grown: Sequence[Growth], style: str) -> list[str]:
+    """Tables of what was measured, each followed by what it shows."""
+    parts = []
+    if found:
+        legend = "\n".join(f"- {each.name}: {each.what}." for each in found)
+        parts += [_table(found, style), legend]
+    if grown:
+        rows = [
+            [each.size, *(f"{one:.3g}" for one in each.seconds), f"{each.exponent:.2f}"] for each in grown
+        ]
+        base = ", ".join(f"{size} {name}" for name, size in BASE.items())
+        headers = ["scaling of", *(f"x {factor} (s)" for factor in FACTORS), "exponent"]
+        parts += [
+            tabulate(rows, headers, tablefmt=style, disable_numparse=True),
+            f"- scaling: a run of DKVB at multiples of {base}, with features in the cache; "
+            "the exponent is fitted, 1 is linear growth.",
+        ]
+    return parts
 
 
 def measure(setting: Setting, names: Sequence[str]) -> list[Comparison]:
     """The comparisons called ``names``, each measurement in a process of its own."""
-    whole = [name for name in PROTOCOLS if name in names]
-    wanted = [name for name in CASES if name in names or (whole and name in ("train_step", "evaluate"))]
+    whole = [_PROTOCOLS[name] for name in _PROTOCOLS if name in names]
+    rates = {rate for each in whole for rate in each.rates}
+    wanted = [name for name in CASES if name in names or name in rates]
     bar = tqdm(total=2 * len(wanted) + len(whole), unit="measurement", disable=not sys.stderr.isatty())
     found: dict[str, Comparison] = {}
     for name in wanted:
@@ -97,14 +116,13 @@ def measure(setting: Setting, names: Sequence[str]) -> list[Comparison]:
         bar.update()
         found[name] = Comparison(name, case.what, slow, alone(case.engine, setting), case.target)
         bar.update()
-    if whole:
-        slow = protocols.naive_protocol(setting, found["train_step"].naive, found["evaluate"].naive)
-        cache_dir().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_dir()) as cache:  # has room for features
-            for name in PROTOCOLS:  # the first fills the cache for the second
-                bar.set_postfix_str(name)
-                fast = alone(protocols.protocol, setting, Path(cache))
-                found[name] = Comparison(name, PROTOCOLS[name], slow, fast, 100)
-                bar.update()
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_dir()) as cache:  # has room for features
+        for each in whole:
+            bar.set_postfix_str(each.name)
+            slow = each.naive(setting, *(found[rate].naive for rate in each.rates))
+            fast = alone(each.engine, setting, Path(cache))
+            found[each.name] = Comparison(each.name, each.what, slow, fast, each.target)
+            bar.update()
     bar.close()
-    return [found[name] for name in (*CASES, *PROTOCOLS) if name in names]
+    return [found[name] for name in (*CASES, *_PROTOCOLS) if name in names]

@@ -61,6 +61,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.prefix: FrozenPrefix | None = None
         self._class_masks = torch.tensor([stream.class_mask(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
+        self._joined: dict[tuple[str, tuple[int, ...]], Dataset] = {}
         self._charged = Cost()  # of the cache's spent cost, what the meter has been charged with
 
     def enter(self, stage: int, prefix: FrozenPrefix | None) -> None:
@@ -110,9 +111,11 @@ class ScenarioDataModule(lightning.LightningDataModule):
         return Reader(self, split, derive(self.seed, "reader", "general"))
 
     def _evaluation(self, name: str, experiences: Sequence[int] | None) -> Batches:
-        chosen = range(len(self.stream)) if experiences is None else experiences
-        splits = [self.stream.experiences[index].splits[name] for index in chosen]
-        texts = self.texts(concatenate_datasets(splits), self.prefix)
+        chosen = tuple(range(len(self.stream)) if experiences is None else experiences)
+        if (name, chosen) not in self._joined:
+            splits = [self.stream.experiences[index].splits[name] for index in chosen]
+            self._joined[name, chosen] = concatenate_datasets(splits)
+        texts = self.texts(self._joined[name, chosen], self.prefix)
         if texts.flops is not None:
             return Batches(texts, texts.block(), lambda: torch.arange(len(texts)), len(texts))
         by_length = torch.from_numpy(np.argsort(texts.rows.lengths, kind="stable"))

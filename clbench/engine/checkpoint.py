@@ -23,7 +23,7 @@ def checkpoint_folder(run: Run) -> Path:
 
 
 def save(run: Run, stage: int) -> None:
-    """Saves the learner after ``stage``; the number of stages in the result file names the checkpoint."""
+    """Saves the learner after ``stage``, then the result; its number of stages names the checkpoint."""
     folder = checkpoint_folder(run)
     path = folder / f"stage{stage}.safetensors"
     metadata = {"asked_for": run.data.asked_for}

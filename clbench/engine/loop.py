@@ -159,9 +159,10 @@ def finish_stage(run: Run, index: int) -> None:
     run.result.costs = costs_of_run(run)
     if index == len(run.stream.stages) - 1:
         run.result.status = "done"
-    elif run.keeps_checkpoints:
+    if run.keeps_checkpoints and run.result.status != "done":
         save(run, index)
-    run.result.write(run.path)
+    else:
+        run.result.write(run.path)
 
 
 def _confusion(run: Run, fabric: Fabric, experiences: Sequence[int]) -> np.ndarray:
