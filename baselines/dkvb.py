@@ -16,7 +16,7 @@ from typing import Literal
 from clbench.methods.dkvb.codebook import Update
 from clbench.methods.dkvb.key_init import KeyInitialization, Start
 from clbench.methods.dkvb.layout import Decoder, Layout, Segmentation
-from clbench.methods.dkvb.learner import BottleneckLearner, KeyTexts, ValueTraining
+from clbench.methods.dkvb.learner import BottleneckLearner, KeyTexts, Optimizer, ValueTraining
 from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext
 
@@ -28,7 +28,7 @@ class DKVB(BottleneckLearner):
     """Discrete key-value bottleneck; see ``clbench.methods.dkvb.layout.Layout`` for the first arguments.
 
     Args:
-        context: What the run provides. Its learning rate is that of values. For ``sparse`` it is the most
+        context: What the run provides. Its learning rate is that of values. For ``sgd`` it is the most
             that a selection in one text of full length moves a value: the gradient of a mean over n
             selections is multiplied by the largest n. None takes 0.1, and 0.01 for ``reference``.
         heads: H; None takes heads of 12 dimensions, as the paper's single-head code does.
@@ -48,7 +48,8 @@ class DKVB(BottleneckLearner):
         decay: Step size of the moving average.
         update: To the mean of the queries of a key, or their sum (``reference``).
         start: Keys start at random token states, or standard normal (``reference``).
-        optimizer: SGD on the selected values, or dense AdamW (``reference``), which moves all of them.
+        values: Values start at zero, or standard normal (``reference``).
+        optimizer: Of the selected values; or dense AdamW (``reference``), which moves all of them.
         lifetime: A new optimizer per experience, or one for the stream (``reference``).
         decoder_lr: Learning rate of the linear layer; None takes 0.1, and 0.001 for ``reference``.
     """
@@ -82,7 +83,8 @@ class DKVB(BottleneckLearner):
         decay: float = 0.2,
         update: Update = "mean",
         start: Start = "states",
-        optimizer: Literal["sparse", "reference"] = "sparse",
+        values: Literal["zero", "reference"] = "zero",
+        optimizer: Optimizer = "sgd",
         lifetime: Literal["experience", "reference"] = "experience",
         decoder_lr: float | None = None,
     ) -> None:
@@ -91,8 +93,8 @@ class DKVB(BottleneckLearner):
         layout = Layout(segmentation, pooling, place, decoder, *counts, padding, size, context.max_tokens)
         epochs = EPOCHS[initialization] if init_epochs is None else init_epochs
         making = KeyInitialization(epochs, init_batch_size, decay, update, start)
-        values = ValueTraining(optimizer, lifetime, decoder_lr)
-        super().__init__(context, layout, initialization, making, values)
+        training = ValueTraining(optimizer, values, lifetime, decoder_lr)
+        super().__init__(context, layout, initialization, making, training)
 
     @property
     def variant(self) -> str:

@@ -99,17 +99,19 @@ def test_the_dense_gradient_is_the_sparse_one(encoder):
 
 
 def test_the_linear_layer_has_dropout_in_training_only(encoder):
-    network = BottleneckNetwork(context(encoder), layout(decoder="parametric"))
+    network = BottleneckNetwork(context(encoder), layout(decoder="parametric"), normal_values=True)
     encoded = past_prefix(encoder, network, encoder.batch(LENGTHS))
     assert not torch.equal(network.train()(encoded), network.train()(encoded))
     assert torch.equal(network.eval()(encoded), network.eval()(encoded))
 
 
-def test_values_start_standard_normal_and_all_follows_from_the_seed(encoder):
-    def made(seed):
-        return BottleneckNetwork(context(encoder, seed=seed), layout(keys=512, projection=5))
+def test_values_start_at_zero_or_standard_normal_and_all_follows_from_the_seed(encoder):
+    def made(seed, **options):
+        return BottleneckNetwork(context(encoder, seed=seed), layout(keys=512, projection=5), **options)
 
-    first, again, other = made(0), made(0), made(1)
+    assert not made(0).values.weight.any()
+    assert not DKVB(context(encoder), heads=4, keys=16).network.values.weight.any()
+    first, again, other = (made(seed, normal_values=True) for seed in (0, 0, 1))
     for key, tensor in first.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[key])
         assert not torch.equal(tensor, other.state_dict()[key])
@@ -170,8 +172,8 @@ def test_a_step_moves_the_selected_values_by_the_rate_times_the_most_selections(
 
 
 def test_values_that_no_text_selects_stay_bit_for_bit_and_with_adamw_they_move(encoder):
-    for optimizer, stays in (("sparse", True), ("reference", False)):
-        learner = DKVB(context(encoder), heads=4, keys=64, optimizer=optimizer)
+    for optimizer, stays in (("sgd", True), ("reference", False)):
+        learner = DKVB(context(encoder), heads=4, keys=64, values="reference", optimizer=optimizer)
         before = learner.network.values.weight.detach().clone()
         batch = past_prefix(encoder, learner.network, encoder.batch(LENGTHS))
         after = one_step(learner, batch)
@@ -186,7 +188,8 @@ def test_values_that_no_text_selects_stay_bit_for_bit_and_with_adamw_they_move(e
 
 @pytest.mark.parametrize("decoder", ["non-parametric", "parametric"])
 def test_a_task_has_its_own_columns(decoder, encoder):
-    learner = DKVB(context(encoder, columns=4), heads=4, keys=16, decoder=decoder).eval()
+    options = {"decoder": decoder, "values": "reference"}
+    learner = DKVB(context(encoder, columns=4), heads=4, keys=16, **options).eval()
     batch = past_prefix(encoder, learner.network, encoder.batch(LENGTHS, columns=4, labels=2))
     batch.class_mask[:, 2:] = False
     assert (learner.scores(batch)[:, 2:] == -torch.inf).all()

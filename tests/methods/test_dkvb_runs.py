@@ -26,10 +26,10 @@ def data(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("optimizer", ["sparse", "reference"])
+@pytest.mark.parametrize("optimizer", ["sgd", "reference"])
 @by_layout
 def test_only_selected_values_change_and_diagnostics_say_so(layout, optimizer, data, tmp_path):
-    run = prepared(data, tmp_path, ".optimizer", optimizer, *layout)
+    run = prepared(data, tmp_path, ".optimizer", optimizer, ".values", "reference", *layout)
     before = [run.learner.network.values.weight.detach().clone()]
     seen: list[set[int]] = []
 
@@ -37,14 +37,14 @@ def test_only_selected_values_change_and_diagnostics_say_so(layout, optimizer, d
         after = run.learner.network.values.weight.detach().clone()
         selected = set(uses_of(run, stage))
         changed = set((after != before[-1]).any(1).nonzero()[:, 0].tolist())
-        if optimizer == "sparse":
+        if optimizer == "sgd":
             assert changed
             assert changed <= selected
         else:
             assert changed == set(range(4 * 64))  # weight decay alone moves every row
         said = json.loads(run.path.read_text())["diagnostics"]["experiences"][stage]
         assert said["name"] == PAIRED[stage].name
-        assert said["unselected_changed"] == (0.0 if optimizer == "sparse" else 1.0)
+        assert said["unselected_changed"] == (0.0 if optimizer == "sgd" else 1.0)
         assert said["values_changed"] == len(changed)
         assert said["keys_in_use"] == len(selected)
         assert said["dead_keys"] == 4 * 64 - len(selected.union(*seen))

@@ -94,8 +94,8 @@ def test_deviations_follow_from_arguments():
     dkvb = baseline_class("dkvb")
     plain = dkvb(context(), heads=4, keys=8)
     assert plain.info.reads_at_start == "stream"
-    assert len(plain.info.deviations) == 4
-    reference = dict.fromkeys(("padding", "update", "start", "optimizer"), "reference")
+    assert len(plain.info.deviations) == 5
+    reference = dict.fromkeys(("padding", "update", "start", "values", "optimizer"), "reference")
     public = dkvb(context(), heads=4, keys=8, initialization="generic", **reference)
     assert public.info.reads_at_start == "generic"
     assert public.info.deviations == ()

@@ -7,12 +7,14 @@ import hashlib
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.methods.dkvb.codebook import nearest_keys
 from clbench.methods.dkvb.layout import Layout
+from clbench.methods.dkvb.values import ValueTable
 from clbench.models.classifier import Network, linear
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
@@ -29,15 +31,23 @@ class Bottleneck(nn.Module):
     Args:
         layout: Segmentation, pooling, decoder and sizes.
         columns: C, the number of output columns.
-        generator: Draws the initial keys, projections and values; None is the global one.
+        generator: Draws the initial keys and projections, and normal values; None is the global one.
         sparse: Whether the gradient of the values has entries for selected rows only.
+        normal_values: Whether values start standard normal, as in the public code, and not at zero. A value
+            that no text selects in training keeps its start for ever: noise, unless it is zero.
     """
 
     keys: Tensor  # (H, K, d)
     projections: Tensor | None  # (H, D, d)
 
     def __init__(
-        self, layout: Layout, columns: int, generator: torch.Generator | None = None, *, sparse: bool = True
+        self,
+        layout: Layout,
+        columns: int,
+        generator: torch.Generator | None = None,
+        *,
+        sparse: bool = True,
+        normal_values: bool = False,
     ) -> None:
         super().__init__()
         heads, keys, size = layout.heads, layout.keys, layout.key_size
@@ -52,8 +62,9 @@ class Bottleneck(nn.Module):
         self.register_buffer("projections", projections)
         parametric = layout.decoder == "parametric"
         width = size if parametric else columns
-        self.values = nn.EmbeddingBag(self.rows, width, mode="sum", sparse=sparse)
-        nn.init.normal_(self.values.weight, generator=generator)
+        self.values = ValueTable(self.rows, width, sparse=sparse)
+        if normal_values:
+            nn.init.normal_(self.values.weight, generator=generator)
         inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
         self.decoder = linear(inputs, columns, generator) if parametric else None
         self.dropout = nn.Dropout(DROPOUT)
@@ -96,15 +107,16 @@ class Bottleneck(nn.Module):
     def read(self, entries: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, C) from the output of ``select``: entries (E, 2), and how many each text has, (B,)."""
         groups = self.layout.groups
-        row, count = entries.unbind(1)  # (E,), (E,)
-        bag = torch.arange(len(lengths), device=row.device).repeat_interleave(lengths)
+        row, count = (each.contiguous() for each in entries.unbind(1))  # (E,), (E,)
+        sizes = lengths
         if groups > 1:
-            bag = bag * groups + row // self.rows  # ascending
+            bag = torch.arange(len(lengths), device=row.device).repeat_interleave(lengths)
+            sizes = (bag * groups + row // self.rows).bincount(minlength=len(lengths) * groups)
             row = row % self.rows
-        sizes = bag.bincount(minlength=len(lengths) * groups)
-        weight = count.to(self.values.weight.dtype)
-        sums = self.values(row, sizes.cumsum(0) - sizes, per_sample_weights=weight)
-        total = bag.bincount(weight, minlength=len(sizes))
+        sums = self.values(row, sizes, count)
+        ends = sizes.cumsum(0)
+        so_far = F.pad(count.cumsum(0), (1, 0))
+        total = (so_far[ends] - so_far[ends - sizes]).to(sums.dtype)
         means: Tensor = sums / total.unsqueeze(1).clamp(min=1)  # (B * G, V)
         if self.decoder is None:
             return means
@@ -118,15 +130,16 @@ class Bottleneck(nn.Module):
 class KeyValueBottleneck(Bottleneck):
     """A classifier of token states: each head of a state selects its nearest key, logits are the mean value.
 
-    It has a non-parametric decoder and needs nothing else of this package. Keys start standard normal; set
-    them with ``keys.copy_`` or :class:`clbench.methods.dkvb.key_init.KeyInitialization`.
+    It has a non-parametric decoder and needs nothing else of this package. Values start at zero and keys
+    standard normal; set keys with ``keys.copy_`` or
+    :class:`clbench.methods.dkvb.key_init.KeyInitialization`.
 
     Args:
         dim: D, the size of a token state; a multiple of ``heads``.
         heads: H, the slices of a token state.
         keys: K, per head.
         classes: C.
-        generator: Draws keys and values; None is the global one.
+        generator: Draws the keys; None is the global one.
         sparse: Whether the gradient of the values has entries for selected rows only.
 
     Example:
@@ -165,10 +178,14 @@ class BottleneckNetwork(Bottleneck, Network):
         context: What the run provides.
         layout: Segmentation, pooling, decoder and sizes.
         sparse: Whether the gradient of the values has entries for selected rows only.
+        normal_values: Whether values start standard normal.
     """
 
-    def __init__(self, context: RunContext, layout: Layout, *, sparse: bool = True) -> None:
-        super().__init__(layout, context.columns, context.generator("network"), sparse=sparse)
+    def __init__(
+        self, context: RunContext, layout: Layout, *, sparse: bool = True, normal_values: bool = False
+    ) -> None:
+        generator = context.generator("network")
+        super().__init__(layout, context.columns, generator, sparse=sparse, normal_values=normal_values)
         self.row_shape = (layout.selections * layout.groups, (2,), torch.int32)
 
     @property

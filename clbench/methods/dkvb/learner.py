@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
+from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization
 from clbench.methods.dkvb.layout import Layout
-from clbench.methods.dkvb.optimizers import KeptMoments, RowSGD
+from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowOptimizer, RowSGD
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
@@ -25,8 +27,12 @@ READS: dict[KeyTexts, Literal["stream", "generic"] | None] = {
     "generic": "generic",
     "random": "generic",
 }
-LR = {"sparse": 0.1, "reference": 0.01}
-DECODER_LR = {"sparse": 0.1, "reference": 1e-3}
+Optimizer = Literal["sgd", "adagrad", "adam", "sparse-adam", "reference"]
+LR: Mapping[Optimizer, float] = {
+    "sgd": 0.1, "adagrad": 0.1, "adam": 0.1, "sparse-adam": 0.1, "reference": 0.01
+}  # fmt: skip
+DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "sparse-adam": 1e-3, "reference": 1e-3}
+ROW_OPTIMIZERS: Mapping[str, type[RowOptimizer]] = {"sgd": RowSGD, "adagrad": RowAdagrad, "adam": RowAdam}
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,15 @@ class ValueTraining:
     """How values and the decoder train.
 
     Attributes:
-        optimizer: SGD on the selected values (``sparse``), or dense AdamW (``reference``).
+        optimizer: Of the selected values, ``sgd``, ``adagrad`` and ``adam`` with one number per row, or
+            ``sparse-adam`` of torch; dense AdamW (``reference``).
+        start: Values start at zero, or standard normal (``reference``).
         lifetime: A new optimizer for each experience, or one for the stream (``reference``).
         decoder_lr: Learning rate of the linear layer; None takes 0.1, and 0.001 for ``reference``.
     """
 
-    optimizer: Literal["sparse", "reference"]
+    optimizer: Optimizer
+    start: Literal["zero", "reference"]
     lifetime: Literal["experience", "reference"]
     decoder_lr: float | None
 
@@ -65,11 +74,14 @@ class BottleneckLearner(ContinualLearner):
         initialization: KeyInitialization,
         values: ValueTraining,
     ) -> None:
-        sparse = values.optimizer == "sparse"
-        super().__init__(context, BottleneckNetwork(context, layout, sparse=sparse))
+        sparse = values.optimizer != "reference"
+        normal = values.start == "reference"
+        super().__init__(context, BottleneckNetwork(context, layout, sparse=sparse, normal_values=normal))
+        if values.optimizer == "sparse-adam" and self.network.decoder is not None:
+            raise UserError("optimizer sparse-adam: it cannot train the linear layer of a parametric decoder")
         self.texts = texts
         self.initialization = initialization
-        self.sparse = sparse
+        self.values = values
         self.lr = LR[values.optimizer] if context.lr is None else context.lr
         self.decoder_lr = DECODER_LR[values.optimizer] if values.decoder_lr is None else values.decoder_lr
         self.diagnostics = KeyDiagnostics(self.network, context.experiences)
@@ -83,7 +95,8 @@ class BottleneckLearner(ContinualLearner):
             "padding has no weight": self.network.layout.padding == "masked",
             "keys move to means": self.initialization.update == "mean",
             "keys start at token states": self.initialization.start == "states",
-            "values train by SGD on the selected rows": self.sparse,
+            "values start at zero": self.values.start == "zero",
+            "only selected values train": self.values.optimizer != "reference",
         }
         return tuple(text for text, taken in choices.items() if taken)
 
@@ -100,12 +113,15 @@ class BottleneckLearner(ContinualLearner):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer over values, and the linear layer if there is one, each with its learning rate."""
-        scale = self.network.layout.selections if self.sparse else 1
+        kind = self.values.optimizer
+        scale = self.network.layout.selections if kind == "sgd" else 1
         groups: list[dict[str, Any]] = [{"params": [self.network.values.weight], "lr": self.lr * scale}]
         if self.network.decoder is not None:
             groups.append({"params": list(self.network.decoder.parameters()), "lr": self.decoder_lr})
-        if self.sparse:
-            return RowSGD(groups)
+        if kind == "sparse-adam":
+            return torch.optim.SparseAdam(groups)
+        if kind in ROW_OPTIMIZERS:
+            return ROW_OPTIMIZERS[kind](groups)
         optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay, fused=True)
         if self.moments is not None:
             self.moments.give(optimizer)

@@ -1,7 +1,8 @@
-"""Plain stochastic gradient descent on the rows that a sparse gradient has."""
+"""Optimizers that move the rows of a sparse gradient and no others."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 
-class RowSGD(torch.optim.Optimizer):
-    """``w <- w - lr g``, where a sparse g is added entry by entry; other rows are not touched.
+class RowOptimizer(torch.optim.Optimizer):
+    """An optimizer whose state has one number per row, beside weights that have as many rows.
 
-    ``torch.optim.SGD`` does the same, but merges the entries of equal rows first, which takes longer than all
-    the rest of the step.
+    A sparse gradient is that of some rows (it is coalesced); a dense one is that of all rows. Rows without a
+    gradient do not change, and neither does their state.
 
     Args:
         params: Parameters, or groups of them with a learning rate each.
@@ -32,18 +33,87 @@ class RowSGD(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for weight in group["params"]:
-                if weight.grad is not None:
-                    _descend(weight, weight.grad, group["lr"])
+                gradient = weight.grad
+                if gradient is None:
+                    continue
+                if gradient.is_sparse:
+                    rows, entries = _distinct(gradient)
+                    change = self.change(weight, rows, entries, group["lr"])
+                    # With an expanded index this is several times faster than index_put_ or index_add_.
+                    weight.scatter_add_(0, rows.unsqueeze(1).expand_as(change), change)
+                else:
+                    weight.add_(self.change(weight, slice(None), gradient, group["lr"]))
         return loss
 
+    @abstractmethod
+    def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
+        """What is added to ``rows`` of ``weight``, in the shape of their gradient."""
 
-def _descend(weight: Tensor, gradient: Tensor, lr: float) -> None:
-    if gradient.is_sparse:
-        rows, entries = gradient._indices()[0], gradient._values()  # coalescing is what takes time
-        # With an expanded index this is several times faster than index_put_ or index_add_.
-        weight.scatter_add_(0, rows.unsqueeze(1).expand_as(entries), entries * -lr)
-    else:
-        weight.add_(gradient, alpha=-lr)
+
+class RowSGD(RowOptimizer):
+    """``w <- w - lr g``."""
+
+    def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
+        """-lr g."""
+        return gradient * -lr
+
+
+class RowAdagrad(RowOptimizer):
+    """Adagrad with one sum per row: s <- s + mean(g^2), w <- w - lr g / sqrt(s).
+
+    Duchi et al. 2011; with one number per row as in embedding tables of recommenders (Mudigere et al. 2022,
+    arXiv 2104.05158, "row-wise Adagrad").
+    """
+
+    def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
+        """-lr g / sqrt(s), after s has grown."""
+        state = self.state[weight]
+        if not state:
+            state["sums"] = weight.new_zeros(len(weight))
+        sums = state["sums"][rows] + _row_means(gradient.square())
+        state["sums"][rows] = sums
+        return _scaled(gradient, -lr * sums.clamp(min=TINY).rsqrt())
+
+
+class RowAdam(RowOptimizer):
+    """Adam without momentum and with one average per row, corrected by the row's own number of steps.
+
+    v <- beta v + (1 - beta) mean(g^2), w <- w - lr g / sqrt(v / (1 - beta^n)).
+    """
+
+    beta = 0.999
+
+    def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
+        """-lr g / sqrt(v / (1 - beta^n)), after v and n have moved."""
+        state = self.state[weight]
+        if not state:
+            state["averages"], state["steps"] = (weight.new_zeros(len(weight)) for _ in range(2))
+        steps = state["steps"][rows] + 1
+        averages = state["averages"][rows].lerp(_row_means(gradient.square()), 1 - self.beta)
+        state["steps"][rows], state["averages"][rows] = steps, averages
+        scale = (averages / (1 - self.beta**steps)).clamp(min=TINY).rsqrt()
+        return _scaled(gradient, -lr * scale)
+
+
+TINY = 1e-30
+"""Keeps the quotient of a gradient of zero finite."""
+
+
+def _distinct(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of a sparse gradient, each once, and their entries."""
+    rows = gradient._indices()[0]
+    if not (rows[1:] > rows[:-1]).all():  # autograd forgets that a gradient is coalesced: look
+        gradient = gradient.coalesce()
+        rows = gradient._indices()[0]
+    return rows, gradient._values()
+
+
+def _scaled(gradient: Tensor, by_row: Tensor) -> Tensor:
+    return gradient * by_row.view(-1, *[1] * (gradient.dim() - 1))
+
+
+def _row_means(values: Tensor) -> Tensor:
+    return values.flatten(1).mean(1) if values.dim() > 1 else values
 
 
 class KeptMoments(nn.Module):
