@@ -76,7 +76,7 @@ def prepare(config: RunConfig, *, progress: bool = False, scenario: Scenario | N
     baseline = baseline_class(config.baseline)
     if scenario is None:
         scenario = find_scenario(config.scenario)
-    encoder = load_encoder(config.encoder, config.dtype)
+    encoder = load_encoder(config.encoder, config.precision)
     protocol = config.protocol(scenario.protocol)
     stream = load_stream(
         scenario,
@@ -127,10 +127,6 @@ def _learner(
 
 
 def _provenance(config: RunConfig, encoder: TextEncoder, stream: Stream) -> dict[str, Any]:
-    fingerprints = {
-        "data": stream.fingerprint,
-        "encoder": encoder.fingerprint,
-        "dtype": str(encoder.dtype).removeprefix("torch."),
-    }
+    fingerprints = {"data": stream.fingerprint, "encoder": encoder.fingerprint}
     source = provenance(fingerprints, torch.get_num_threads())
     return {**source, "datasets": stream.data, "experiment": config.wandb_group}

@@ -189,7 +189,7 @@ def test_schema_1_is_migrated():
     diagnostics = {"experiences": [{"quantisation_error": 0.5}]}
     content = result_schema.migrated({"schema": 1, "config": config, "diagnostics": diagnostics})
     assert content == {
-        "schema": 2,
+        "schema": result_schema.SCHEMA,
         "config": {
             "samples_per_epoch": 3,
             "arguments": {"initialization": "oracle"},
