@@ -1,7 +1,7 @@
 """The version of result files, and how files of earlier versions are read.
 
-Schema 3 renamed the configuration's ``dtype`` to ``precision``: it is now that of trained encoders as well, which
-computed in float32 before. It is no longer among the fingerprints, since it stands in the configuration.
+Schema 3 renamed the configuration's ``dtype`` to ``precision``. It is now that of trained encoders as well,
+which computed in float32 before. It is no longer among the fingerprints: it stands in the configuration.
 
 Schema 2 renamed keys: the configuration's ``draws`` and ``general``, the argument ``initialisation`` of DKVB,
 the diagnostic ``quantisation_error``. The configuration has one key ``stream`` instead of ``joint`` and
