@@ -12,6 +12,7 @@ from clbench.cli import main
 from clbench.core.batch import Batch, pack
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.layout import Layout
+from clbench.models.classifier import TextClassifier
 from clbench.models.context import RunContext
 from clbench.models.encoder import load_encoder
 
@@ -40,6 +41,23 @@ def test_the_naive_form_computes_what_the_engine_computes_and_trains_the_same():
     torch.testing.assert_close(model.values.flatten(0, 1), engine.values.weight, atol=1e-4, rtol=0)
 
 
+def test_naive_fine_tuning_computes_what_the_engine_computes_and_trains_the_same():
+    encoder = load_encoder("tiny")
+    tokens = encoder.tokenize(TEXTS, [None] * 3, 16)
+    engine = TextClassifier(RunContext(encoder, columns=3, experiences=1, max_tokens=24))
+    model = naive.FineTuning(encoder, 3, 24)
+    model.head.load_state_dict(engine.head.state_dict())
+    zeros = torch.zeros(3, dtype=torch.int64)
+    batch = Batch(*pack(tokens), zeros, torch.ones(3, 3, dtype=torch.bool), zeros, encoded=False)
+    torch.testing.assert_close(model(tokens), engine(batch), atol=1e-5, rtol=0)
+    naive.training_step(model, torch.optim.SGD(model.parameters(), lr=1.0), tokens)
+    optimizer = torch.optim.SGD(engine.parameters(), lr=1.0)
+    torch.nn.functional.cross_entropy(engine(batch), zeros).backward()
+    optimizer.step()
+    for naively, ours in zip(model.parameters(), engine.parameters(), strict=True):
+        torch.testing.assert_close(naively, ours, atol=1e-4, rtol=0)
+
+
 def test_the_ratio_is_of_seconds_for_one_unit():
     calls = []
     measured = repeated(lambda: calls.append(1), units=10, least_seconds=0.01)
@@ -66,11 +84,12 @@ def test_bench_measures_prints_and_writes(tmp_path, capsys, monkeypatch):
         ]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
     (folder.parent / "eight.yaml").write_text("kind: class\ndata: r8\nprotocol: {max_tokens: 256}\n")
-    line = ["bench", "encode", "--encoder", "tiny", "--threads", "1"]
+    line = ["bench", "encode", "train_encoder_step", "--encoder", "tiny", "--threads", "1"]
     line += ["--scenario", str(folder.parent / "eight.yaml")]
     assert main([*line, "--json", str(tmp_path / "bench.json")]) == 0
-    (entry,) = json.loads((tmp_path / "bench.json").read_text())
-    assert entry["name"] == "encode"
+    entries = json.loads((tmp_path / "bench.json").read_text())
+    assert [each["name"] for each in entries] == ["encode", "train_encoder_step"]
+    entry = entries[0]
     assert entry["ratio"] == pytest.approx(entry["naive_seconds"] / entry["seconds"])
     assert entry["provenance"]["scenario"] == "eight"
     assert "| encode " in (tmp_path / "bench.md").read_text()

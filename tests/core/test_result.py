@@ -205,3 +205,19 @@ def test_schema_1_is_migrated():
         },
         "diagnostics": {"experiences": [{"quantization_error": 0.5}]},
     }
+
+
+@pytest.mark.parametrize(
+    ("tuning", "precision"), [("frozen", "bfloat16"), ("full", "float32"), ("lora", "float32")]
+)
+def test_schema_2_is_migrated_to_the_precision_in_which_the_encoder_computed(tuning, precision):
+    old = {
+        "schema": 2,
+        "config": {"tuning": tuning, "dtype": "bfloat16"},
+        "provenance": {"fingerprints": {"data": "a", "dtype": "bfloat16"}},
+    }
+    assert result_schema.migrated(old) == {
+        "schema": 3,
+        "config": {"tuning": tuning, "precision": precision},
+        "provenance": {"fingerprints": {"data": "a"}},
+    }
