@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from clbench.benchmark import encoding, keys, probe, startup, training
+from clbench.benchmark import encoding, keys, probe, startup, trained_encoder, training
 from clbench.benchmark.measure import Case
 
-CASES: dict[str, Case] = {
-    case.name: case for module in (encoding, keys, training, probe, startup) for case in module.CASES
-}
+_MODULES = (encoding, keys, training, trained_encoder, probe, startup)
+CASES: dict[str, Case] = {case.name: case for module in _MODULES for case in module.CASES}

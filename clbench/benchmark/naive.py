@@ -1,4 +1,4 @@
-"""DKVB without an engine: what the public code does at every step, in plain torch.
+"""DKVB and fine-tuning without an engine: what public code does at every step, in plain torch.
 
 Every text is padded to the length limit and encoded again whenever it is met; distances to all keys are
 built in full; the value table is expanded per example and gathered from; AdamW moves every value.
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clbench.core.batch import pack, padded
+from clbench.core.batch import masked_mean, pack, padded
 from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder, token_states
 
@@ -21,14 +21,19 @@ CHUNK = 1024
 """Queries whose distances are built at a time: more of them are slower."""
 
 
-def encode(encoder: TextEncoder, tokens: Sequence[np.ndarray], max_tokens: int) -> Tensor:
-    """States (B, T, D) of texts padded to T = ``max_tokens``, in float32."""
+def padded_tokens(tokens: Sequence[np.ndarray], max_tokens: int) -> tuple[Tensor, Tensor]:
+    """Token rows (B, T, 2) of texts padded to T = ``max_tokens``, and the mask (B, T) of real tokens."""
     device = compute_device()
     rows, mask = padded(*pack(tokens))
     missing = max_tokens - mask.shape[1]
-    rows, mask = F.pad(rows, (0, 0, 0, missing)).to(device), F.pad(mask, (0, missing)).to(device)
+    return F.pad(rows, (0, 0, 0, missing)).to(device), F.pad(mask, (0, missing)).to(device)
+
+
+def encode(encoder: TextEncoder, tokens: Sequence[np.ndarray], max_tokens: int) -> Tensor:
+    """States (B, T, D) of texts padded to T = ``max_tokens``, in float32."""
+    rows, mask = padded_tokens(tokens, max_tokens)
     with torch.no_grad():
-        return token_states(encoder.frozen().to(device), rows, mask)  # type: ignore[arg-type]
+        return token_states(encoder.frozen().to(rows.device), rows, mask)  # type: ignore[arg-type]
 
 
 def assign(queries: Tensor, keys: Tensor) -> Tensor:
@@ -77,7 +82,31 @@ class NaiveDKVB(nn.Module):
         return picked.mean((1, 2))
 
 
-def training_step(model: NaiveDKVB, optimizer: torch.optim.Optimizer, tokens: Sequence[np.ndarray]) -> None:
+class FineTuning(nn.Module):
+    """A linear layer on the mean token state of an encoder that trains as a whole.
+
+    Args:
+        encoder: Its model is copied.
+        columns: C.
+        max_tokens: T.
+    """
+
+    def __init__(self, encoder: TextEncoder, columns: int, max_tokens: int) -> None:
+        super().__init__()
+        self.model = encoder.model()
+        self.head = nn.Linear(encoder.hidden_size, columns)
+        self.max_tokens = max_tokens
+
+    def forward(self, tokens: Sequence[np.ndarray]) -> Tensor:
+        """Logits (B, C)."""
+        rows, mask = padded_tokens(tokens, self.max_tokens)
+        logits: Tensor = self.head(masked_mean(token_states(self.model, rows, mask), mask))
+        return logits
+
+
+def training_step(
+    model: NaiveDKVB | FineTuning, optimizer: torch.optim.Optimizer, tokens: Sequence[np.ndarray]
+) -> None:
     """One step on texts that all have class 0; which class it is does not change the work."""
     logits = model(tokens)
     loss = F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64, device=logits.device))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from clbench.core.scenario import Stream
-from clbench.core.types import Dtype
+from clbench.core.types import Precision
 from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream
 from clbench.models.encoder import TextEncoder, load_encoder
@@ -52,10 +52,10 @@ class Setting:
         return encoder.tokenize([texts[at] for at in order], [None] * len(order), self.max_tokens)
 
 
-def begin(setting: Setting, dtype: Dtype = "auto") -> TextEncoder:
+def begin(setting: Setting, precision: Precision = "auto") -> TextEncoder:
     """Sets the threads of this process, and loads the encoder."""
     torch.set_num_threads(setting.threads)
-    return load_encoder(setting.encoder, dtype)
+    return load_encoder(setting.encoder, precision)
 
 
 def states_of(encoder: TextEncoder, setting: Setting, count: int) -> list[torch.Tensor]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from clbench.core.errors import UserError
 from clbench.core.scenario import Protocol
-from clbench.core.types import Dtype, Placement, StreamKind, Tuning, WandbMode
+from clbench.core.types import Placement, Precision, StreamKind, Tuning, WandbMode
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class RunConfig:
             alone (pfeiffer).
         lora_rank: Rank of the LoRA updates.
         threads: Threads for torch; the default is torch's own choice.
-        dtype: Precision of frozen encoders; auto is bfloat16 on hardware that is fast with it, else float32.
+        precision: Precision in which encoders compute, trained ones under autocast; auto is bfloat16 on
+            hardware that is fast with it, else float32.
         data_dir: Folder of the datasets; the default is the environment variable CLBENCH_DATA.
         generic_corpus: Folder of text for methods that read unlabeled text of no scenario; the default is
             wiki in the folder of the datasets, or else built-in documentation.
@@ -81,7 +82,7 @@ class RunConfig:
     adapter_placement: Placement = "houlsby"
     lora_rank: int = 8
     threads: int | None = None
-    dtype: Dtype = "auto"
+    precision: Precision = "auto"
     data_dir: Path | None = None
     generic_corpus: Path | None = None
     results: Path = Path("runs")

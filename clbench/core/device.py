@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from clbench.core.types import Dtype
+from clbench.core.types import Precision
 
 if TYPE_CHECKING:
     import torch
@@ -19,16 +19,16 @@ def compute_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def resolve_dtype(dtype: Dtype) -> torch.dtype:
-    """The precision of frozen encoders: ``auto`` is bfloat16 where that is fast, and float32 elsewhere.
+def resolve_precision(precision: Precision) -> torch.dtype:
+    """The precision of encoders: ``auto`` is bfloat16 where that is fast, and float32 elsewhere.
 
     It is fast on a GPU that has it, and on a CPU with matrix tiles (AMX) or dot products (AVX512-BF16) for
     it; a CPU without them computes bfloat16 by way of float32, more slowly than float32 itself.
     """
     import torch
 
-    if dtype != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+    if precision != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
     if torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

@@ -1,5 +1,8 @@
 """The version of result files, and how files of earlier versions are read.
 
+Schema 3 renamed the configuration's ``dtype`` to ``precision``. It is now that of trained encoders as well,
+which computed in float32 before. It is no longer among the fingerprints: it stands in the configuration.
+
 Schema 2 renamed keys: the configuration's ``draws`` and ``general``, the argument ``initialisation`` of DKVB,
 the diagnostic ``quantisation_error``. The configuration has one key ``stream`` instead of ``joint`` and
 ``single``, and its notes are objects instead of texts.
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 3
 """The version that is written."""
 _CONFIG = {"draws": "samples_per_epoch", "general": "generic_corpus"}
 _ARGUMENTS = {"initialisation": "initialization"}
@@ -25,9 +28,13 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: A value that is migrated is invalid.
     """
-    if content.get("schema") != 1:
-        return content
-    content = {**content, "schema": SCHEMA}
+    if content.get("schema") == 1:
+        content = _second(content)
+    return _third(content) if content.get("schema") == 2 else content
+
+
+def _second(content: dict[str, Any]) -> dict[str, Any]:
+    content = {**content, "schema": 2}
     if isinstance(config := content.get("config"), dict):
         config = _renamed(config, _CONFIG)
         if isinstance(arguments := config.get("arguments"), dict):
@@ -40,6 +47,20 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(diagnostics, dict) and isinstance(entries := diagnostics.get("experiences"), list):
         renamed = [_renamed(each, _DIAGNOSTICS) if isinstance(each, dict) else each for each in entries]
         content["diagnostics"] = {**diagnostics, "experiences": renamed}
+    return content
+
+
+def _third(content: dict[str, Any]) -> dict[str, Any]:
+    content = {**content, "schema": 3}
+    if isinstance(config := content.get("config"), dict) and "dtype" in config:
+        config = _renamed(config, {"dtype": "precision"})
+        if config.get("tuning", "frozen") != "frozen":
+            config["precision"] = "float32"
+        content["config"] = config
+    provenance = content.get("provenance")
+    if isinstance(provenance, dict) and isinstance(fingerprints := provenance.get("fingerprints"), dict):
+        kept = {name: value for name, value in fingerprints.items() if name != "dtype"}
+        content["provenance"] = {**provenance, "fingerprints": kept}
     return content
 
 

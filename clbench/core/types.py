@@ -9,8 +9,8 @@ Tuning = Literal["full", "frozen", "adapter", "lora"]
 TUNINGS: tuple[Tuning, ...] = get_args(Tuning)
 Placement = Literal["houlsby", "pfeiffer"]
 """Where adapters are: after attention and feed-forward part, or after the latter alone."""
-Dtype = Literal["auto", "float32", "bfloat16"]
-"""The precision of a frozen encoder."""
+Precision = Literal["auto", "float32", "bfloat16"]
+"""The precision in which encoders compute."""
 Family = Literal[
     "naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other"
 ]

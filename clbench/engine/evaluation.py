@@ -23,8 +23,7 @@ def confusion(learner: ContinualLearner, batches: Batches, fabric: Fabric) -> np
     cells = []
     for each in batches:
         batch: Batch = learner.on_after_batch_transfer(each.to(fabric.device), 0)
-        with fabric.autocast():
-            scores = learner.scores(batch)
+        scores = learner.scores(batch)
         best, predicted = scores.max(1)
         if best.isnan().any():
             raise FloatingPointError("the learner's logits are not numbers; try a lower learning rate")

@@ -62,8 +62,9 @@ def execute(
     steps_bar = StepBar(show=progress, on_progress=on_progress)
     bar_options = {"desc": run.result.config["method"], "unit": "experience", "disable": not progress}
     with _recorded(run, tracker, resumed=done > 0):
-        fabric = make_fabric(tracker.losses)
+        fabric = make_fabric(tracker.losses, run.encoder.dtype)
         fabric.setup_module(run.learner)
+        run.learner.network.autocast = fabric.autocast
         if not done:
             begin_stream(run)
             evaluate_untrained(run, fabric)

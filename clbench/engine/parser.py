@@ -25,7 +25,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "data_dir", "generic_corpus",
     ),
     "method and tuning": (
-        "baseline", "tuning", "encoder", "dtype", "max_tokens", "adapter_size", "adapter_placement",
+        "baseline", "tuning", "encoder", "precision", "max_tokens", "adapter_size", "adapter_placement",
         "lora_rank",
     ),
     "training": ("seed", "epochs", "batch_size", "samples_per_epoch", "lr", "weight_decay", "threads"),

@@ -44,7 +44,7 @@ def given_config(
         "adapter_size": config.adapter_size,
         "adapter_placement": config.adapter_placement,
         "lora_rank": config.lora_rank,
-        "dtype": str(encoder.dtype).removeprefix("torch."),
+        "precision": str(encoder.dtype).removeprefix("torch."),
         **dataclasses.asdict(protocol),
     }
 
@@ -78,8 +78,8 @@ def _method_name(
     """
     silent = {*learner.info.named_arguments, *config.tuned}
     parts = [learner.variant, *(f"{name}={value}" for name, value in changed.items() if name not in silent)]
-    if config.dtype != "auto":
-        parts.append(config.dtype)
+    if config.precision != "auto":
+        parts.append(config.precision)
     if stream.kind != "sequential":
         parts.append(stream.kind)
     return "-".join(parts)

@@ -6,7 +6,7 @@ from typing import Any
 
 from clbench.core.config import RunConfig
 from clbench.core.scenario import Protocol, Scenario, Stream
-from clbench.core.types import Dtype
+from clbench.core.types import Precision
 from clbench.data.stream import load_stream, of_kind
 from clbench.models.encoder import TextEncoder, load_encoder
 
@@ -22,7 +22,7 @@ class Shared:
     """
 
     def __init__(self) -> None:
-        self._encoders: dict[tuple[str, Dtype], TextEncoder] = {}
+        self._encoders: dict[tuple[str, Precision], TextEncoder] = {}
         self._streams: list[tuple[tuple[Any, ...], Stream]] = []
 
     def encoder(self, config: RunConfig) -> TextEncoder:
@@ -31,7 +31,7 @@ class Shared:
         Raises:
             UserError: See ``load_encoder``.
         """
-        key = (config.encoder, config.dtype)
+        key = (config.encoder, config.precision)
         if key not in self._encoders:
             self._encoders[key] = load_encoder(*key)
         return self._encoders[key]
@@ -54,9 +54,5 @@ class Shared:
 
 
 def fingerprints(encoder: TextEncoder, stream: Stream) -> dict[str, str]:
-    """What tells whether a result is of the same texts, weights and precision."""
-    return {
-        "data": stream.fingerprint,
-        "encoder": encoder.fingerprint,
-        "dtype": str(encoder.dtype).removeprefix("torch."),
-    }
+    """What tells whether a result is of the same texts and weights."""
+    return {"data": stream.fingerprint, "encoder": encoder.fingerprint}

@@ -46,9 +46,15 @@ class Trained:
     changed_per_step: int = 0
 
 
-def make_fabric(logger: Logger | None) -> Fabric:
-    """One device, without a look at the variables of SLURM or other launchers."""
+def make_fabric(logger: Logger | None, dtype: torch.dtype = torch.float32) -> Fabric:
+    """One device, without a look at the variables of SLURM or other launchers.
+
+    Args:
+        logger: Receives the loss.
+        dtype: What ``Fabric.autocast`` computes in: float32 or bfloat16.
+    """
     return Fabric(
+        precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
         accelerator=compute_device().type,
         devices=1,
         plugins=[LightningEnvironment()],
@@ -61,7 +67,7 @@ class Training:
 
     Args:
         learner: Set up by ``fabric``.
-        fabric: Gives device, precision and logger.
+        fabric: Gives device and logger.
         meter: Is charged with the operations of the steps.
         bar: Shows the steps.
         small: Whether a step takes less time than counting its operations does. They are then counted in some
@@ -132,8 +138,7 @@ class Training:
         learner, fabric = self._learner, self._fabric
         batch = learner.on_after_batch_transfer(batch.to(fabric.device), 0)
         learner.on_train_batch_start(batch, index)
-        with fabric.autocast():
-            loss: Tensor = learner.training_step(batch, index)
+        loss: Tensor = learner.training_step(batch, index)
         learner.on_before_zero_grad(optimizer)
         for weight in self._weights:  # what ``optimizer.zero_grad`` does, with less around it
             weight.grad = None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +32,12 @@ class Network(nn.Module):
     Attributes:
         row_shape: The output of the prefix for one text: most rows, shape of a row, data type. A replay
             buffer stores texts in this form.
+        autocast: The context in which a trained encoder computes. The engine sets it to the run's precision.
+            It covers the encoder alone, whoever calls it, so logits and what a method does with them are in
+            float32.
     """
+
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
     def prefix(self) -> FrozenPrefix | None:
@@ -76,4 +85,6 @@ class TextClassifier(Network):
         if self.encoder is None:
             return batch.rows  # one row per text
         rows, mask = batch.padded()
-        return masked_mean(token_states(self.encoder, rows, mask), mask)
+        with self.autocast():
+            states = token_states(self.encoder, rows, mask)
+        return masked_mean(states.float(), mask)

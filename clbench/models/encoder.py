@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from clbench.core.device import resolve_dtype
+from clbench.core.device import resolve_precision
 from clbench.core.errors import UserError, unknown
-from clbench.core.types import Dtype
+from clbench.core.types import Precision
 from clbench.models import tiny
 from clbench.models.pretrained_files import WEIGHTS, EncoderSource, file_hashes, find_files, missing_file
 from clbench.models.ragged import RaggedArray
@@ -63,7 +63,8 @@ class TextEncoder:
         name: The declared name, or the base name of a local directory.
         hidden_size: D, the size of a token state.
         fingerprint: A hash of the weights, the configuration and the tokenizer: equal for equal files.
-        dtype: The precision in which the frozen copy computes; what is trained is always in float32.
+        dtype: The precision: that of the frozen copy, and that of autocast for a copy that is trained, whose
+            weights are in float32.
         provenance: ``source`` (where the files were found), ``revision`` (the hub commit, the package
             version, or empty) and ``weights_sha256`` (empty for a built-in encoder).
     """
@@ -76,10 +77,10 @@ class TextEncoder:
         provenance: dict[str, str],
         make_tokenizer: Callable[[], PreTrainedTokenizerBase],
         make_model: Callable[[], PreTrainedModel],
-        dtype: Dtype = "float32",
+        precision: Precision = "float32",
     ) -> None:
         self.name = name
-        self.dtype = resolve_dtype(dtype)
+        self.dtype = resolve_precision(precision)
         self.hidden_size: int = config.hidden_size
         self.fingerprint = fingerprint
         self.provenance = provenance
@@ -167,13 +168,13 @@ class TextEncoder:
             return token_states(model, rows, mask).float()
 
 
-def load_encoder(name: str, dtype: Dtype = "float32") -> TextEncoder:
+def load_encoder(name: str, precision: Precision = "float32") -> TextEncoder:
     """The encoder of a name, its files found and checked. Weights are read when they are first needed.
 
     Args:
         name: One of ``ENCODERS``, or the path of a directory with ``config.json``, ``model.safetensors``
             and the tokenizer's files. The directory may hold any encoder of the BERT family.
-        dtype: The precision of the frozen copy; ``auto`` is bfloat16 where that is fast.
+        precision: ``auto`` is bfloat16 where that is fast, else float32.
 
     Raises:
         UserError: The name is unknown, files are missing, or the weights are not the declared ones.
@@ -185,14 +186,14 @@ def load_encoder(name: str, dtype: Dtype = "float32") -> TextEncoder:
             raise unknown("encoder", name, ENCODERS)
         found = f"directory {directory.resolve().name}"
         provenance = {"source": found, "revision": ""}
-        return _from_directory(directory.resolve().name, directory, provenance, None, dtype)
+        return _from_directory(directory.resolve().name, directory, provenance, None, precision)
     if source.hub_id is None:
         provenance = {"source": "built in", "revision": "", "weights_sha256": ""}
         return TextEncoder(
-            name, tiny.config(), tiny.fingerprint(), provenance, tiny.tokenizer, tiny.model, dtype
+            name, tiny.config(), tiny.fingerprint(), provenance, tiny.tokenizer, tiny.model, precision
         )
     directory, provenance = find_files(name, source)
-    return _from_directory(name, directory, provenance, source.sha256, dtype)
+    return _from_directory(name, directory, provenance, source.sha256, precision)
 
 
 def token_states(model: PreTrainedModel, rows: Tensor, mask: Tensor) -> Tensor:
@@ -218,7 +219,7 @@ def _has_segments(config: PretrainedConfig) -> bool:
 
 
 def _from_directory(
-    name: str, directory: Path, provenance: dict[str, str], sha256: str | None, dtype: Dtype
+    name: str, directory: Path, provenance: dict[str, str], sha256: str | None, precision: Precision
 ) -> TextEncoder:
     from transformers import AutoConfig
 
@@ -242,7 +243,7 @@ def _from_directory(
         provenance={**provenance, "weights_sha256": hashes[WEIGHTS]},
         make_tokenizer=partial(_read_tokenizer, directory),
         make_model=partial(_read_model, directory, config),
-        dtype=dtype,
+        precision=precision,
     )
 
 

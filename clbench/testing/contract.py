@@ -113,7 +113,7 @@ def reference_run(
         "epochs": EPOCHS if epochs is None else epochs,
         "experiences": experiences,
         "threads": 1,
-        "dtype": "float32",
+        "precision": "float32",
         "data_dir": str(folder / "data"),
         "generic_corpus": str(folder / "data" / "general"),
     }

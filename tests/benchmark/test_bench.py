@@ -13,6 +13,7 @@ from clbench.core.batch import Batch, pack
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.codebook import move_keys
 from clbench.methods.dkvb.layout import Layout
+from clbench.models.classifier import TextClassifier
 from clbench.models.context import RunContext
 from clbench.models.encoder import load_encoder
 
@@ -50,6 +51,23 @@ def test_the_naive_form_moves_keys_as_the_engine_does():
     torch.testing.assert_close(moved, keys, atol=1e-6, rtol=0)
 
 
+def test_naive_fine_tuning_computes_what_the_engine_computes_and_trains_the_same():
+    encoder = load_encoder("tiny")
+    tokens = encoder.tokenize(TEXTS, [None] * 3, 16)
+    engine = TextClassifier(RunContext(encoder, columns=3, experiences=1, max_tokens=24))
+    model = naive.FineTuning(encoder, 3, 24)
+    model.head.load_state_dict(engine.head.state_dict())
+    zeros = torch.zeros(3, dtype=torch.int64)
+    batch = Batch(*pack(tokens), zeros, torch.ones(3, 3, dtype=torch.bool), zeros, encoded=False)
+    torch.testing.assert_close(model(tokens), engine(batch), atol=1e-5, rtol=0)
+    naive.training_step(model, torch.optim.SGD(model.parameters(), lr=1.0), tokens)
+    optimizer = torch.optim.SGD(engine.parameters(), lr=1.0)
+    torch.nn.functional.cross_entropy(engine(batch), zeros).backward()
+    optimizer.step()
+    for naively, ours in zip(model.parameters(), engine.parameters(), strict=True):
+        torch.testing.assert_close(naively, ours, atol=1e-4, rtol=0)
+
+
 def test_the_ratio_is_of_seconds_for_one_unit():
     calls = []
     measured = repeated(lambda: calls.append(1), units=10, least_seconds=0.01)
@@ -76,11 +94,11 @@ def test_bench_measures_prints_and_writes(tmp_path, capsys, monkeypatch):
         ]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
     (folder.parent / "eight.yaml").write_text("kind: class\ndata: r8\nprotocol: {max_tokens: 256}\n")
-    line = ["bench", "encode", "encode_limit", "--encoder", "tiny", "--threads", "1"]
+    line = ["bench", "encode", "encode_limit", "train_encoder_step", "--encoder", "tiny", "--threads", "1"]
     line += ["--scenario", str(folder.parent / "eight.yaml")]
     assert main([*line, "--json", str(tmp_path / "bench.json")]) == 0
-    entry, limit = json.loads((tmp_path / "bench.json").read_text())
-    assert entry["name"] == "encode"
+    entry, limit, step = json.loads((tmp_path / "bench.json").read_text())
+    assert [entry["name"], step["name"]] == ["encode", "train_encoder_step"]
     assert 0 < limit["ratio"] < 1  # nothing is faster than its own products
     assert entry["ratio"] == pytest.approx(entry["naive_seconds"] / entry["seconds"])
     assert entry["provenance"]["scenario"] == "eight"

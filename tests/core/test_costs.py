@@ -85,7 +85,7 @@ def data(tmp_path):
 
 
 def run(data, name, *options, stop=None):
-    line = ["--scenario", str(data / "four.yaml"), "--encoder", "tiny", "--dtype", "float32", *options]
+    line = ["--scenario", str(data / "four.yaml"), "--encoder", "tiny", "--precision", "float32", *options]
     config = parse_run([*line, "--data-dir", str(data), "--results", str(data.parent / name)])
 
     def on_stage(stage, _):

@@ -189,7 +189,7 @@ def test_schema_1_is_migrated():
     diagnostics = {"experiences": [{"quantisation_error": 0.5}]}
     content = result_schema.migrated({"schema": 1, "config": config, "diagnostics": diagnostics})
     assert content == {
-        "schema": 2,
+        "schema": result_schema.SCHEMA,
         "config": {
             "samples_per_epoch": 3,
             "arguments": {"initialization": "oracle"},
@@ -204,4 +204,20 @@ def test_schema_1_is_migrated():
             ],
         },
         "diagnostics": {"experiences": [{"quantization_error": 0.5}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("tuning", "precision"), [("frozen", "bfloat16"), ("full", "float32"), ("lora", "float32")]
+)
+def test_schema_2_is_migrated_to_the_precision_in_which_the_encoder_computed(tuning, precision):
+    old = {
+        "schema": 2,
+        "config": {"tuning": tuning, "dtype": "bfloat16"},
+        "provenance": {"fingerprints": {"data": "a", "dtype": "bfloat16"}},
+    }
+    assert result_schema.migrated(old) == {
+        "schema": 3,
+        "config": {"tuning": tuning, "precision": precision},
+        "provenance": {"fingerprints": {"data": "a"}},
     }

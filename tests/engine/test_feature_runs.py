@@ -65,7 +65,7 @@ RUNS = {
 def line_of(method: str, data: Path) -> list[str]:
     line = ["--scenario", str(data / "eight.yaml"), "--encoder", "tiny", "--samples-per-epoch", "4"]
     line += RUNS[method]
-    line += ["--batch-size", "4", "--max-tokens", "16", "--data-dir", str(data), "--dtype", "float32"]
+    line += ["--batch-size", "4", "--max-tokens", "16", "--data-dir", str(data), "--precision", "float32"]
     return [*line, "--generic-corpus", str(data.parent / "general")] if method == "generic" else line
 
 

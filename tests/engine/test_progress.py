@@ -19,7 +19,13 @@ from clbench.testing.streams import SCENARIOS, write_texts
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("CLBENCH_CACHE", str(tmp_path / "cache"))
     write_texts(tmp_path / "data")
-    options = {"scenario": "class", "baseline": "ncm", "encoder": "tiny", "threads": 1, "dtype": "float32"}
+    options = {
+        "scenario": "class",
+        "baseline": "ncm",
+        "encoder": "tiny",
+        "threads": 1,
+        "precision": "float32",
+    }
     options |= {"data_dir": str(tmp_path / "data"), "results": str(tmp_path / "runs")}
     return prepare(run_config(options), scenario=SCENARIOS["class"])
 

@@ -38,7 +38,7 @@ def prepared(name: str, folder, **options) -> Run:
     baseline, tuning, arguments = METHODS[name]
     config = RunConfig(
         "class-aware", baseline, arguments=arguments, tuning=tuning, encoder="tiny", threads=1,
-        dtype="float32", data_dir=folder, results=folder / "results", checkpoint=False,
+        precision="float32", data_dir=folder, results=folder / "results", checkpoint=False,
         **{"epochs": 3, **options},
     )  # fmt: skip
     return prepare(config, scenario=SCENARIOS["class-aware"])

@@ -10,7 +10,7 @@ from support.feature_texts import EVERY, LIMIT, PAIRS, TEXTS, ask, twice
 
 import clbench.models.feature_cache
 from clbench.core.batch import pack, padded
-from clbench.core.device import resolve_dtype
+from clbench.core.device import resolve_precision
 from clbench.core.errors import UserError
 from clbench.core.io import cache_budget
 from clbench.models.encoder import TextEncoder, load_encoder, token_states
@@ -179,9 +179,9 @@ def test_features_in_bfloat16_are_close_to_float32_and_kept_apart_from_them(enco
 def test_auto_is_bfloat16_where_the_processor_has_instructions_for_it(capabilities, dtype, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert resolve_dtype("auto") == load_encoder("tiny", "auto").dtype == dtype
-    assert resolve_dtype("float32") == torch.float32
-    assert resolve_dtype("bfloat16") == torch.bfloat16
+    assert resolve_precision("auto") == load_encoder("tiny", "auto").dtype == dtype
+    assert resolve_precision("float32") == torch.float32
+    assert resolve_precision("bfloat16") == torch.bfloat16
 
 
 def test_the_budget_is_a_number_of_gigabytes(monkeypatch):

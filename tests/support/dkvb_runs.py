@@ -62,7 +62,7 @@ def write_texts(folder: Path) -> None:
 
 def options(data: Path, results: Path, *more: str) -> list[str]:
     """Options of a run; those of DKVB are written with a dot before them."""
-    fixed = ["--scenario", "cil", "--encoder", "tiny", "--dtype", "float32", "--epochs", "1"]
+    fixed = ["--scenario", "cil", "--encoder", "tiny", "--precision", "float32", "--epochs", "1"]
     fixed += ["--batch-size", "4", "--max-tokens", str(MAX_TOKENS), "--data-dir", str(data)]
     fixed += ["--results", str(results), "--generic-corpus", str(data / "general"), "--baseline", "dkvb"]
     fixed += ["--baseline.heads", "4", "--baseline.keys", "64", "--baseline.init_batch_size", "8"]

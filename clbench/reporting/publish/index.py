@@ -64,7 +64,7 @@ def _made(frame: pd.DataFrame) -> Iterable[str]:
     for key, value in sources(frame).items():
         yield f"{key.capitalize()}: {escaped(value)}"
     yield "Encoder: " + _all(
-        {f"{run['encoder']} in {run['config'].get('dtype')}" for run in frame.to_dict("records")}
+        {f"{run['encoder']} in {run['config'].get('precision')}" for run in frame.to_dict("records")}
     )
     seconds = [each.get("costs.wall_seconds", math.nan) for each in frame.to_dict("records")]
     if (total := sum(each for each in seconds if not math.isnan(each))) > 0:

@@ -15,7 +15,7 @@ NO_PART = {
     "wandb", "wandb_project", "wandb_entity", "wandb_group",
 }  # fmt: skip
 """Options that the result does not depend on."""
-SPECIAL = {"scenario", "baseline", "arguments", "tuned", "dtype", "joint", "single"}
+SPECIAL = {"scenario", "baseline", "arguments", "tuned", "precision", "joint", "single"}
 """Options that are not written as their name and value in the configuration."""
 OPTIONS = {
     each.name: each.default for each in dataclasses.fields(RunConfig) if each.name not in NO_PART | SPECIAL
@@ -58,8 +58,8 @@ def _options(config: Mapping[str, Any]) -> Iterator[list[str]]:
             yield [f"--{option}", _text(value)]
     # The precision is given if it is part of the method's name: otherwise the machine chose it.
     method = str(config.get("method", "")).removesuffix(f"-{stream}")
-    if config.get("dtype") and method.endswith(f"-{config['dtype']}"):
-        yield ["--dtype", config["dtype"]]
+    if config.get("precision") and method.endswith(f"-{config['precision']}"):
+        yield ["--precision", config["precision"]]
 
 
 def _text(value: Any) -> str:

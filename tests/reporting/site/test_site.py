@@ -206,7 +206,7 @@ LINES = (
     "--baseline finetune --joint true --weight-decay 0.5 --test-per-class 5 --batch-size 3 "
     "--samples-per-epoch 9",
     "--baseline finetune --single true --tuning adapter --adapter-size 5 --adapter-placement pfeiffer",
-    "--baseline replay --tuning lora --lora-rank 3 --experiences 2 --split validation --dtype float32",
+    "--baseline replay --tuning lora --lora-rank 3 --experiences 2 --split validation --precision float32",
     "--baseline dkvb --baseline.heads 4 --baseline.keys 16 --baseline.initialization generic "
     "--generic-corpus {}",
 )
@@ -242,9 +242,9 @@ def test_a_configuration_without_a_class_has_no_command():
     [("a", False), ("a-float32", True), ("a-float32-joint", True), ("a-kind=float32", False)],
 )
 def test_a_precision_is_part_of_the_command_where_it_was_asked_for(method, asked):
-    config = {"scenario": "news", "baseline": "a.A", "method": method, "dtype": "float32"}
+    config = {"scenario": "news", "baseline": "a.A", "method": method, "precision": "float32"}
     config["stream"] = "joint" if method.endswith("-joint") else "sequential"
-    assert ("--dtype float32" in command(config)) == asked
+    assert ("--precision float32" in command(config)) == asked
 
 
 # What stands out
