@@ -43,6 +43,8 @@ class DKVB(BottleneckLearner):
         initialization: Keys are averages of the training texts of all experiences (``oracle``: sees the
             future), of each experience before it is learned (``incremental``), of text of no experience
             (``generic``), or are states of random tokens of such text (``random``).
+        moved: Where ``incremental`` moves keys, each takes the value of the nearest key before the move, or
+            keeps its own (``reference``).
         init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
         init_batch_size: Texts per step of the moving average.
         decay: Step size of the moving average.
@@ -78,6 +80,7 @@ class DKVB(BottleneckLearner):
         projection: int = 0,
         padding: Literal["masked", "reference"] = "masked",
         initialization: KeyTexts = "oracle",
+        moved: Literal["carry", "reference"] = "carry",
         init_epochs: int | None = None,
         init_batch_size: int = 256,
         decay: float = 0.2,
@@ -94,7 +97,7 @@ class DKVB(BottleneckLearner):
         epochs = EPOCHS[initialization] if init_epochs is None else init_epochs
         making = KeyInitialization(epochs, init_batch_size, decay, update, start)
         training = ValueTraining(optimizer, values, lifetime, decoder_lr)
-        super().__init__(context, layout, initialization, making, training)
+        super().__init__(context, layout, initialization, making, training, moved)
 
     @property
     def variant(self) -> str:

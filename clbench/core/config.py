@@ -21,7 +21,8 @@ class RunConfig:
         scenario: Name of a scenario, or path of its YAML file.
         baseline: Method, by name or import path.
         arguments: The method's own arguments.
-        tuned: Arguments that a hyperparameter search chose; they do not change the method's name.
+        tuned: The learning rate and arguments, by name, as far as a search chose them; they do not change the
+            method's name.
         encoder: Pretrained encoder, by name or local directory.
         tuning: Which parameters of the encoder train; the default is the method's first one.
         joint: Train on all experiences at once, an upper bound.

@@ -72,11 +72,13 @@ def tuning_of(config: RunConfig) -> Tuning:
 def _method_name(
     config: RunConfig, learner: ContinualLearner, stream: Stream, changed: Mapping[str, Any]
 ) -> str:
-    """The method with everything that makes it another one: arguments, precision, kind of stream.
+    """The method with everything that makes it another one: arguments, learning rate, precision, stream.
 
-    Tuned arguments make no other method.
+    Tuned values make no other method.
     """
     silent = {*learner.info.named_arguments, *config.tuned}
+    if config.lr not in (None, learner.info.default_lr[learner.context.tuning]):
+        changed = {**changed, "lr": config.lr}
     parts = [learner.variant, *(f"{name}={value}" for name, value in changed.items() if name not in silent)]
     if config.precision != "auto":
         parts.append(config.precision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Experiment:
         name: Name of the file without its suffix.
         title: One line for ``clbench list``.
         methods: The compared methods, each as the options of its runs. The key ``scenarios`` limits a method
-            to some scenarios.
+            to some scenarios; a list of learning rates ``lr`` stands for one method each.
         profiles: By name, the ``scenarios``, ``seeds``, ``orders`` and ``options`` of all runs; optionally
             ``scenario_options``, further options by scenario; ``settings``, a file of tuned values in the
             same folder; ``methods`` instead of the experiment's; ``trained``, other seeds, orders and options
@@ -78,7 +78,7 @@ class Experiment:
         settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
         places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
         configs: list[tuple[int, RunConfig]] = []
-        for method in axes.get("methods", self.methods):
+        for method in _each(axes.get("methods", self.methods)):
             only = method.get("scenarios", axes["scenarios"])
             for scenario in (each for each in axes["scenarios"] if each in only):
                 options, own = _chosen(method, axes, scenario)
@@ -90,6 +90,13 @@ class Experiment:
                     made = dataclasses.replace(made, tuned=names, wandb=wandb, wandb_group=group)
                     configs.append((place, made))
         return [config for _, config in sorted(configs, key=lambda each: each[0])]
+
+
+def _each(methods: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The methods; one with a list of learning rates is one method for each."""
+    for method in methods:
+        rates = method.get("lr")
+        yield from ({**method, "lr": rate} for rate in rates) if isinstance(rates, list) else [method]
 
 
 def _chosen(

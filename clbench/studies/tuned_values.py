@@ -53,7 +53,7 @@ def tuned(
         method: Options with at least ``encoder``, ``scenario``, ``baseline`` and ``tuning``.
 
     Returns:
-        The options, and the names of the arguments that came from the entry.
+        The options, and the names of the values that came from the entry.
     """
     given = dict(method.get("arguments", {}))
     wanted = {**method, "joint": bool(method.get("joint")), "given": given}
@@ -61,7 +61,8 @@ def tuned(
         if all(entry[key] == wanted[key] for key in MATCH):
             values = dict(entry["values"])
             searched = values.pop("arguments", {})
-            return {**values, **method, "arguments": {**searched, **given}}, tuple(sorted(searched))
+            names = {*searched, *(set(values) - set(method))}
+            return {**values, **method, "arguments": {**searched, **given}}, tuple(sorted(names))
     return dict(method), ()
 
 

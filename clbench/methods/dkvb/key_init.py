@@ -12,7 +12,7 @@ from torch import Tensor
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.methods.dkvb.bottleneck import Bottleneck
-from clbench.methods.dkvb.codebook import Update, move_keys
+from clbench.methods.dkvb.codebook import Update, move_keys, nearest_keys
 from clbench.methods.dkvb.layout import Queries
 from clbench.methods.learner import TextReader
 from clbench.models.frozen_prefix import FrozenPrefix
@@ -93,6 +93,23 @@ class KeyInitialization:
             repeats = -(-layout.keys // size)
             order = torch.cat([torch.randperm(size, generator=generator) for _ in range(repeats)])
             network.keys[head] = asked.vectors[order[: layout.keys]]
+
+
+@torch.no_grad()
+def carry_values(network: Bottleneck, earlier: Tensor) -> None:
+    """After keys have moved: each key takes the value of the key that was nearest to its new place.
+
+    A text that selected a key before then selects, after the move, a key with about the same value. Values
+    that stay with the number of their key come to lie behind other texts.
+
+    Args:
+        network: Its values are changed in place.
+        earlier: (H, K, d) the keys before they moved.
+    """
+    values = network.values.weight.view(*network.keys.shape[:2], -1)  # (H, K, V)
+    for head, keys in enumerate(network.keys):
+        nearest = nearest_keys(keys.cpu(), earlier[head].cpu())[:, 0].to(values.device)
+        values[head] = values[head][nearest]
 
 
 def queries(network: Bottleneck, batch: Batch) -> Iterator[Queries]:

@@ -14,7 +14,7 @@ from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
-from clbench.methods.dkvb.key_init import KeyInitialization
+from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
 from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowOptimizer, RowSGD
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -62,6 +62,7 @@ class BottleneckLearner(ContinualLearner):
         texts: The texts that keys are made from.
         initialization: How keys are made from them.
         values: How values train.
+        moved: What becomes of values where incremental keys move.
     """
 
     network: BottleneckNetwork
@@ -73,6 +74,7 @@ class BottleneckLearner(ContinualLearner):
         texts: KeyTexts,
         initialization: KeyInitialization,
         values: ValueTraining,
+        moved: Literal["carry", "reference"],
     ) -> None:
         sparse = values.optimizer != "reference"
         normal = values.start == "reference"
@@ -82,12 +84,19 @@ class BottleneckLearner(ContinualLearner):
         self.texts = texts
         self.initialization = initialization
         self.values = values
-        self.lr = LR[values.optimizer] if context.lr is None else context.lr
+        self.moved = moved
+        default = LR[values.optimizer]
+        self.lr = default if context.lr is None else context.lr
         self.decoder_lr = DECODER_LR[values.optimizer] if values.decoder_lr is None else values.decoder_lr
         self.diagnostics = KeyDiagnostics(self.network, context.experiences)
         kept = values.lifetime == "reference" and not sparse
         self.moments = KeptMoments(dict(self.named_trainable())) if kept else None
-        self.info = dataclasses.replace(self.info, reads_at_start=READS[texts], deviations=self._deviations())
+        self.info = dataclasses.replace(
+            self.info,
+            reads_at_start=READS[texts],
+            deviations=self._deviations(),
+            default_lr={"frozen": default},
+        )
 
     def _deviations(self) -> tuple[str, ...]:
         """The choices that the public code makes otherwise."""
@@ -96,6 +105,7 @@ class BottleneckLearner(ContinualLearner):
             "keys move to means": self.initialization.update == "mean",
             "keys start at token states": self.initialization.start == "states",
             "values start at zero": self.values.start == "zero",
+            "values move with incremental keys": self.texts == "incremental" and self.moved == "carry",
             "only selected values train": self.values.optimizer != "reference",
         }
         return tuple(text for text, taken in choices.items() if taken)
@@ -105,10 +115,12 @@ class BottleneckLearner(ContinualLearner):
         self.initialization.apply(self.network, reader, self.generator)
 
     def begin_experience(self, experience: Experience, reader: TextReader) -> None:
-        """For ``incremental``, moves the keys: the values learned so far lose their meaning."""
+        """For ``incremental``, moves the keys, and with them the values that were learned."""
         if self.texts == "incremental":
-            first = experience.index == 0
+            first, earlier = experience.index == 0, self.network.keys.clone()
             self.initialization.apply(self.network, reader, self.generator, first=first)
+            if not first and self.moved == "carry":
+                carry_values(self.network, earlier)
         self.diagnostics.begin(self.network)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
