@@ -2,36 +2,29 @@
 
 Each token state of a frozen encoder is cut into H heads; in each, it selects the nearest of K keys. Keys are
 moving averages of token states and then frozen; only the values behind the selected keys learn. With the
-non-parametric decoder a value has one entry per output column, and the logits are the mean of all selected
-values over tokens and heads. Values that a text does not select do not change at all.
+non-parametric decoder a value has one entry per output column, and logits are the mean of selected values.
 
 Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text, then rows are looked up.
-Arguments where this deviates from the public code have a value ``reference``, which is what that code does.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
+from clbench.methods.dkvb.choices import Choices, Lifetime, Moved, Optimizer, ValueStart, Variant
 from clbench.methods.dkvb.codebook import Update
 from clbench.methods.dkvb.key_init import KeyInitialization, Start
-from clbench.methods.dkvb.layout import Decoder, Layout, Segmentation
-from clbench.methods.dkvb.learner import BottleneckLearner, KeyTexts, Optimizer, ValueTraining
+from clbench.methods.dkvb.layout import HEAD_SIZE, Decoder, Layout, Padding, Place, Pooled, Segmentation
+from clbench.methods.dkvb.learner import EPOCHS, BottleneckLearner, KeyTexts
 from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext
-
-HEAD_SIZE = 12
-EPOCHS: dict[KeyTexts, int] = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
 
 
 class DKVB(BottleneckLearner):
     """Discrete key-value bottleneck; see ``clbench.methods.dkvb.layout.Layout`` for the first arguments.
 
     Args:
-        context: What the run provides. Its learning rate is that of values. For ``sgd`` it is the most
-            that a selection in one text of full length moves a value: the gradient of a mean over n
-            selections is multiplied by the largest n. None takes 0.1, and 0.01 for ``reference``.
-        heads: H; None takes heads of 12 dimensions, as the paper's single-head code does.
+        context: Its learning rate is that of values; for ``sgd``, times the selections of the longest text.
+        variant: What is None below is as in ``Choices``: ours, or that of the public code (``reference``).
+        heads: H; None takes heads of 12 dimensions, as the paper's code does.
         keys: K, per head.
         segmentation: Cut hidden vectors into heads, or token positions into segments.
         pooling: Mean or CLS.
@@ -39,21 +32,19 @@ class DKVB(BottleneckLearner):
         decoder: Mean of values, or a linear layer on values.
         top_k: Keys per query.
         projection: Dimensions of a random projection per head; 0: heads are slices.
-        padding: Masked, or counted as in the public code (``reference``).
-        initialization: Keys are averages of the training texts of all experiences (``oracle``: sees the
-            future), of each experience before it is learned (``incremental``), of text of no experience
-            (``generic``), or are states of random tokens of such text (``random``).
-        moved: Where ``incremental`` moves keys, each takes the value of the nearest key before the move, or
-            keeps its own (``reference``).
+        padding: See ``Choices``.
+        initialization: Keys are averages of all experiences (``oracle``: sees the future), of each before it
+            is learned (``incremental``), of other text (``generic``), or random tokens of it (``random``).
+        moved: What becomes of values where ``incremental`` moves keys.
         init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
         init_batch_size: Texts per step of the moving average.
-        decay: Step size of the moving average.
-        update: To the mean of the queries of a key, or their sum (``reference``).
-        start: Keys start at random token states, or standard normal (``reference``).
-        values: Values start at zero, or standard normal (``reference``).
-        optimizer: Of the selected values; or dense AdamW (``reference``), which moves all of them.
-        lifetime: A new optimizer per experience, or one for the stream (``reference``).
-        decoder_lr: Learning rate of the linear layer; None takes 0.1, and 0.001 for ``reference``.
+        decay: Its step size.
+        update: What keys move to.
+        start: Where keys start.
+        values: Where values start.
+        optimizer: Which optimizer trains values.
+        lifetime: Of the optimizer.
+        decoder_lr: Learning rate of the linear layer; None takes the default of the optimizer.
     """
 
     info = MethodInfo(
@@ -70,34 +61,38 @@ class DKVB(BottleneckLearner):
     def __init__(
         self,
         context: RunContext,
+        variant: Variant = "default",
         heads: int | None = None,
         keys: int = 4096,
         segmentation: Segmentation = "hidden",
-        pooling: Literal["mean", "cls"] = "mean",
-        place: Literal["before", "after"] = "after",
+        pooling: Pooled = "mean",
+        place: Place = "after",
         decoder: Decoder = "non-parametric",
         top_k: int = 1,
         projection: int = 0,
-        padding: Literal["masked", "reference"] = "masked",
+        padding: Padding | None = None,
         initialization: KeyTexts = "oracle",
-        moved: Literal["carry", "reference"] = "carry",
+        moved: Moved | None = None,
         init_epochs: int | None = None,
-        init_batch_size: int = 256,
+        init_batch_size: int | None = None,
         decay: float = 0.2,
-        update: Update = "mean",
-        start: Start = "states",
-        values: Literal["zero", "reference"] = "zero",
-        optimizer: Optimizer = "sgd",
-        lifetime: Literal["experience", "reference"] = "experience",
+        update: Update | None = None,
+        start: Start | None = None,
+        values: ValueStart | None = None,
+        optimizer: Optimizer | None = None,
+        lifetime: Lifetime | None = None,
         decoder_lr: float | None = None,
     ) -> None:
-        size = context.encoder.hidden_size
+        ways = Choices.of(
+            variant, padding=padding, moved=moved, init_batch_size=init_batch_size, update=update,
+            start=start, values=values, optimizer=optimizer, lifetime=lifetime,
+        )  # fmt: skip
+        size, limit = context.encoder.hidden_size, context.max_tokens
         counts = (size // HEAD_SIZE if heads is None else heads, keys, top_k, projection)
-        layout = Layout(segmentation, pooling, place, decoder, *counts, padding, size, context.max_tokens)
-        epochs = EPOCHS[initialization] if init_epochs is None else init_epochs
-        making = KeyInitialization(epochs, init_batch_size, decay, update, start)
-        training = ValueTraining(optimizer, values, lifetime, decoder_lr)
-        super().__init__(context, layout, initialization, making, training, moved)
+        layout = Layout(segmentation, pooling, place, decoder, *counts, ways.padding, size, limit)
+        passes = EPOCHS[initialization] if init_epochs is None else init_epochs
+        making = KeyInitialization(passes, ways.init_batch_size, decay, ways.update, ways.start)
+        super().__init__(context, layout, initialization, making, ways, decoder_lr)
 
     @property
     def variant(self) -> str:

@@ -1,6 +1,7 @@
 """The bottleneck in each of its layouts, against one that is written out in loops."""
 
 import copy
+import dataclasses
 import itertools
 from collections import Counter
 
@@ -13,6 +14,8 @@ from support.naive_dkvb import naive_counts, naive_logits, naive_selection
 from baselines.dkvb import DKVB
 from clbench.core.errors import UserError
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork, KeyValueBottleneck
+from clbench.methods.dkvb.choices import REFERENCE
+from clbench.methods.dkvb.key_init import carry_values
 
 EVERY = [dict(zip(CHOICES, chosen, strict=True)) for chosen in itertools.product(*CHOICES.values())]
 
@@ -237,3 +240,38 @@ def test_the_bottleneck_alone_is_the_written_out_form(heads, encoder):
         set().union(*(naive_counts(bottleneck, text) for text in texts))
     )
     assert not [name for name, _ in bottleneck.named_parameters() if name != "values.weight"]
+
+
+def test_the_reference_variant_is_the_public_code_in_every_way_and_an_argument_goes_before_it(encoder):
+    learner = DKVB(context(encoder), "reference", heads=4, keys=64)
+    keys = learner.network.keys
+    bound = (6 / (64 * keys.shape[2])) ** 0.5  # Kaiming-uniform with a fan of K * d
+    assert 0.9 * bound < float(keys.abs().max()) <= bound
+    assert float(learner.network.values.weight.std()) == pytest.approx(1, abs=0.1)
+    assert learner.initialization.batch_size == 16
+    assert learner.initialization.update == learner.initialization.start == "reference"
+    assert learner.network.layout.padding == "reference"
+    assert isinstance(learner.configure_optimizers(), torch.optim.AdamW)
+    assert learner.moments is not None
+    assert dataclasses.asdict(learner.choices) == dataclasses.asdict(REFERENCE)
+    other = DKVB(context(encoder), "reference", heads=4, keys=64, values="zero", init_batch_size=8)
+    assert not other.network.values.weight.any()
+    assert other.initialization.batch_size == 8
+    assert other.choices.update == "reference"
+
+
+def test_values_go_where_the_nearest_earlier_key_was(encoder):
+    network = BottleneckNetwork(context(encoder), layout(heads=4, keys=16), normal_values=True)
+    earlier, values = network.keys.clone(), network.values.weight.detach().clone().view(4, 16, -1)
+    generator = torch.Generator().manual_seed(0)
+    network.keys.copy_(earlier + 0.8 * torch.randn(earlier.shape, generator=generator))
+    carry_values(network, earlier)
+    moved = network.values.weight.detach().view(4, 16, -1)
+    changed = 0
+    for head in range(4):
+        for key in range(16):
+            distances = (earlier[head] - network.keys[head, key]).square().sum(1)
+            nearest = int(distances.argmin())
+            assert torch.equal(moved[head, key], values[head, nearest])
+            changed += nearest != key
+    assert changed > 4

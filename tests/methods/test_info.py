@@ -95,8 +95,7 @@ def test_deviations_follow_from_arguments():
     plain = dkvb(context(), heads=4, keys=8)
     assert plain.info.reads_at_start == "stream"
     assert len(plain.info.deviations) == 5
-    reference = dict.fromkeys(("padding", "update", "start", "values", "optimizer"), "reference")
-    public = dkvb(context(), heads=4, keys=8, initialization="generic", **reference)
+    public = dkvb(context(), "reference", heads=4, keys=8, initialization="generic")
     assert public.info.reads_at_start == "generic"
     assert public.info.deviations == ()
     assert dkvb.info.deviations == ()  # of the instance alone

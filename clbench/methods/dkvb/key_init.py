@@ -29,8 +29,8 @@ class KeyInitialization:
         batch_size: Texts per step of the moving average.
         decay: Its step.
         update: Towards the mean of the assigned queries, or their sum (``reference``).
-        start: At the queries of random texts (``states``), or where they are (``reference``): standard normal
-            at first. A key that starts far from every query is never the nearest of any.
+        start: At the queries of random texts (``states``), or where they are (``reference``). A key that
+            starts far from every query is never the nearest of any.
     """
 
     epochs: int

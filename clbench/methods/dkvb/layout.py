@@ -15,6 +15,11 @@ from clbench.models.frozen_prefix import Pooling
 
 Segmentation = Literal["hidden", "token"]
 Decoder = Literal["non-parametric", "parametric"]
+Pooled = Literal["mean", "cls"]
+Place = Literal["before", "after"]
+Padding = Literal["masked", "reference"]
+HEAD_SIZE = 12
+"""Dimensions of a head in the paper's single-head code."""
 
 
 class Queries(NamedTuple):
@@ -49,14 +54,14 @@ class Layout:
     """
 
     segmentation: Segmentation
-    pooling: Literal["mean", "cls"]
-    place: Literal["before", "after"]
+    pooling: Pooled
+    place: Place
     decoder: Decoder
     heads: int
     keys: int
     top_k: int
     projection: int
-    padding: Literal["masked", "reference"]
+    padding: Padding
     hidden_size: int
     max_tokens: int
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import nn
 
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
+from clbench.methods.dkvb.choices import Choices, Optimizer
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
@@ -21,36 +22,18 @@ from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
 KeyTexts = Literal["oracle", "incremental", "generic", "random"]
-READS: dict[KeyTexts, Literal["stream", "generic"] | None] = {
+READS: Mapping[KeyTexts, Literal["stream", "generic"] | None] = {
     "oracle": "stream",
     "incremental": None,
     "generic": "generic",
     "random": "generic",
 }
-Optimizer = Literal["sgd", "adagrad", "adam", "sparse-adam", "reference"]
+EPOCHS: Mapping[KeyTexts, int] = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
 LR: Mapping[Optimizer, float] = {
     "sgd": 0.1, "adagrad": 0.1, "adam": 0.1, "sparse-adam": 0.1, "reference": 0.01
 }  # fmt: skip
 DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "sparse-adam": 1e-3, "reference": 1e-3}
 ROW_OPTIMIZERS: Mapping[str, type[RowOptimizer]] = {"sgd": RowSGD, "adagrad": RowAdagrad, "adam": RowAdam}
-
-
-@dataclass(frozen=True)
-class ValueTraining:
-    """How values and the decoder train.
-
-    Attributes:
-        optimizer: Of the selected values, ``sgd``, ``adagrad`` and ``adam`` with one number per row, or
-            ``sparse-adam`` of torch; dense AdamW (``reference``).
-        start: Values start at zero, or standard normal (``reference``).
-        lifetime: A new optimizer for each experience, or one for the stream (``reference``).
-        decoder_lr: Learning rate of the linear layer; None takes 0.1, and 0.001 for ``reference``.
-    """
-
-    optimizer: Optimizer
-    start: Literal["zero", "reference"]
-    lifetime: Literal["experience", "reference"]
-    decoder_lr: float | None
 
 
 class BottleneckLearner(ContinualLearner):
@@ -61,8 +44,8 @@ class BottleneckLearner(ContinualLearner):
         layout: The shape of the bottleneck.
         texts: The texts that keys are made from.
         initialization: How keys are made from them.
-        values: How values train.
-        moved: What becomes of values where incremental keys move.
+        choices: Where there is more than one way.
+        decoder_lr: Learning rate of the linear layer; None takes the default of the optimizer.
     """
 
     network: BottleneckNetwork
@@ -73,23 +56,24 @@ class BottleneckLearner(ContinualLearner):
         layout: Layout,
         texts: KeyTexts,
         initialization: KeyInitialization,
-        values: ValueTraining,
-        moved: Literal["carry", "reference"],
+        choices: Choices,
+        decoder_lr: float | None,
     ) -> None:
-        sparse = values.optimizer != "reference"
-        normal = values.start == "reference"
+        sparse = choices.optimizer != "reference"
+        normal = choices.values == "reference"
         super().__init__(context, BottleneckNetwork(context, layout, sparse=sparse, normal_values=normal))
-        if values.optimizer == "sparse-adam" and self.network.decoder is not None:
+        if choices.start == "reference":
+            nn.init.kaiming_uniform_(self.network.keys, generator=context.generator("keys"))
+        if choices.optimizer == "sparse-adam" and self.network.decoder is not None:
             raise UserError("optimizer sparse-adam: it cannot train the linear layer of a parametric decoder")
         self.texts = texts
         self.initialization = initialization
-        self.values = values
-        self.moved = moved
-        default = LR[values.optimizer]
+        self.choices = choices
+        default = LR[choices.optimizer]
         self.lr = default if context.lr is None else context.lr
-        self.decoder_lr = DECODER_LR[values.optimizer] if values.decoder_lr is None else values.decoder_lr
+        self.decoder_lr = DECODER_LR[choices.optimizer] if decoder_lr is None else decoder_lr
         self.diagnostics = KeyDiagnostics(self.network, context.experiences)
-        kept = values.lifetime == "reference" and not sparse
+        kept = choices.lifetime == "reference" and not sparse
         self.moments = KeptMoments(dict(self.named_trainable())) if kept else None
         self.info = dataclasses.replace(
             self.info,
@@ -100,15 +84,16 @@ class BottleneckLearner(ContinualLearner):
 
     def _deviations(self) -> tuple[str, ...]:
         """The choices that the public code makes otherwise."""
-        choices = {
-            "padding has no weight": self.network.layout.padding == "masked",
-            "keys move to means": self.initialization.update == "mean",
-            "keys start at token states": self.initialization.start == "states",
-            "values start at zero": self.values.start == "zero",
-            "values move with incremental keys": self.texts == "incremental" and self.moved == "carry",
-            "only selected values train": self.values.optimizer != "reference",
+        made, incremental = self.choices, self.texts == "incremental"
+        ways = {
+            "padding has no weight": made.padding == "masked",
+            "keys move to means": made.update == "mean",
+            "keys start at token states": made.start == "states",
+            "values start at zero": made.values == "zero",
+            "values move with incremental keys": incremental and made.moved == "carry",
+            "only selected values train": made.optimizer != "reference",
         }
-        return tuple(text for text, taken in choices.items() if taken)
+        return tuple(text for text, taken in ways.items() if taken)
 
     def begin_stream(self, reader: TextReader) -> None:
         """Makes the keys for the whole stream; not called for ``incremental``."""
@@ -119,13 +104,13 @@ class BottleneckLearner(ContinualLearner):
         if self.texts == "incremental":
             first, earlier = experience.index == 0, self.network.keys.clone()
             self.initialization.apply(self.network, reader, self.generator, first=first)
-            if not first and self.moved == "carry":
+            if not first and self.choices.moved == "carry":
                 carry_values(self.network, earlier)
         self.diagnostics.begin(self.network)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer over values, and the linear layer if there is one, each with its learning rate."""
-        kind = self.values.optimizer
+        kind = self.choices.optimizer
         scale = self.network.layout.selections if kind == "sgd" else 1
         groups: list[dict[str, Any]] = [{"params": [self.network.values.weight], "lr": self.lr * scale}]
         if self.network.decoder is not None:

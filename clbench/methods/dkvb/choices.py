@@ -1,0 +1,63 @@
+"""Where the sound form of DKVB and the public code of arXiv 2412.08528 differ, and which of both is taken."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from clbench.methods.dkvb.codebook import Update
+from clbench.methods.dkvb.key_init import Start
+from clbench.methods.dkvb.layout import Padding
+
+Variant = Literal["default", "reference"]
+Optimizer = Literal["sgd", "adagrad", "adam", "sparse-adam", "reference"]
+Moved = Literal["carry", "reference"]
+ValueStart = Literal["zero", "reference"]
+Lifetime = Literal["experience", "reference"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One way to do each of these; the defaults are ours, ``reference`` is the public code's.
+
+    Attributes:
+        padding: Padding has no weight (``masked``), or texts are padded to the limit and padding counts.
+        moved: Where keys move between experiences, each takes the value of the nearest key before the move,
+            or values stay with the number of their key.
+        init_batch_size: Texts per step of key initialization.
+        update: Keys move to the mean of their queries, or to the sum.
+        start: Keys start at token states, or Kaiming-uniform.
+        values: Values start at zero, or standard normal. A value that no text selects in training keeps its
+            start for ever: noise, unless it is zero.
+        optimizer: SGD, Adagrad or Adam with one number per row, or torch's SparseAdam, on the selected
+            values; or AdamW on all.
+        lifetime: A new optimizer for each experience, or one for the stream.
+    """
+
+    padding: Padding = "masked"
+    moved: Moved = "carry"
+    init_batch_size: int = 256
+    update: Update = "mean"
+    start: Start = "states"
+    values: ValueStart = "zero"
+    optimizer: Optimizer = "sgd"
+    lifetime: Lifetime = "experience"
+
+    @classmethod
+    def of(cls, variant: Variant, **given: Any) -> Choices:
+        """The choices of a variant, with those that are given and not None in their place."""
+        own = {name: value for name, value in given.items() if value is not None}
+        return dataclasses.replace(REFERENCE if variant == "reference" else cls(), **own)
+
+
+REFERENCE = Choices(
+    padding="reference",
+    moved="reference",
+    init_batch_size=16,
+    update="reference",
+    start="reference",
+    values="reference",
+    optimizer="reference",
+    lifetime="reference",
+)
