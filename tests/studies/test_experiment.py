@@ -121,3 +121,10 @@ def test_the_experiments_of_the_current_folder_are_found_and_may_name_the_others
     assert find_experiment("cost").title == "my own cost table"
     with pytest.raises(UserError, match="unknown experiment 'settings'"):
         find_experiment("settings")
+
+
+def test_a_list_of_learning_rates_is_a_method_for_each(tmp_path):
+    text = BASE.replace("{baseline: ncm}", "{baseline: finetune, tuning: frozen, lr: [0.01, 0.3]}")
+    found = read_experiment(written(tmp_path, text)).runs("small", tmp_path, None)
+    rates = [run.lr for run in found if run.tuning == "frozen" and run.scenario == "r8-cil"]
+    assert rates == [0.01, 0.3] * 4
