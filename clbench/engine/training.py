@@ -6,6 +6,7 @@ microseconds. Device and precision come from Lightning's Fabric.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -53,6 +54,7 @@ def make_fabric(logger: Logger | None, dtype: torch.dtype = torch.float32) -> Fa
         logger: Receives the loss.
         dtype: What ``Fabric.autocast`` computes in: float32 or bfloat16.
     """
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)  # notes about devices and precision
     return Fabric(
         precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
         accelerator=compute_device().type,
