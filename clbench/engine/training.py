@@ -54,7 +54,8 @@ def make_fabric(logger: Logger | None, dtype: torch.dtype = torch.float32) -> Fa
         logger: Receives the loss.
         dtype: What ``Fabric.autocast`` computes in: float32 or bfloat16.
     """
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)  # notes about devices and precision
+    for name in ("lightning.fabric", "lightning.pytorch"):  # notes about devices and precision go to either
+        logging.getLogger(name).setLevel(logging.ERROR)
     return Fabric(
         precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
         accelerator=compute_device().type,
