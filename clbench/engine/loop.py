@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +53,6 @@ def execute(
     """
     if not replace:
         refuse_another(run)
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)  # notes about devices
     reset_peak()
     run.meter.start()
     done = resume(run) if run.keeps_checkpoints else 0

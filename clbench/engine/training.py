@@ -6,6 +6,7 @@ microseconds. Device and precision come from Lightning's Fabric.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -53,6 +54,8 @@ def make_fabric(logger: Logger | None, dtype: torch.dtype = torch.float32) -> Fa
         logger: Receives the loss.
         dtype: What ``Fabric.autocast`` computes in: float32 or bfloat16.
     """
+    for name in ("lightning.fabric", "lightning.pytorch"):  # notes about devices and precision go to either
+        logging.getLogger(name).setLevel(logging.ERROR)
     return Fabric(
         precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
         accelerator=compute_device().type,
