@@ -28,14 +28,14 @@ def dkvb(setting: Setting, cache: Path) -> Measured:
 
 
 def probe(setting: Setting, cache: Path) -> Measured:
-    """A naive linear probe over the whole domain-incremental stream; features are in the cache."""
+    """A naive linear probe over the whole domain-incremental stream; features are in the user's own cache."""
     setting = _domains(setting)
-    _run(setting, "finetune", cache)
-    return _run(setting, "finetune", cache)
+    _run(setting, "finetune", None)
+    return _run(setting, "finetune", None)
 
 
-def _run(setting: Setting, baseline: str, cache: Path) -> Measured:
-    """One run with the features in the folder ``cache``, from its preparation on."""
+def _run(setting: Setting, baseline: str, cache: Path | None) -> Measured:
+    """One run with the features in the folder ``cache``, or where they are always, from its preparation on."""
     torch.set_num_threads(setting.threads)
     with tempfile.TemporaryDirectory(prefix="clbench-bench-") as results:
         config = RunConfig(
@@ -44,7 +44,7 @@ def _run(setting: Setting, baseline: str, cache: Path) -> Measured:
         )  # fmt: skip
         started = time.perf_counter()
         run = prepare(config)
-        if run.data.cache is not None:
+        if cache is not None:
             run.data.cache = FeatureCache(cache, progress=False)
         execute(run)
         return Measured(time.perf_counter() - started, max(run.result.costs["peak_bytes"].values()))

@@ -71,7 +71,7 @@ def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tens
 
 LENGTH_STEP = 16
 """Texts are padded to a multiple of this many tokens."""
-TOKENS_PER_BATCH = {"cpu": 256, "cuda": 65536}
+TOKENS_PER_BATCH = {"cpu": 512, "cuda": 65536}
 """Tokens in one encoder batch, padding included. More are hardly faster, and small requests fill no batch."""
 
 
