@@ -35,7 +35,7 @@ def probe(setting: Setting, cache: Path) -> Measured:
 
 
 def _run(setting: Setting, baseline: str, cache: Path | None) -> Measured:
-    """One run with the features in the folder ``cache``, or where they are always, from its preparation on."""
+    """One run, from its preparation on, with features in the folder ``cache``; None is the user's cache."""
     torch.set_num_threads(setting.threads)
     with tempfile.TemporaryDirectory(prefix="clbench-bench-") as results:
         config = RunConfig(
