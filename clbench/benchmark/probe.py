@@ -62,10 +62,10 @@ def _collate(items: list[tuple[np.ndarray, int]]) -> _Padded:
     return _Padded(torch.from_numpy(padded), mask, targets, torch.ones(len(items), COLUMNS, dtype=torch.bool))
 
 
-def _loader(count: int, size: int) -> DataLoader[Any]:
+def _loader(count: int, size: int, *, shuffle: bool) -> DataLoader[Any]:
     features, targets = _vectors(count)
     texts: Any = [(rows[None].numpy(), int(target)) for rows, target in zip(features, targets, strict=True)]
-    return DataLoader(texts, batch_size=size, shuffle=True, collate_fn=_collate)
+    return DataLoader(texts, batch_size=size, shuffle=shuffle, collate_fn=_collate)
 
 
 def _plain_probe() -> Any:
@@ -100,7 +100,7 @@ def _plain_probe() -> Any:
 def step_naive(setting: Setting) -> Measured:
     """Per step: ``Trainer.fit`` over a list of texts, each operation counted."""
     torch.set_num_threads(1)
-    model, loader = _plain_probe(), _loader(TEXTS, BATCH)
+    model, loader = _plain_probe(), _loader(TEXTS, BATCH, shuffle=True)
 
     def work() -> None:
         with FlopCounter():
@@ -112,7 +112,7 @@ def step_naive(setting: Setting) -> Measured:
 def evaluate_naive(setting: Setting) -> Measured:
     """Whole evaluation: ``Trainer.test`` in batches of 64, with a metric."""
     torch.set_num_threads(1)
-    model, loader = _plain_probe(), _loader(TEST_TEXTS, 64)
+    model, loader = _plain_probe(), _loader(TEST_TEXTS, 64, shuffle=False)
 
     def work() -> None:
         with FlopCounter():
