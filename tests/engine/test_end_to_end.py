@@ -77,7 +77,8 @@ METHODS = {
 def test_each_method_and_tuning_writes_a_whole_result(method, data, tmp_path, capsys):
     fast = ("--lr", "0.05", "--epochs", "4")
     assert main(["run", "--baseline", *METHODS[method], *options(data, tmp_path / "runs", *fast)]) == 0
-    content = result(tmp_path / "runs", method)
+    stem, single, _ = method.partition("-single")
+    content = result(tmp_path / "runs", f"{stem}-lr=0.05{single}")
     assert content["status"] == "done"
     assert [len(row) for row in content["accuracy"]] == [3] * 3
     assert content["accuracy"][0][0] == 1.0  # one class learned, and no other yet
@@ -232,8 +233,12 @@ def test_an_empty_split_is_named(data, tmp_path, capsys):
 def test_a_result_of_another_configuration_is_not_written_over(data, tmp_path, capsys):
     line = ["run", "--baseline", "finetune", "--tuning", "frozen", *options(data, tmp_path / "runs")]
     assert main(line) == 0
-    assert main([*line, "--lr", "0.5"]) == 2
-    assert "another lr" in capsys.readouterr().err
+    assert main([*line, "--epochs", "3"]) == 2
+    assert "another epochs" in capsys.readouterr().err
+    assert main([*line, "--lr", "0.5"]) == 0  # another method, by its name
+    assert {path.name for path in (tmp_path / "runs" / "three" / "tiny").iterdir()} == {
+        "finetune-frozen", "finetune-frozen-lr=0.5"
+    }  # fmt: skip
 
 
 def test_reproduce_runs_reports_and_does_not_run_again(data, tmp_path, monkeypatch, capsys):

@@ -124,7 +124,7 @@ def test_entries_match_on_everything_that_makes_another_method():
     method = {"encoder": "tiny", "scenario": "class", "baseline": "b", "tuning": "frozen"}
     full = {**method, "arguments": {"capacity": 9}}
     expected = {**full, "lr": 0.5, "arguments": {"alpha": 2.0, "capacity": 9}}
-    assert tuned([entry], full) == (expected, ("alpha",))
+    assert tuned([entry], full) == (expected, ("alpha", "lr"))
     for other in (method, {**full, "joint": True}, {**full, "encoder": "minilm"}, {**full, "tuning": "full"}):
         assert tuned([entry], other) == (other, ())
 
