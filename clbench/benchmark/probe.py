@@ -165,7 +165,7 @@ def evaluate_engine(setting: Setting) -> Measured:
 
     def work() -> None:
         with meter.phase("evaluate"):
-            confusion(learner, batches, fabric)
+            confusion(learner, batches)
 
     return repeated(work, units=1)
 

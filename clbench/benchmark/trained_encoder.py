@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from clbench.benchmark import naive
@@ -18,7 +17,6 @@ from clbench.engine.training import Training, make_fabric
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
 from clbench.models.encoder import TextEncoder
-from clbench.models.ragged import RaggedArray
 
 STEPS = 16
 """Steps of one repetition of the engine: their batches have different lengths."""
@@ -58,8 +56,8 @@ def _batches(setting: Setting, encoder: TextEncoder, columns: int, meter: Meter)
     tokens = setting.tokens(encoder, BATCH * STEPS)
     zeros = torch.zeros(len(tokens), dtype=torch.int64)
     allowed = torch.ones(1, columns, dtype=torch.bool)
-    texts = EncodedTexts(RaggedArray.from_list(tokens), zeros, zeros, allowed, None, meter)
-    lengths = torch.from_numpy(np.array([len(each) for each in tokens]))
+    texts = EncodedTexts(tokens, zeros, zeros, allowed, None, meter)
+    lengths = torch.from_numpy(tokens.lengths)
     generator = torch.Generator().manual_seed(0)
 
     def draw() -> torch.Tensor:

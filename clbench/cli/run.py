@@ -24,7 +24,11 @@ def main(arguments: Sequence[str]) -> int:
         accuracy = result.stream_accuracy[stage]
         print(f"[{stage + 1}/{stages}] {name}: stream accuracy {accuracy:.4f}", flush=True)
 
-    result = execute(run, progress=progress, on_stage=on_stage)
+    try:
+        result = execute(run, progress=progress, on_stage=on_stage)
+    except FloatingPointError as error:
+        print(f"clbench: the run failed: {error}\nresult: {run.path}", file=sys.stderr)
+        return 1
     measured = {name: value for name, value in result.metrics.items() if value is not None}
     print(", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measured.items()))
     seconds, carried = result.costs["seconds"], result.costs["carried_bytes"]["total"]

@@ -1,7 +1,8 @@
-"""The options of a run that are one of a few words."""
+"""Types that several rooms share: the options of a run that are one of a few words, and a callback."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 Tuning = Literal["full", "frozen", "adapter", "lora"]
@@ -20,3 +21,5 @@ StreamKind = Literal["sequential", "joint", "single"]
 """Train on one experience after the other, on all at once, or a fresh learner on each."""
 WandbMode = Literal["disabled", "offline", "online"]
 """Whether and how a run is logged to Weights & Biases."""
+OnProgress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and how much there is."""

@@ -14,9 +14,9 @@ from clbench.core.provenance import provenance
 from clbench.core.result import RunResult
 from clbench.core.scenario import Protocol, Scenario, Stream
 from clbench.core.seeding import derive, seeded
+from clbench.core.types import OnProgress
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.data.scenarios import find_scenario
-from clbench.engine.progress import Progress
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import resolved_config, tuning_of
 from clbench.engine.shared import Shared, fingerprints
@@ -66,7 +66,7 @@ def prepare(
     progress: bool = False,
     scenario: Scenario | None = None,
     shared: Shared | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Run:
     """Finds and loads what a run needs. Bad input is found here, before anything is written.
 

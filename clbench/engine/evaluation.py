@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 
 from clbench.core.batch import Batch
 from clbench.data.batches import Batches
@@ -12,7 +11,7 @@ from clbench.methods.learner import ContinualLearner
 
 
 @torch.no_grad()
-def confusion(learner: ContinualLearner, batches: Batches, fabric: Fabric) -> np.ndarray:
+def confusion(learner: ContinualLearner, batches: Batches) -> np.ndarray:
     """Counts (T, C, C) of the texts of each experience, rows true and columns predicted.
 
     Raises:
@@ -22,7 +21,7 @@ def confusion(learner: ContinualLearner, batches: Batches, fabric: Fabric) -> np
     learner.eval()
     cells = []
     for each in batches:
-        batch: Batch = learner.on_after_batch_transfer(each.to(fabric.device), 0)
+        batch: Batch = learner.on_after_batch_transfer(each.to(learner.device), 0)
         scores = learner.scores(batch)
         best, predicted = scores.max(1)
         if best.isnan().any():

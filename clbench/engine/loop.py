@@ -15,11 +15,12 @@ from clbench.core.device import one_thread
 from clbench.core.result import RunResult
 from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
+from clbench.core.types import OnProgress
 from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
 from clbench.engine.evaluation import confusion
-from clbench.engine.progress import Progress, SafeStream, StepBar, report_stage
+from clbench.engine.progress import SafeStream, StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.training import Trained, Training, make_fabric
 from clbench.methods.learner import TextReader
@@ -32,7 +33,7 @@ def execute(
     progress: bool = False,
     replace: bool = False,
     on_stage: Callable[[int, RunResult], None] | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> RunResult:
     """Trains on each stage, evaluates after it, and keeps the result file up to date.
 
@@ -65,14 +66,14 @@ def execute(
         run.learner.network.autocast = fabric.autocast
         if not done:
             begin_stream(run)
-            evaluate_untrained(run, fabric)
+            evaluate_untrained(run)
         for index in tqdm(range(done, len(run.stream.stages)), **bar_options, file=SafeStream()):
             stage, before = run.stream.stages[index], dict(run.meter.costs)
             begin_stage(run, index, stage)
             trained = train(run, index, fabric, steps_bar)
             consolidate(run, index, stage)
             run.result.experiences.append(costs_of_stage(run, stage, before, trained.steps))
-            evaluate(run, stage, fabric)
+            evaluate(run, stage)
             finish_stage(run, index)
             tracker.stage()
             if on_stage is not None:
@@ -138,15 +139,15 @@ def consolidate(run: Run, index: int, stage: Stage) -> None:
         entries.append({"name": stage.experience.name, **diagnosis})
 
 
-def evaluate_untrained(run: Run, fabric: Fabric) -> None:
+def evaluate_untrained(run: Run) -> None:
     """Evaluates the learner before any training: the baseline of forward transfer."""
     run.data.enter(0, run.learner.network.prefix)
-    run.result.set_untrained(_confusion(run, fabric, range(len(run.stream))))
+    run.result.set_untrained(_confusion(run, range(len(run.stream))))
 
 
-def evaluate(run: Run, stage: Stage, fabric: Fabric) -> None:
+def evaluate(run: Run, stage: Stage) -> None:
     """Evaluates the learner after a stage; experiences it is not evaluated on keep their last counts."""
-    counts = _confusion(run, fabric, stage.evaluated)
+    counts = _confusion(run, stage.evaluated)
     result = run.result
     kept = result.counts(-1 if result.confusion else None)
     kept[list(stage.evaluated)] = counts[list(stage.evaluated)]
@@ -164,14 +165,14 @@ def finish_stage(run: Run, index: int) -> None:
         run.result.write(run.path)
 
 
-def _confusion(run: Run, fabric: Fabric, experiences: Sequence[int]) -> np.ndarray:
+def _confusion(run: Run, experiences: Sequence[int]) -> np.ndarray:
     """Confusion counts (T, C, C) on the evaluation texts of these experiences, and zeros for the others."""
     learner, data = run.learner, run.data
     with run.meter.phase("evaluate"):
         load = data.test_dataloader if run.config.split == "test" else data.val_dataloader
         batches = load(experiences)
         with one_thread(learner.network.prefix is not None):
-            return confusion(learner, batches, fabric)
+            return confusion(learner, batches)
 
 
 @contextmanager

@@ -10,9 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from clbench.core.result import RunResult
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and how much there is."""
+from clbench.core.types import OnProgress
 
 
 class SafeStream:
@@ -43,7 +41,7 @@ class StepBar:
         on_progress: Is told the same.
     """
 
-    def __init__(self, *, show: bool, on_progress: Progress | None = None) -> None:
+    def __init__(self, *, show: bool, on_progress: OnProgress | None = None) -> None:
         self._show, self._on_progress = show, on_progress
         self._bar: tqdm[Any] | None = None
 

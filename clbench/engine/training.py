@@ -1,7 +1,7 @@
 """Training on one experience: a plain loop that calls a learner's hooks as ``lightning.Trainer`` does.
 
-A step on cached features takes about 0.2 ms. The Trainer takes ten times as long around it, this loop a few
-microseconds. Device and precision come from Lightning's Fabric.
+A step of a linear probe takes 0.3 ms; by the Trainer with a DataLoader it takes eight times as long
+(``clbench bench probe_step``). Device and logger come from Lightning's Fabric.
 """
 
 from __future__ import annotations

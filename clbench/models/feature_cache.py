@@ -24,10 +24,11 @@ from torch import Tensor
 
 from clbench.core.costs import Cost, FlopCounter, clock
 from clbench.core.device import compute_device
+from clbench.core.types import OnProgress
 from clbench.models.encoder import TextEncoder
 from clbench.models.feature_budget import Budget
 from clbench.models.feature_costs import KEY_BYTES, Asked
-from clbench.models.feature_parts import Progress, Report, make_missing
+from clbench.models.feature_parts import Progress, make_missing
 from clbench.models.feature_store import ShardWriter, Store
 from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode
 from clbench.models.ragged import RaggedArray
@@ -67,7 +68,7 @@ class FeatureCache:
         *,
         budget: int | None = None,
         progress: bool = True,
-        on_progress: Report | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self.folder = folder
         self.progress = progress

@@ -11,13 +11,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from clbench.core.types import OnProgress
 from clbench.models.feature_store import SLOTS, Store
 
 PART_TEXTS = 256
 """A request is divided so that its parts have about this many texts or more."""
 REPORT_SECONDS = 0.25
 """Time between two reports of progress."""
-Report = Callable[[str, int, int], None]
 
 
 class Progress:
@@ -30,7 +30,7 @@ class Progress:
         report: Called with the work, the number of texts that are done, and their total.
     """
 
-    def __init__(self, what: str, total: int, *, bar: bool, report: Report | None) -> None:
+    def __init__(self, what: str, total: int, *, bar: bool, report: OnProgress | None) -> None:
         self._what, self._total, self._report = what, total, report
         self._bar: tqdm[Any] = tqdm(total=total, desc=what, unit="text", leave=False, disable=not bar)
         self._done, self._reported = 0, 0.0

@@ -275,3 +275,10 @@ def test_values_go_where_the_nearest_earlier_key_was(encoder):
             assert torch.equal(moved[head, key], values[head, nearest])
             changed += nearest != key
     assert changed > 4
+
+
+def test_an_optimizer_whose_state_would_be_lost_cannot_live_for_the_stream(encoder):
+    for optimizer in ("adagrad", "adam", "sparse-adam"):
+        with pytest.raises(UserError, match=f"lifetime reference: not with optimizer {optimizer}"):
+            DKVB(context(encoder), heads=4, keys=16, optimizer=optimizer, lifetime="reference")
+    assert DKVB(context(encoder), "reference", heads=4, keys=16, optimizer="sgd").moments is None

@@ -51,11 +51,17 @@ def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
 
 
 def test_a_message_that_cannot_be_sent_fails_nothing(monkeypatch):
+    tried = []
+
     def closed(message):
+        tried.append(message.done)
         raise BrokenPipeError
 
     monkeypatch.setattr(worker, "_send", closed)
-    worker._teller(0)("encoding", 0, 1)
+    tell = worker._teller(0)
+    tell("encoding", 0, 1)
+    tell("encoding", 1, 1)
+    assert tried == [0, 1]  # each was sent, and its failure went no further
 
 
 def test_messages_about_the_same_work_are_few(monkeypatch):

@@ -32,7 +32,8 @@ class Choices:
             start for ever: noise, unless it is zero.
         optimizer: SGD, Adagrad or Adam with one number per row, or torch's SparseAdam, on the selected
             values; or AdamW on all.
-        lifetime: A new optimizer for each experience, or one for the stream.
+        lifetime: A new optimizer for each experience, or one for the stream: of AdamW, or of SGD, which has
+            no state.
     """
 
     padding: Padding = "masked"

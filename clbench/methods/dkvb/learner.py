@@ -62,6 +62,10 @@ class BottleneckLearner(ContinualLearner):
         sparse = choices.optimizer != "reference"
         normal = choices.values == "reference"
         super().__init__(context, BottleneckNetwork(context, layout, sparse=sparse, normal_values=normal))
+        if choices.lifetime == "reference" and choices.optimizer not in ("reference", "sgd"):
+            raise UserError(
+                f"lifetime reference: not with optimizer {choices.optimizer}, which loses its state"
+            )
         if choices.start == "reference":
             nn.init.kaiming_uniform_(self.network.keys, generator=context.generator("keys"))
         if choices.optimizer == "sparse-adam" and self.network.decoder is not None:
