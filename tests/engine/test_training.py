@@ -10,11 +10,11 @@ from clbench.core.config import RunConfig
 from clbench.core.device import one_thread
 from clbench.core.result import RunResult
 from clbench.core.seeding import derive, seeded
-from clbench.engine import training
+from clbench.engine import loop
 from clbench.engine.build import Run, prepare
 from clbench.engine.loop import begin_stage, begin_stream, execute, train
 from clbench.engine.progress import StepBar
-from clbench.engine.training import make_fabric
+from clbench.engine.training import Training, make_fabric
 from clbench.testing.streams import SCENARIOS, write_texts
 
 METHODS = {
@@ -79,13 +79,14 @@ def test_two_experiences_by_the_loop_and_by_the_trainer_end_with_equal_weights(n
 
 
 @pytest.mark.parametrize("name", ["finetune-frozen", "replay", "agem", "hat", "dkvb"])
-def test_operations_of_steps_in_between_are_those_that_counting_every_step_gives(name, tmp_path, monkeypatch):
+def test_operations_of_small_steps_are_those_that_the_meter_counts(name, tmp_path, monkeypatch):
     write_texts(tmp_path)
     counted = []
-    for every in (1, 64):
-        monkeypatch.setattr(training, "COUNT_EVERY", every)
+    for every in (False, True):
+        if every:  # the meter's own counter sees each step
+            monkeypatch.setattr(loop, "Training", lambda *given, small: Training(*given, small=False))
         run = prepared(name, tmp_path, epochs=20)
-        execute(run)
+        execute(run, replace=True)
         counted.append({phase: cost.flops for phase, cost in run.meter.costs.items() if phase != "encode"})
         assert run.result.experiences[0]["steps"] > 40
     assert counted[0] == counted[1]
