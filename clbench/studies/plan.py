@@ -23,7 +23,7 @@ class Planned:
 
     Attributes:
         scenario: Its scenario.
-        method: Its method, as in the result file; without its arguments where there is none.
+        method: Its method, as in the result file, or else with what was given for it.
         place: Its order and seed.
         state: The state of its result file; a stopped run resumes after its last finished experience.
         seconds: The time that a finished run took, or that another is expected to take; None if there is no
@@ -61,10 +61,13 @@ def plan(configs: Iterable[RunConfig]) -> list[Planned]:
 def _look(recorded: Recorded, config: RunConfig) -> Planned:
     baseline, tuning = baseline_class(config.baseline), tuning_of(config)
     parts = [baseline.__name__.lower(), *([tuning] if len(baseline.info.tunings) > 1 else [])]
+    given = dict(config.arguments) | ({} if config.lr is None else {"lr": config.lr})
+    parts += [f"{name}={value}" for name, value in given.items() if name not in config.tuned]
     method = "-".join(parts if config.stream_kind == "sequential" else [*parts, config.stream_kind])
-    kind = repr((config.baseline, tuning, sorted(config.arguments.items()), config.stream_kind))
     place = f"order{config.order.replace(':', '-')}-seed{config.seed}"
-    planned = Planned(find_scenario(config.scenario).name, method, place, "to run", kind=kind)
+    planned = Planned(
+        find_scenario(config.scenario).name, method, place, "to run", kind=f"{config.baseline} {method}"
+    )
     record = recorded.find(config)
     if record is None:
         return planned
