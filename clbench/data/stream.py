@@ -195,10 +195,14 @@ def _by_hash(split: Columns, purpose: str) -> dict[str, list[int]]:
 
 
 def _hold_out(train: Columns, share: float) -> tuple[Columns, Columns]:
-    """Training and validation texts: ``share`` of each class is held out, at least one text is kept."""
+    """Training and validation texts: ``share`` of each class is held out.
+
+    At least one text of a class is kept, and of two or more at least one is held out: otherwise validation
+    would know nothing of rare classes.
+    """
     held: set[int] = set()
     for places in _by_hash(train, "validation").values():
-        held.update(places[: min(round(len(places) * share), len(places) - 1)])
+        held.update(places[: min(max(1, round(len(places) * share)), len(places) - 1)])
     kept = [at for at in range(len(train["text"])) if at not in held]
     return _take(train, kept), _take(train, sorted(held))
 
