@@ -11,7 +11,7 @@ from clbench.methods.dkvb.key_init import Start
 from clbench.methods.dkvb.layout import Padding
 
 Variant = Literal["default", "reference"]
-Optimizer = Literal["sgd", "adagrad", "adam", "sparse-adam", "reference"]
+Optimizer = Literal["adagrad", "sgd", "row-adagrad", "row-adam", "sparse-adam", "reference"]
 Moved = Literal["carry", "reference"]
 ValueStart = Literal["zero", "reference"]
 Lifetime = Literal["experience", "reference"]
@@ -30,8 +30,8 @@ class Choices:
         start: Keys start at token states, or Kaiming-uniform.
         values: Values start at zero, or standard normal. A value that no text selects in training keeps its
             start for ever: noise, unless it is zero.
-        optimizer: SGD, Adagrad or Adam with one number per row, or torch's SparseAdam, on the selected
-            values; or AdamW on all.
+        optimizer: Adagrad, SGD, Adagrad or Adam with one number per row, or torch's SparseAdam, on the
+            selected values; or AdamW on all.
         lifetime: A new optimizer for each experience, or one for the stream: of AdamW, or of SGD, which has
             no state.
     """
@@ -42,7 +42,7 @@ class Choices:
     update: Update = "mean"
     start: Start = "states"
     values: ValueStart = "zero"
-    optimizer: Optimizer = "sgd"
+    optimizer: Optimizer = "adagrad"
     lifetime: Lifetime = "experience"
 
     @classmethod

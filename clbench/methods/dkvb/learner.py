@@ -17,7 +17,14 @@ from clbench.methods.dkvb.choices import Choices, Optimizer
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
-from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowOptimizer, RowSGD
+from clbench.methods.dkvb.optimizers import (
+    KeptMoments,
+    RowAdagrad,
+    RowAdam,
+    RowOptimizer,
+    RowSGD,
+    SparseAdagrad,
+)
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
@@ -30,10 +37,12 @@ READS: Mapping[KeyTexts, Literal["stream", "generic"] | None] = {
 }
 EPOCHS: Mapping[KeyTexts, int] = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
 LR: Mapping[Optimizer, float] = {
-    "sgd": 0.1, "adagrad": 0.1, "adam": 0.1, "sparse-adam": 0.1, "reference": 0.01
+    "adagrad": 0.3, "sgd": 0.1, "row-adagrad": 0.1, "row-adam": 0.1, "sparse-adam": 0.03, "reference": 0.01
 }  # fmt: skip
 DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "sparse-adam": 1e-3, "reference": 1e-3}
-ROW_OPTIMIZERS: Mapping[str, type[RowOptimizer]] = {"sgd": RowSGD, "adagrad": RowAdagrad, "adam": RowAdam}
+ROW_OPTIMIZERS: Mapping[str, type[RowOptimizer]] = {
+    "adagrad": SparseAdagrad, "sgd": RowSGD, "row-adagrad": RowAdagrad, "row-adam": RowAdam
+}  # fmt: skip
 
 
 class BottleneckLearner(ContinualLearner):
