@@ -69,7 +69,7 @@ class SparseAdagrad(RowOptimizer):
         state = self.state[weight]
         if not state:
             state["sums"] = torch.zeros_like(weight, requires_grad=False)
-        sums = state["sums"][rows] + gradient.square()
+        sums: Tensor = state["sums"][rows] + gradient.square()
         state["sums"][rows] = sums
         return gradient * (-lr * sums.clamp(min=TINY).rsqrt())
 
