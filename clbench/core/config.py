@@ -33,6 +33,8 @@ class RunConfig:
         order: Order of the experiences: the number of a published order, 0 for the declared one where none
             is published, or random:SEED.
         epochs: Passes over the training texts of each experience.
+        patience: Early stopping: stop an experience after this many epochs without a better accuracy on its
+            validation texts, and restore the trainable weights of the best epoch; by default off.
         batch_size: Texts per training step.
         max_tokens: Tokens per text; longer texts are truncated.
         samples_per_epoch: Training texts per epoch, drawn with replacement; by default each text once.
@@ -72,6 +74,7 @@ class RunConfig:
     seed: int = 0
     order: str = "0"
     epochs: int | None = None
+    patience: int | None = None
     batch_size: int | None = None
     max_tokens: int | None = None
     samples_per_epoch: int | None = None

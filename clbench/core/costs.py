@@ -92,7 +92,7 @@ def clock() -> float:
     return time.perf_counter()
 
 
-Phase = Literal["encode", "keys", "train", "consolidate", "evaluate"]
+Phase = Literal["encode", "keys", "train", "validate", "consolidate", "evaluate"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
 

@@ -141,7 +141,7 @@ def forward_transfer(R: ArrayLike, baseline: ArrayLike) -> float | None:  # noqa
 
 
 def summary(
-    accuracy: ArrayLike, macro_f1: ArrayLike, baseline: ArrayLike, *, joint: bool = False
+    accuracy: ArrayLike, macro_f1: float, baseline: ArrayLike, *, joint: bool = False
 ) -> dict[str, float | None]:
     """All metrics of one run, under the names of the result file.
 
@@ -151,30 +151,28 @@ def summary(
 
     Args:
         accuracy: (S, T); no rows at all for a run that has not finished its first stage.
-        macro_f1: The same for macro-F1; the summary is the mean of its last row.
+        macro_f1: After the last stage there is, from ``stream_macro_f1``.
         baseline: The accuracies of the untrained learner, (T,).
         joint: Whether the one stage trained on all experiences at once.
 
     Example:
-        >>> values = summary([[0.75, 0.25], [0.5, 0.75]], [[0.5, 0.0], [0.25, 0.5]], [0.5, 0.5])
+        >>> values = summary([[0.75, 0.25], [0.5, 0.75]], 0.375, [0.5, 0.5])
         >>> values["average_accuracy"], values["macro_f1"]
         (0.625, 0.375)
-        >>> summary([[0.75, 0.25]], [[0.5, 0.0]], [0.5, 0.5])["average_accuracy"] is None
+        >>> summary([[0.75, 0.25]], 0.375, [0.5, 0.5])["average_accuracy"] is None
         True
 
     Raises:
         ValueError: The shapes do not fit each other, or a joint run has more than one row.
     """
     nothing: dict[str, float | None] = dict.fromkeys(METRICS)
-    if np.size(accuracy) == 0 and np.size(macro_f1) == 0:
+    if np.size(accuracy) == 0:
         return nothing
-    matrix, f1 = _matrix(accuracy), _matrix(macro_f1)
-    if matrix.shape != f1.shape:
-        raise ValueError(f"accuracy has shape {matrix.shape}, but macro-F1 {f1.shape}")
+    matrix = _matrix(accuracy)
     if joint:
         if len(matrix) != 1:
             raise ValueError(f"joint training has one stage, not {len(matrix)}")
-        return nothing | {"average_accuracy": average_accuracy(matrix), "macro_f1": average_accuracy(f1)}
+        return nothing | {"average_accuracy": average_accuracy(matrix), "macro_f1": macro_f1}
     if not _whole(matrix):
         return nothing
     return {
@@ -184,7 +182,7 @@ def summary(
         "forgetting": forgetting(matrix),
         "bwt": backward_transfer(matrix),
         "fwt": forward_transfer(matrix, baseline),
-        "macro_f1": average_accuracy(f1),
+        "macro_f1": macro_f1,
     }
 
 
@@ -232,6 +230,30 @@ def stream_accuracy(counts: Sequence[ArrayLike]) -> float:
         0.5
     """
     return accuracy_from_counts(np.sum([_counts(one) for one in counts], axis=0))
+
+
+def stream_macro_f1(counts: Sequence[ArrayLike], *, task_aware: bool) -> float:
+    """Macro-F1 on all test sets, from the confusion counts of each experience.
+
+    Single-head streams have one classification problem: F1 is that of each class on the union of the test
+    sets, and the mean is over all classes of the stream. The mean over experiences would be of little use
+    there: on an experience with one class, each other predicted class counts with an F1 of 0. Where the
+    experience of a text is known, each is a problem of its own, and the mean over experiences is taken.
+
+    Args:
+        counts: One (C, C) array per experience, rows true and columns predicted.
+        task_aware: Whether the experience is known at test time; streams are single-head where it is not.
+
+    Example:
+        >>> counts = [[[1, 1], [0, 0]], [[0, 0], [0, 2]]]
+        >>> stream_macro_f1(counts, task_aware=False)  # (2 / 3 + 4 / 5) / 2
+        0.7333333333333334
+        >>> stream_macro_f1(counts, task_aware=True)  # ((2 / 3 + 0) / 2 + 1) / 2
+        0.6666666666666666
+    """
+    if task_aware:
+        return float(np.mean([macro_f1_from_counts(one) for one in counts]))
+    return macro_f1_from_counts(np.sum([_counts(one) for one in counts], axis=0))
 
 
 def _matrix(values: ArrayLike) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ class RunResult:
         status: ``running``, ``done`` or ``failed``.
         error: The error of a failed run, in one line.
         accuracy: Accuracy on each experience after each stage, (S, T).
-        macro_f1: Macro-F1 likewise, (S, T).
+        macro_f1: Macro-F1 likewise, (S, T), each on the test texts of one experience.
         stream_accuracy: Accuracy on the union of all test sets after each stage, (S,).
         untrained_accuracy: Accuracy on each experience before any training, (T,).
         metrics: The metrics of the run by name (see ``clbench.core.metrics``); None where one is undefined.
@@ -85,8 +85,9 @@ class RunResult:
         self.stream_accuracy.append(metrics.stream_accuracy(list(counts)))
         self.confusion.append(_sparse(counts))
         if self.untrained_accuracy:
-            joint = self.config["stream"] == "joint"
-            self.metrics = metrics.summary(self.accuracy, self.macro_f1, self.untrained_accuracy, joint=joint)
+            joint, task_aware = self.config["stream"] == "joint", self.config["task_aware"]
+            macro_f1 = metrics.stream_macro_f1(list(counts), task_aware=task_aware)
+            self.metrics = metrics.summary(self.accuracy, macro_f1, self.untrained_accuracy, joint=joint)
 
     def counts(self, stage: int | None) -> np.ndarray:
         """The confusion counts (T, C, C) after a stage, from 0; None is the untrained learner.

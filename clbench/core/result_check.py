@@ -23,7 +23,7 @@ KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
 KEY_ERRORS = ("quantization_error", "unselected_changed")
 """Diagnostics of an experience that need not be there: numbers."""
 COSTS = {
-    "seconds": ("encode", "keys", "train", "consolidate", "evaluate", "total"),
+    "seconds": ("encode", "keys", "train", "validate", "consolidate", "evaluate", "total"),
     "flops": ("algorithm", "spent"),
     "parameters": ("trainable", "total", "changed_per_step"),
     "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),

@@ -1,5 +1,9 @@
 """The version of result files, and how files of earlier versions are read.
 
+Schema 4 changed the macro-F1 of single-head streams from the mean over experiences to that of the union of
+all test sets. It is computed anew from the confusion counts. The protocol has ``patience``, and costs have
+the phase ``validate``, which no earlier run had.
+
 Schema 3 renamed the configuration's ``dtype`` to ``precision``. It is now that of trained encoders as well,
 which computed in float32 before. It is no longer among the fingerprints: it stands in the configuration.
 
@@ -13,7 +17,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SCHEMA = 3
+import numpy as np
+
+from clbench.core.metrics import stream_macro_f1
+
+SCHEMA = 4
 """The version that is written."""
 _CONFIG = {"draws": "samples_per_epoch", "general": "generic_corpus"}
 _ARGUMENTS = {"initialisation": "initialization"}
@@ -30,7 +38,9 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
     """
     if content.get("schema") == 1:
         content = _second(content)
-    return _third(content) if content.get("schema") == 2 else content
+    if content.get("schema") == 2:
+        content = _third(content)
+    return _fourth(content) if content.get("schema") == 3 else content
 
 
 def _second(content: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +72,41 @@ def _third(content: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in fingerprints.items() if name != "dtype"}
         content["provenance"] = {**provenance, "fingerprints": kept}
     return content
+
+
+def _fourth(content: dict[str, Any]) -> dict[str, Any]:
+    content = {**content, "schema": 4}
+    config, metrics = content.get("config"), content.get("metrics")
+    if isinstance(config, dict):
+        content["config"] = config = {**config, "patience": None}
+        if isinstance(metrics, dict) and config.get("task_aware") is False:
+            union = None if metrics.get("macro_f1") is None else _union_macro_f1(content)
+            content["metrics"] = {**metrics, "macro_f1": union}
+    if isinstance(costs := content.get("costs"), dict):
+        content["costs"] = {**costs, **_without_validation(costs)}
+    return content
+
+
+def _union_macro_f1(content: Mapping[str, Any]) -> float | None:
+    """From the counts of the last stage; None without valid ones, which the file's check refuses."""
+    try:
+        size = len(content["config"]["columns"])
+        cells = np.array([cell for each in content["confusion"][-1] for cell in each])
+        counts = np.zeros((size, size))
+        np.add.at(counts, (cells[:, 0], cells[:, 1]), cells[:, 2])
+        return stream_macro_f1([counts], task_aware=False)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
+def _without_validation(costs: Mapping[str, Any]) -> dict[str, Any]:
+    """Seconds and operations with a phase ``validate`` that cost nothing."""
+    found: dict[str, Any] = {}
+    if isinstance(seconds := costs.get("seconds"), dict) and "evaluate" in seconds:
+        found["seconds"] = {**seconds, "validate": 0.0}
+    if isinstance(flops := costs.get("flops"), dict) and isinstance(phases := flops.get("phases"), dict):
+        found["flops"] = {**flops, "phases": {**phases, "validate": {"algorithm": 0, "spent": 0}}}
+    return found
 
 
 def _stream(joint: Any, single: Any) -> str:

@@ -28,7 +28,9 @@ class Protocol:
     """The training protocol of a scenario. The command line can override every field.
 
     Attributes:
-        epochs: Passes over the training data of each experience.
+        epochs: Passes over the training data of each experience, at most.
+        patience: Stop an experience after this many epochs without a better accuracy on its validation texts,
+            and restore the weights of the best epoch; None trains all epochs.
         batch_size: Examples per step.
         max_tokens: Longer texts are cut to this many tokens, special tokens included.
         samples_per_epoch: Examples drawn with replacement per epoch and experience; None trains on each
@@ -39,6 +41,7 @@ class Protocol:
     """
 
     epochs: int = 1
+    patience: int | None = None
     batch_size: int = 16
     max_tokens: int = 128
     samples_per_epoch: int | None = None

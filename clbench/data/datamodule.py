@@ -91,6 +91,10 @@ class ScenarioDataModule(lightning.LightningDataModule):
         """The validation texts of these experiences, of all by default."""
         return self._evaluation("validation", experiences)
 
+    def stage_val_dataloader(self) -> Batches:
+        """The validation texts of the current stage: those of all experiences in joint training."""
+        return self._whole(self.stream.stages[self.stage].experience.splits["validation"])
+
     def test_dataloader(self, experiences: Sequence[int] | None = None) -> Batches:
         """The test texts of these experiences, of all by default."""
         return self._evaluation("test", experiences)
@@ -115,7 +119,11 @@ class ScenarioDataModule(lightning.LightningDataModule):
         if (name, chosen) not in self._joined:
             splits = [self.stream.experiences[index].splits[name] for index in chosen]
             self._joined[name, chosen] = concatenate_datasets(splits)
-        texts = self.texts(self._joined[name, chosen], self.prefix)
+        return self._whole(self._joined[name, chosen])
+
+    def _whole(self, split: Dataset) -> Batches:
+        """Each text once, in a fixed order, in batches for evaluation."""
+        texts = self.texts(split, self.prefix)
         if texts.flops is not None:
             return Batches(texts, texts.block(), lambda: torch.arange(len(texts)), len(texts))
         by_length = torch.from_numpy(np.argsort(texts.rows.lengths, kind="stable"))

@@ -17,6 +17,7 @@ from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.data.scenarios import find_scenario
+from clbench.engine.early_stopping import check_patience
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import resolved_config, tuning_of
 from clbench.engine.shared import Shared, fingerprints
@@ -90,6 +91,7 @@ def prepare(
     encoder = shared.encoder(config)
     protocol = config.protocol(scenario.protocol)
     stream = shared.stream(config, scenario, protocol)
+    check_patience(stream, protocol)
     learner = _learner(config, encoder, stream, protocol)
     cache = None
     if config.cache_features:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from clbench.core.costs import reset_peak
 from clbench.core.device import one_thread
+from clbench.core.metrics import accuracy_from_counts
 from clbench.core.result import RunResult
 from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
@@ -19,6 +20,7 @@ from clbench.core.types import OnProgress
 from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
+from clbench.engine.early_stopping import EarlyStopping
 from clbench.engine.evaluation import confusion
 from clbench.engine.progress import SafeStream, StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
@@ -72,7 +74,7 @@ def execute(
             begin_stage(run, index, stage)
             trained = train(run, index, fabric, steps_bar)
             consolidate(run, index, stage)
-            run.result.experiences.append(costs_of_stage(run, stage, before, trained.steps))
+            run.result.experiences.append(costs_of_stage(run, stage, before, trained))
             evaluate(run, stage)
             finish_stage(run, index)
             tracker.stage()
@@ -118,10 +120,31 @@ def train(run: Run, index: int, fabric: Fabric, bar: StepBar) -> Trained:
         batches = data.train_dataloader()  # encodes what is not encoded yet, with all threads
         small = batches.texts.flops is not None
         training = Training(learner, fabric, run.meter, bar, small=small)
+        stopping = early_stopping(run, index)
         with one_thread(learner.network.prefix is not None):
-            trained = training.fit(batches, data.protocol.epochs)
+            trained = training.fit(batches, data.protocol.epochs, stopping)
     run.changed_per_step = trained.changed_per_step
     return trained
+
+
+def early_stopping(run: Run, index: int) -> EarlyStopping | None:
+    """Early stopping of a stage on its validation texts; None where its training is not to stop early.
+
+    A pass over validation texts is evaluation in a phase of its own, and leaves the random state alone.
+    """
+    learner, data, patience = run.learner, run.data, run.data.protocol.patience
+    if patience is None:
+        return None
+
+    def accuracy() -> float:
+        with run.meter.phase("validate"):
+            found = accuracy_from_counts(confusion(learner, batches).sum(axis=0))
+        learner.train()
+        return found
+
+    with run.meter.phase("validate"):
+        batches = data.stage_val_dataloader()
+    return EarlyStopping(learner, patience, accuracy)
 
 
 def consolidate(run: Run, index: int, stage: Stage) -> None:

@@ -28,7 +28,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "baseline", "tuning", "encoder", "precision", "max_tokens", "adapter_size", "adapter_placement",
         "lora_rank",
     ),
-    "training": ("seed", "epochs", "batch_size", "samples_per_epoch", "lr", "weight_decay", "threads"),
+    "training": (
+        "seed", "epochs", "patience", "batch_size", "samples_per_epoch", "lr", "weight_decay", "threads",
+    ),
     "output and logging": (
         "results", "checkpoint", "cache_features", "wandb", "wandb_project", "wandb_entity", "wandb_group",
     ),

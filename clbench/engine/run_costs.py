@@ -8,31 +8,33 @@ from typing import Any
 from clbench.core.costs import Cost, Phase, costs_to_json, peak_bytes
 from clbench.core.scenario import Stage
 from clbench.engine.build import Run
+from clbench.engine.training import Trained
 from clbench.models.parameter_count import parameter_count
 
-STAGE_PHASES: tuple[Phase, ...] = ("keys", "train", "consolidate")
+STAGE_PHASES: tuple[Phase, ...] = ("keys", "train", "validate", "consolidate")
 
 
-def costs_of_stage(run: Run, stage: Stage, before: Mapping[Phase, Cost], steps: int) -> dict[str, Any]:
+def costs_of_stage(run: Run, stage: Stage, before: Mapping[Phase, Cost], trained: Trained) -> dict[str, Any]:
     """The entry of a stage: its sizes, optimizer steps, and what its phases cost.
 
     Args:
         run: The run, after the stage was consolidated.
         stage: The stage.
         before: What each phase had cost before the stage.
-        steps: Optimizer steps of the stage.
+        trained: What its training was.
     """
     spent = {phase: run.meter.costs[phase] - before[phase] for phase in STAGE_PHASES}
     seconds = {phase: cost.seconds for phase, cost in spent.items()}
     flops = {phase: cost.flops + cost.prefix_flops for phase, cost in spent.items()}
-    epochs = max(1, run.data.protocol.epochs)
+    epochs = max(1, trained.epochs)
     splits = stage.experience.splits
     return {
         "name": stage.experience.name,
         "examples": len(splits["train"]),
         "validation_examples": len(splits["validation"]),
         "test_examples": len(splits["test"]),
-        "steps": steps,
+        "steps": trained.steps,
+        **({"early_stopping": trained.early_stopping} if trained.early_stopping else {}),
         "seconds": {**seconds, "train_per_epoch": seconds["train"] / epochs},
         "flops": {**flops, "train_per_epoch": flops["train"] // epochs},
     }

@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from clbench.core.batch import Batch
 from clbench.core.costs import Cost, FlopCounter, Meter
 from clbench.core.device import compute_device
 from clbench.data.batches import Batches
+from clbench.engine.early_stopping import EarlyStopping
 from clbench.engine.progress import StepBar
 from clbench.methods.learner import ContinualLearner
 from clbench.tracking import names
@@ -41,10 +42,15 @@ class Trained:
     Attributes:
         steps: Optimizer steps.
         changed_per_step: Parameters that the first step could change.
+        epochs: Passes over the training texts.
+        early_stopping: The best epoch, counted from 1, and the validation accuracy after each epoch; empty
+            where training could not stop early.
     """
 
     steps: int = 0
     changed_per_step: int = 0
+    epochs: int = 0
+    early_stopping: dict[str, Any] = field(default_factory=dict)
 
 
 def make_fabric(logger: Logger | None, dtype: torch.dtype = torch.float32) -> Fabric:
@@ -87,22 +93,20 @@ class Training:
         self._flops_of: dict[int, int] = {}  # of the last counted step, by its batch size
         self._loss, self._since = torch.zeros((), device=fabric.device), 0
 
-    def fit(self, batches: Batches, epochs: int) -> Trained:
+    def fit(self, batches: Batches, epochs: int, stopping: EarlyStopping | None = None) -> Trained:
         """Goes through the batches ``epochs`` times; an account of the meter is open.
+
+        Args:
+            batches: Of the experience.
+            epochs: Passes over them, at most.
+            stopping: May end the training earlier, and then decides which epoch's weights it ends with.
 
         Raises:
             FloatingPointError: The loss is not a finite number.
             TypeError: ``configure_optimizers`` returns something else than one optimizer, or a dictionary
                 with one and its schedule.
         """
-        with self._meter.uncounted() if self._small else nullcontext():
-            trained = self._fit(batches, epochs)
-        self._meter.charge(Cost(flops=self._flops))
-        return trained
-
-    def _fit(self, batches: Batches, epochs: int) -> Trained:
         learner, done = self._learner, self._done
-        step = self._counted_step if self._small else self._step
         optimizer, schedule, interval = _optimizer_of(learner)
         self._weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         learner.steps_per_epoch = len(batches)
@@ -111,20 +115,35 @@ class Training:
         learner.on_train_start()
         for _ in range(epochs):
             learner.on_train_epoch_start()
-            for index, batch in enumerate(batches):
-                step(batch, index, optimizer)
-                if schedule is not None and interval == "step":
-                    schedule.step()
-                done.steps += 1
-                if done.steps % REPORT_EVERY == 0:
-                    self._report()
-            self._report()
+            with self._meter.uncounted() if self._small else nullcontext():
+                self._epoch(batches, optimizer, schedule if interval == "step" else None)
             if schedule is not None and interval == "epoch":
                 schedule.step()
             learner.on_train_epoch_end()
+            done.epochs += 1
+            if stopping is not None and stopping.after_epoch():
+                break
+        if stopping is not None and done.epochs:
+            stopping.restore()
+            done.early_stopping = {"best_epoch": stopping.best, "validation_accuracy": stopping.accuracies}
         learner.on_train_end()
         self._bar.close()
+        self._meter.charge(Cost(flops=self._flops))
         return done
+
+    def _epoch(
+        self, batches: Batches, optimizer: torch.optim.Optimizer, schedule: LRScheduler | None
+    ) -> None:
+        """One pass over the batches; ``schedule`` moves after each step."""
+        step = self._counted_step if self._small else self._step
+        for index, batch in enumerate(batches):
+            step(batch, index, optimizer)
+            if schedule is not None:
+                schedule.step()
+            self._done.steps += 1
+            if self._done.steps % REPORT_EVERY == 0:
+                self._report()
+        self._report()
 
     def _counted_step(self, batch: Batch, index: int, optimizer: torch.optim.Optimizer) -> None:
         """One step, and the operations that it takes or is taken to take."""

@@ -42,7 +42,8 @@ MEASURES = (
     Measure("stream_accuracy", "stream_accuracy_last", "Stream accuracy (%)", "share", "higher", "always",
             "accuracy on the union of all test texts after the last stage."),
     Measure("macro_f1", "metrics.macro_f1", "Macro-F1 (%)", "share", "higher", "always",
-            "mean over i of the macro-F1 on experience i after the last stage."),
+            "macro-F1 after the last stage: on single-head streams over all classes on the union of all test "
+            "texts, elsewhere the mean over experiences."),
     Measure("learning_accuracy", "metrics.learning_accuracy", "Learning accuracy (%)", "share", "higher",
             "always", "mean over i of R[i, i]."),
     Measure("forgetting", "metrics.forgetting", "Forgetting (%)", "share", "lower", "always",

@@ -123,6 +123,7 @@ def test_a_linear_layer_on_frozen_features_counts_as_by_hand(data, monkeypatch):
         "encode": {"algorithm": 0, "spent": CLASSES * (TRAIN + TEST) * encode},
         "keys": {"algorithm": 0, "spent": 0},
         "train": {"algorithm": train * (2 * layer + encode), "spent": train * 2 * layer},
+        "validate": {"algorithm": 0, "spent": 0},
         "consolidate": {"algorithm": 0, "spent": 0},
         "evaluate": {"algorithm": evaluate * (layer + encode), "spent": evaluate * layer},
     }

@@ -18,6 +18,7 @@ CONFIG = {
     "seed": 0,
     "columns": ["a", "b"],
     "stream": "sequential",
+    "task_aware": True,
     "notes": [{"kind": "sees-future", "text": ""}, {"kind": "deviation", "text": "fewer texts"}],
 }
 UNTRAINED = np.array([[[1, 1], [0, 0]], [[0, 0], [2, 2]]])
@@ -42,6 +43,17 @@ def test_what_follows_from_the_counts_is_computed_when_a_stage_is_added(result):
     assert result.metrics["average_accuracy"] == 0.625
     assert result.metrics["forgetting"] == 0.5
     assert result.metrics["fwt"] == -0.5
+    assert result.metrics["macro_f1"] == pytest.approx((1 / 3 + 3 / 7) / 2)
+
+
+def test_the_macro_f1_of_a_single_head_stream_is_that_of_the_union_of_test_sets():
+    result = RunResult({**CONFIG, "task_aware": False}, {})
+    result.set_untrained(UNTRAINED)
+    for counts in STAGES:
+        result.add_stage(counts)
+    # [[1, 1], [1, 3]]: 2 / (2 + 2) and 6 / (4 + 4)
+    assert result.metrics["macro_f1"] == pytest.approx((0.5 + 0.75) / 2)
+    assert result.macro_f1[1] == pytest.approx([1 / 3, 3 / 7])
 
 
 def test_the_metrics_of_an_unfinished_stream_are_none(result):
@@ -194,6 +206,7 @@ def test_schema_1_is_migrated():
             "samples_per_epoch": 3,
             "arguments": {"initialization": "oracle"},
             "stream": "single",
+            "patience": None,
             "notes": [
                 {"kind": "sees-future", "text": ""},
                 {"kind": "deviation", "text": "fewer texts"},
@@ -217,7 +230,33 @@ def test_schema_2_is_migrated_to_the_precision_in_which_the_encoder_computed(tun
         "provenance": {"fingerprints": {"data": "a", "dtype": "bfloat16"}},
     }
     assert result_schema.migrated(old) == {
-        "schema": 3,
-        "config": {"tuning": tuning, "precision": precision},
+        "schema": result_schema.SCHEMA,
+        "config": {"tuning": tuning, "precision": precision, "patience": None},
         "provenance": {"fingerprints": {"data": "a"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("task_aware", "confusion", "expected"),
+    [
+        (False, True, 0.625),  # [[1, 1], [1, 3]]: (2 / (2 + 2) + 6 / (4 + 4)) / 2
+        (True, True, 0.1),
+        (False, False, None),  # it cannot be known
+    ],
+)
+def test_schema_3_is_migrated_to_the_macro_f1_of_the_union(result, task_aware, confusion, expected):
+    old = {**result.to_json(), "schema": 3}
+    old["config"] = {**CONFIG, "task_aware": task_aware}
+    old["metrics"] = {**old["metrics"], "macro_f1": 0.1}
+    if not confusion:
+        del old["confusion"]
+    assert result_schema.migrated(old)["metrics"] == {**old["metrics"], "macro_f1": expected}
+
+
+def test_schema_3_had_no_validation():
+    phases = {"evaluate": {"algorithm": 2, "spent": 1}}
+    costs = {"seconds": {"evaluate": 1.0, "total": 1.0}, "flops": {"spent": 1, "phases": phases}}
+    assert result_schema.migrated({"schema": 3, "costs": costs})["costs"] == {
+        "seconds": {"evaluate": 1.0, "total": 1.0, "validate": 0.0},
+        "flops": {"spent": 1, "phases": {**phases, "validate": {"algorithm": 0, "spent": 0}}},
     }

@@ -10,12 +10,13 @@ from matplotlib.ticker import MaxNLocator
 
 from clbench.reporting.figures.canvas import GRAY, WIDTH, drawing, finished, groups, names_of
 from clbench.reporting.figures.labels import scenario_title
-from clbench.reporting.figures.styles import BLACK, BLUE, GREEN, SKY, VERMILION
+from clbench.reporting.figures.styles import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
 
 PHASES = {
     "encode": ("encoding", SKY, ""),
     "keys": ("key initialization", BLACK, ""),
     "train": ("training", VERMILION, ""),
+    "validate": ("validation", ORANGE, "xxxx"),
     "consolidate": ("consolidation", BLUE, "////"),
     "evaluate": ("evaluation", GREEN, "...."),
 }

@@ -21,6 +21,7 @@ ENCODERS = ("bert-base", "roberta-base", "distilbert")
 """Those of the DKVB paper."""
 _PROTOCOL = {
     "epochs": "epochs",
+    "patience": "epochs of patience",
     "batch_size": "texts per step",
     "max_tokens": "tokens",
     "samples_per_epoch": "texts drawn per epoch",

@@ -135,6 +135,7 @@ def test_phases_are_stacked_and_the_fastest_is_first(tmp_path):
         "encoding": (0, 10),
         "key initialization": (10, 0),
         "training": (10, 5),
+        "validation": (15, 0),
         "consolidation": (15, 3),
         "evaluation": (18, 2),
     }
