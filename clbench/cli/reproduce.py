@@ -76,8 +76,11 @@ def _reproduce(
     from clbench.cli.report import show
     from clbench.reporting.load import load_results
     from clbench.studies.reproduction import result_files, run_experiment
+    from clbench.studies.searches import distinct_searches
 
-    print(f"{experiment.title}: {len(runs)} runs, {workers} at a time", flush=True)
+    searches = len(distinct_searches(runs))
+    count = f"{len(runs)} runs" + (f" after {searches} searches" if searches else "")
+    print(f"{experiment.title}: {count}, {workers} at a time", flush=True)
     started = time.perf_counter()
     outcomes = run_experiment(runs, before, workers=workers, progress=sys.stderr.isatty())
     done = sum(outcome.skipped for outcome in outcomes)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from clbench.core.arguments import Parser
-from clbench.core.provenance import provenance
+from clbench.core.config import Budget
 from clbench.engine.parser import read_run
-from clbench.engine.registry import baseline_class
-from clbench.studies.tuned_values import write_settings
-
-TRIALS = 16
-SETTINGS = Path("experiments/settings.yaml")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Searches, prints each trial, and writes what was found with how it was found."""
+    """Searches, prints each trial and the choice, and says where the record is."""
     parser = Parser(
         "tune",
         "Searches a method's hyperparameters; an option of a run that is given is not searched.",
@@ -26,42 +20,31 @@ def main(arguments: Sequence[str]) -> int:
         defaults=False,
     )
     group = parser.add_argument_group("search")
-    group.add_argument("--trials", type=int, default=TRIALS, help="how many runs the search makes")
-    group.add_argument(
-        "--settings", type=Path, metavar="FILE", default=SETTINGS, help="file that the values are written to"
-    )
+    text = f"how many runs the search makes (default: {Budget.trials})"
+    group.add_argument("--trials", type=int, default=Budget.trials, help=text)
     config, options = read_run(parser, arguments)
-    trials, settings = options["trials"], options["settings"]
-    from clbench.studies.tuning import search  # imported after parsing: --help needs no torch
+    from clbench.studies.search_record import SearchRecord  # imported after parsing: --help needs no torch
+    from clbench.studies.tuning import search
 
-    started = time.perf_counter()
+    trials, experiences = options["trials"], config.experiences or Budget.experiences
+    budget = Budget(trials, experiences, config.order, config.seed)
 
-    def on_trial(number: int, accuracy: float) -> None:
-        print(f"[{number + 1}/{trials}] validation accuracy {accuracy:.4f}", flush=True)
+    def on_trial(number: int, accuracy: float | None) -> None:
+        found = "diverged" if accuracy is None else f"validation accuracy {accuracy:.4f}"
+        print(f"[{number + 1}/{trials}] {found}", flush=True)
 
-    found = search(config, trials=trials, on_trial=on_trial)
-    baseline = baseline_class(config.baseline)
-    source = provenance({}, config.threads or 0)
-    entry = {
-        "encoder": config.encoder,
-        "scenario": config.scenario,
-        "baseline": config.baseline,
-        "tuning": config.tuning or baseline.info.tunings[0],
-        "joint": config.joint,
-        "given": dict(config.arguments),
-        "values": found.values,
-        "found": {
-            "by": f"optuna {version('optuna')}, TPE, seed {config.seed}",
-            "trials": found.trials,
-            "experiences": found.experiences,
-            "validation_accuracy": round(found.accuracy, 4),
-            "with_defaults": round(found.default, 4),
-            "seconds": round(time.perf_counter() - started),
-            "date": source["date"],
-            "commit": source["commit"],
-        },
-    }
-    write_settings(settings, entry)
-    print(f"best {found.accuracy:.4f} (defaults {found.default:.4f}): {found.values}")
-    print(f"settings: {settings}")
+    path = search(dataclasses.replace(config, tune=budget), on_trial=on_trial)
+    record = SearchRecord.read(path)
+    assert record is not None
+    assert record.best is not None
+    first = record.trials[0].accuracy
+    defaults = "diverged" if first is None else f"{first:.4f}"
+    print(f"best {record.best.accuracy:.4f} (defaults {defaults}): {_flags(record.best.values)}")
+    print(path)
     return 0
+
+
+def _flags(values: Mapping[str, Any]) -> str:
+    """The options of ``clbench run`` that set these hyperparameters."""
+    names = {name: "lr" if name == "lr" else f"baseline.{name.replace('_', '-')}" for name in values}
+    return " ".join(f"--{names[name]} {value}" for name, value in values.items())

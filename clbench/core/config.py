@@ -14,6 +14,23 @@ from clbench.core.types import Placement, Precision, StreamKind, Tuning, WandbMo
 
 
 @dataclass(frozen=True)
+class Budget:
+    """The budget of a hyperparameter search, and the stream that it takes place on.
+
+    Attributes:
+        trials: How many runs it makes.
+        experiences: Experiences of a trial, the first ones of the stream; None takes all.
+        order: Order of the experiences.
+        seed: Seed of its runs, and of the values that it draws.
+    """
+
+    trials: int = 16
+    experiences: int | None = 3
+    order: str = "0"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """The configuration of a run. None takes the default of the scenario or the method.
 
@@ -21,8 +38,11 @@ class RunConfig:
         scenario: Name of a scenario, or path of its YAML file.
         baseline: Method, by name or import path.
         arguments: The method's own arguments.
+        tune: The search that the learning rate and arguments come from, before it is done; None leaves them
+            as they are.
         tuned: The learning rate and arguments, by name, as far as a search chose them; they do not change the
             method's name.
+        search: What that search tried and chose, for the provenance.
         encoder: Pretrained encoder, by name or local directory.
         tuning: Which parameters of the encoder train; the default is the method's first one.
         joint: Train on all experiences at once, an upper bound.
@@ -64,7 +84,9 @@ class RunConfig:
     scenario: str
     baseline: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    tune: Budget | None = None
     tuned: tuple[str, ...] = ()
+    search: Mapping[str, Any] | None = None
     encoder: str = "minilm"
     tuning: Tuning | None = None
     joint: bool = False

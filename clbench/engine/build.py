@@ -103,7 +103,9 @@ def prepare(
     folder = config.results / scenario.name / encoder.name / resolved["method"]
     path = folder / f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
     source = provenance(fingerprints(encoder, stream), torch.get_num_threads())
-    result = RunResult(resolved, {**source, "datasets": stream.data, "experiment": config.wandb_group})
+    source |= {"datasets": stream.data, "experiment": config.wandb_group}
+    source |= {} if config.search is None else {"search": dict(config.search)}
+    result = RunResult(resolved, source)
     return Run(config, encoder, stream, data, learner, result, path, meter)
 
 

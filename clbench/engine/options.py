@@ -18,7 +18,7 @@ from clbench.engine.registry import PROVIDED
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-NOT_OPTIONS = {*PROVIDED, "arguments", "tuned"}
+NOT_OPTIONS = {*PROVIDED, "arguments", "tune", "tuned", "search"}
 """Arguments of a method or of ``RunConfig`` that no user gives by an option of that name."""
 METAVARS = {int: "INT", float: "FLOAT", Path: "PATH"}
 

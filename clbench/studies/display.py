@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: runs done, the work of each worker, and the time that is left."""
+"""What a sweep shows while it goes on: jobs done, the work of each worker, and the time that is left."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from clbench.core.config import RunConfig
 from clbench.engine.progress import SafeStream
-from clbench.studies.worker import Message, Outcome
+from clbench.studies.worker import Job, Message, Outcome
 
 EVERY = 30.0
 """Seconds between two lines where the output is no terminal."""
@@ -21,38 +20,40 @@ LINES = 8
 
 
 class Display:
-    """A bar over the runs and a line per worker on a terminal; elsewhere a line every ``EVERY`` seconds.
+    """A bar over all jobs and a line per worker on a terminal; elsewhere a line every ``EVERY`` seconds.
 
     Args:
-        configs: The runs of the sweep.
-        workers: How many run at a time.
+        jobs: Those of the sweep.
+        workers: How many are done at a time.
         show: Whether to show anything.
         clock: Seconds, for tests.
     """
 
     def __init__(
         self,
-        configs: Sequence[RunConfig],
+        jobs: Sequence[Job],
         workers: int,
         *,
         show: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._configs, self._workers, self._clock = configs, workers, clock
-        self._left = dict(enumerate(configs))
+        self._jobs, self._workers, self._clock = jobs, workers, clock
+        self._left = dict(enumerate(jobs))
         self._started: dict[int, float] = {}
-        self._seconds: list[tuple[RunConfig, float]] = []
+        self._seconds: list[tuple[Job, float]] = []
         self._doing: dict[int, Message] = {}
         self._show, self._terminal = show, show and sys.stderr.isatty()
         self._last = clock()
         self._stream = SafeStream()
         options: dict[str, Any] = {"file": self._stream, "leave": False, "disable": not self._terminal}
-        self._bar = tqdm(total=len(configs), unit="run", **{**options, "leave": True})
+        unit = "job" if any(job.search for job in jobs) else "run"
+        self._unit = f"{unit}s"
+        self._bar = tqdm(total=len(jobs), unit=unit, **{**options, "leave": True})
         lines = min(workers, LINES)
         self._lines = [tqdm(bar_format="{desc}", position=at + 1, **options) for at in range(lines)]
 
     def checked(self, at: int, outcome: Outcome | None) -> None:
-        """Takes note that the result file of a run was looked at, and of its outcome if it has one."""
+        """Takes note that the file of a job was looked at, and of its outcome if it has one."""
         if outcome is not None:
             self._left.pop(at, None)
             self._bar.update()
@@ -60,14 +61,14 @@ class Display:
     def message(self, message: Message) -> None:
         """Takes note of what a worker does."""
         self._doing[message.worker] = message
-        self._started.setdefault(message.run, self._clock())
+        self._started.setdefault(message.job, self._clock())
 
     def finished(self, at: int, outcome: Outcome) -> None:
-        """Takes note of the end of a run."""
+        """Takes note of the end of a job."""
         self._left.pop(at, None)
-        self._doing = {worker: each for worker, each in self._doing.items() if each.run != at}
+        self._doing = {worker: each for worker, each in self._doing.items() if each.job != at}
         if outcome.seconds is not None:
-            self._seconds.append((outcome.config, outcome.seconds))
+            self._seconds.append((self._jobs[at], outcome.seconds))
         self._bar.update()
 
     def refresh(self) -> None:
@@ -82,8 +83,8 @@ class Display:
                 line.set_description_str(f"  {doing[at]}" if at < len(doing) else "")
         elif now - self._last >= EVERY:
             self._last = now
-            done, left = len(self._configs) - len(self._left), self._time_left()
-            state = f"{done} of {len(self._configs)} runs done" + (f", {left}" if left else "")
+            done, left = len(self._jobs) - len(self._left), self._time_left()
+            state = f"{done} of {len(self._jobs)} {self._unit} done" + (f", {left}" if left else "")
             self._stream.write("; ".join([state, *doing]) + "\n")
             self._stream.flush()
 
@@ -94,24 +95,26 @@ class Display:
         self._bar.close()
 
     def seconds_left(self) -> float | None:
-        """The time that the runs left will take; None as long as none has ended.
+        """The time that the jobs left will take; None as long as none has ended.
 
         Each is expected to take the median of those of its method, tuning and scenario that have ended, or
-        else of its method and tuning, or else of all.
+        else of its method and tuning, or else of all. Searches are compared with searches, as far as one has
+        ended.
         """
         if not self._seconds:
             return None
         now = self._clock()
         total = 0.0
-        for at, config in self._left.items():
+        for at, job in self._left.items():
             spent = now - self._started[at] if at in self._started else 0.0
-            total += max(0.0, self._expected(config) - spent)
+            total += max(0.0, self._expected(job) - spent)
         return total / self._workers
 
-    def _expected(self, config: RunConfig) -> float:
-        alike = [each for each in self._seconds if _kind(each[0]) == _kind(config)]
-        here = [each for each in alike if each[0].scenario == config.scenario]
-        return statistics.median(seconds for _, seconds in here or alike or self._seconds)
+    def _expected(self, job: Job) -> float:
+        same = [each for each in self._seconds if each[0].search == job.search]
+        alike = [each for each in same if _kind(each[0]) == _kind(job)]
+        here = [each for each in alike if each[0].config.scenario == job.config.scenario]
+        return statistics.median(seconds for _, seconds in here or alike or same or self._seconds)
 
     def _time_left(self) -> str:
         seconds = self.seconds_left()
@@ -120,11 +123,11 @@ class Display:
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
     def _described(self, message: Message) -> str:
-        config = self._configs[message.run]
+        config = self._jobs[message.job].config
         name = f"{config.scenario} {config.baseline.rpartition('.')[2]} {config.tuning or ''}".rstrip()
         amount = f" {message.done}/{message.total}" if message.total > 1 else ""
         return f"{name}: {message.what}{amount}"
 
 
-def _kind(config: RunConfig) -> tuple[str, str | None]:
-    return config.baseline, config.tuning
+def _kind(job: Job) -> tuple[str, str | None]:
+    return job.config.baseline, job.config.tuning

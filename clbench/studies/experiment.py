@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clbench.core.config import RunConfig
+from clbench.core.config import Budget, RunConfig
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import read_yaml
 from clbench.core.types import WandbMode
 from clbench.engine.parser import run_config
 from clbench.engine.registry import baseline_class, import_path
-from clbench.studies.tuned_values import read_settings, tuned
+from clbench.studies.search_space import space
 
 KEYS = frozenset({"title", "methods", "profiles", "table", "runs_of"})
 """The keys of an experiment's file."""
 AXES = frozenset(
-    {"scenarios", "seeds", "orders", "options", "scenario_options", "settings", "methods", "trained"}
+    {"scenarios", "seeds", "orders", "options", "scenario_options", "tune", "methods", "trained"}
 )
 """The keys of a profile."""
 TRAINED = frozenset({"seeds", "orders", "options"})
 """The keys of a profile's ``trained``."""
-SETTINGS = "settings.yaml"
-"""Among the experiments, the file of tuned values."""
+TUNE = frozenset({"trials", "experiences"})
+"""The keys of a profile's ``tune``."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,10 @@ class Experiment:
         methods: The compared methods, each as the options of its runs. The key ``scenarios`` limits a method
             to some scenarios; a list of learning rates ``lr`` stands for one method each.
         profiles: By name, the ``scenarios``, ``seeds``, ``orders`` and ``options`` of all runs; optionally
-            ``scenario_options``, further options by scenario; ``settings``, a file of tuned values in the
-            same folder; ``methods`` instead of the experiment's; ``trained``, other seeds, orders and options
-            for runs that train the encoder, which take longer.
+            ``scenario_options``, further options by scenario; ``tune``, the ``trials`` and ``experiences`` of
+            a hyperparameter search for each method and scenario; ``methods`` instead of the experiment's;
+            ``trained``, other seeds, orders and options for runs that train the encoder, which take longer.
         table: The measures that its tables show, by name and in this order; None shows the default ones.
-        folder: Folder of the file.
         source: The experiment that the runs belong to: its own name, or that of ``runs_of``.
     """
 
@@ -52,7 +51,6 @@ class Experiment:
     methods: tuple[Mapping[str, Any], ...]
     profiles: Mapping[str, Mapping[str, Any]]
     table: tuple[str, ...] | None = None
-    folder: Path = Path()
     source: str = ""
 
     def runs(
@@ -75,19 +73,19 @@ class Experiment:
         if profile not in self.profiles:
             raise unknown(f"profile of experiment {self.name}", profile, self.profiles)
         axes = self.profiles[profile]
-        settings = read_settings(self.folder / axes["settings"]) if "settings" in axes else []
         places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
         configs: list[tuple[int, RunConfig]] = []
         for method in _each(axes.get("methods", self.methods)):
             only = method.get("scenarios", axes["scenarios"])
             for scenario in (each for each in axes["scenarios"] if each in only):
                 options, own = _chosen(method, axes, scenario)
-                chosen, names = tuned(settings, options)
-                axis = itertools.product(own.get("orders", [0]), own.get("seeds", [0]))
+                axis = list(itertools.product(own.get("orders", [0]), own.get("seeds", [0])))
                 for place, (order, seed) in enumerate(axis):
-                    made = run_config({**chosen, "seed": seed, "order": str(order), **places})
+                    made = run_config({**options, "seed": seed, "order": str(order), **places})
                     group = f"{self.source}-{profile}"
-                    made = dataclasses.replace(made, tuned=names, wandb=wandb, wandb_group=group)
+                    made = dataclasses.replace(
+                        made, tune=_budget(made, axes.get("tune"), axis[0]), wandb=wandb, wandb_group=group
+                    )
                     configs.append((place, made))
         return [config for _, config in sorted(configs, key=lambda each: each[0])]
 
@@ -113,6 +111,15 @@ def _chosen(
     return options, {**axes, **trained}
 
 
+def _budget(config: RunConfig, tune: Mapping[str, Any] | None, first: tuple[Any, Any]) -> Budget | None:
+    """The budget of the search for a run, on the first order and seed; None where nothing is searched."""
+    if tune is None or not space(baseline_class(config.baseline), config):
+        return None
+    every = tune.get("experiences") == "all"
+    limits = {**tune, "experiences": None} if every else tune
+    return Budget(**limits, order=str(first[0]), seed=first[1])
+
+
 def experiment_files() -> dict[str, Path]:
     """The experiments of clbench and those in ``experiments/`` of the current folder, by name.
 
@@ -122,7 +129,7 @@ def experiment_files() -> dict[str, Path]:
     installed = package / "experiments"  # in a wheel; in a source tree it stands beside the package
     shipped = installed if installed.is_dir() else package.parent / "experiments"
     found = [path for folder in (shipped, Path("experiments")) for path in sorted(folder.glob("*.yaml"))]
-    return {path.stem: path for path in found if path.name != SETTINGS}
+    return {path.stem: path for path in found}
 
 
 def find_experiment(name: str) -> Experiment:
@@ -163,12 +170,24 @@ def read_experiment(path: Path) -> Experiment:
             raise UserError(f"{where}: {unknown('key', key, AXES)}")
         for key in set(axes.get("trained", {})) - TRAINED:
             raise UserError(f"{where}: {unknown('key of trained', key, TRAINED)}")
+        if "tune" in axes:
+            _check_tune(where, axes["tune"])
         if "scenarios" not in axes:
             raise UserError(f"{where}: no scenarios")
         scenarios = axes["scenarios"]
         for scenario in set(axes.get("scenario_options", {})) - set(scenarios):
             raise UserError(f"{where}: {unknown('scenario of scenario_options', scenario, scenarios)}")
     methods = tuple(content["methods"])
-    return Experiment(
-        path.stem, content["title"], methods, content["profiles"], table, path.parent, path.stem
-    )
+    return Experiment(path.stem, content["title"], methods, content["profiles"], table, path.stem)
+
+
+def _check_tune(where: str, tune: Any) -> None:
+    if not isinstance(tune, dict):
+        raise UserError(f"{where}: tune is {tune!r}; expected a mapping such as 'trials: 16'")
+    for key, value in tune.items():
+        if key not in TUNE:
+            raise UserError(f"{where}: {unknown('key of tune', key, TUNE)}")
+        whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        if not whole and (key, value) != ("experiences", "all"):
+            wanted = "at least 1" + (", or all" if key == "experiences" else "")
+            raise UserError(f"{where}: {key} of tune is {value!r} and must be {wanted}")

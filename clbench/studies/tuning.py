@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,109 +14,113 @@ from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.data.scenarios import find_scenario
 from clbench.engine.build import prepare
+from clbench.engine.checkpoint import compared
 from clbench.engine.loop import execute
 from clbench.engine.registry import baseline_class
-from clbench.engine.shared import Shared
+from clbench.engine.resolved import given_config
+from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.info import SearchRange
-from clbench.methods.learner import ContinualLearner
+from clbench.studies.search_record import FILE, SearchRecord, Trial, with_values
+from clbench.studies.search_space import defaults, space
 
 if TYPE_CHECKING:
     import optuna
 
-FIRST = 3
-"""The default number of experiences that a search uses."""
-LR_FACTOR = 30.0
-"""The learning rate is searched between the method's default divided and multiplied by this factor."""
+SAMPLER = "tree-structured Parzen estimator"
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """The result of a search.
+def search_of(config: RunConfig) -> RunConfig:
+    """The search that a run takes its hyperparameters from: the run with the order and seed of the search.
 
-    Attributes:
-        values: Options of a run: ``lr``, and ``arguments`` where some were searched.
-        accuracy: Average accuracy of the best trial on validation texts.
-        default: That of the first trial, which has the method's own defaults.
-        experiences: How many experiences it saw.
-        trials: How many trials there were.
+    Runs that differ in order, seed and W&B group alone have the same one.
     """
-
-    values: dict[str, Any]
-    accuracy: float
-    default: float
-    experiences: int
-    trials: int
+    assert config.tune is not None
+    order, seed = config.tune.order, config.tune.seed
+    return dataclasses.replace(config, order=order, seed=seed, wandb="disabled", wandb_group=None)
 
 
-def space(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, SearchRange]:
-    """The search space: the learning rate, and the arguments that the method lists and the user did not set.
-
-    Raises:
-        UserError: There is nothing to search.
-    """
-    found: dict[str, SearchRange] = {}
-    if not baseline.info.gradient_free and config.lr is None:
-        default = baseline.info.default_lr[config.tuning or baseline.info.tunings[0]]
-        found["lr"] = (default / LR_FACTOR, default * LR_FACTOR)
-    found |= {name: each for name, each in baseline.info.search.items() if name not in config.arguments}
-    if not found:
-        raise UserError(f"baseline '{config.baseline}' has no hyperparameter to search: all are given")
-    return found
+def about(config: RunConfig, shared: Shared) -> dict[str, Any]:
+    """What a search depends on, as JSON values: see ``SearchRecord``."""
+    assert config.tune is not None
+    short, baseline = _trial_config(config), baseline_class(config.baseline)
+    scenario, encoder = find_scenario(config.scenario), shared.encoder(config)
+    protocol = short.protocol(scenario.protocol)
+    stream = shared.stream(short, scenario, protocol)
+    given = compared({**given_config(short, encoder, stream, protocol), "lr": config.lr})
+    del given["tuned"]
+    found = {
+        "budget": {"trials": config.tune.trials, "experiences": len(stream)},
+        "space": space(baseline, config),
+        "by": SAMPLER,
+        "config": given,
+        "fingerprints": fingerprints(encoder, stream),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
 
 
 def search(
-    config: RunConfig, *, trials: int, on_trial: Callable[[int, float], None] = lambda *_: None
-) -> Found:
-    """Runs ``trials`` short streams and returns the hyperparameters of the best one.
+    config: RunConfig,
+    *,
+    shared: Shared | None = None,
+    on_trial: Callable[[int, float | None], None] = lambda *_: None,
+) -> Path:
+    """Runs short streams with different hyperparameters, and records them in a file beside the results.
 
     A trial trains on the first experiences of the stream and is judged by the average accuracy after the
     last of them on their validation texts. The first trial has the method's defaults; the others are drawn by
-    a tree-structured Parzen estimator (Bergstra et al. 2011) seeded by the run's seed.
+    a tree-structured Parzen estimator (Bergstra et al. 2011) seeded by the seed of the search. The record is
+    written after each trial. A search that was stopped draws the same values again, and does not repeat
+    trials whose accuracy it knows.
 
     Args:
-        config: The run to tune; a learning rate or arguments that it sets are not searched.
-        trials: The number of trials.
-        on_trial: Called after each trial with its number and its accuracy.
+        config: The run to tune, with ``tune``; a learning rate or arguments that it sets are not searched.
+        shared: Encoders and streams of this process.
+        on_trial: Called after each trial with its number, from 0, and its accuracy; None if it diverged.
+
+    Returns:
+        The file of the record.
 
     Raises:
-        UserError: There is nothing to search, or a run is not possible.
+        UserError: There is nothing to search, a run is not possible, or all trials diverged.
     """
     import optuna
 
-    if trials < 1:
-        raise UserError(f"trials {trials}: at least one is wanted")
+    config, shared = search_of(config), Shared() if shared is None else shared
+    assert config.tune is not None
+    if config.tune.trials < 1:
+        raise UserError(f"trials {config.tune.trials}: at least one is wanted")
     baseline = baseline_class(config.baseline)
-    ranges = space(baseline, config)
-    length = len(find_scenario(config.scenario).parts)
-    first = min(FIRST, length) if config.experiences is None else config.experiences
-    short = dataclasses.replace(
-        config, experiences=first, split="validation", checkpoint=False, wandb="disabled"
-    )
+    if not (ranges := space(baseline, config)):
+        raise UserError(f"baseline '{config.baseline}' has no hyperparameter to search: all are given")
+    short, first = _trial_config(config), defaults(baseline, config)
+    run = prepare(dataclasses.replace(short, results=config.results), shared=shared)
+    path, earlier = run.path.with_name(FILE), SearchRecord.read(run.path.with_name(FILE))
+    record = SearchRecord(about(config, shared), _source(run.result.provenance))
+    known = earlier.trials if earlier is not None and earlier.about == record.about else ()
+    if earlier is not None and known and earlier.done:
+        return path
 
-    shared = Shared()
-
-    def objective(trial: optuna.Trial) -> float:
-        chosen = {} if trial.number == 0 else suggest(trial, ranges)
-        trial.set_user_attr("chosen", chosen)
-        with tempfile.TemporaryDirectory(prefix="clbench-tune-") as folder:
-            run = prepare(dataclasses.replace(_with(short, chosen), results=Path(folder)), shared=shared)
-            accuracy = execute(run).metrics["average_accuracy"]
-            assert accuracy is not None
-        on_trial(trial.number, accuracy)
-        return accuracy
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.seed))
-    study.optimize(objective, n_trials=trials)
-    best, default = study.best_trial, study.trials[0]
-    chosen = _with(config, best.user_attrs["chosen"])
-    values: dict[str, Any] = {} if chosen.lr is None else {"lr": chosen.lr}
-    searched = {name: each for name, each in chosen.arguments.items() if name not in config.arguments}
-    if searched:
-        values["arguments"] = searched
-    assert best.value is not None
-    assert default.value is not None
-    return Found(values, best.value, default.value, first, trials)
+    study.enqueue_trial(first)
+    for number in range(config.tune.trials):
+        trial = study.ask()
+        values = suggest(trial, ranges)
+        if number == 0:
+            values = first
+        if number < len(known) and known[number].values == values:
+            made = known[number]
+        else:
+            known = ()  # drawn by another sampler: what follows is not comparable
+            made = _tried(with_values(short, values), values, shared)
+        record = dataclasses.replace(record, trials=(*record.trials, made))
+        record.write(path)
+        study.tell(trial, made.accuracy or 0.0)  # a diverged trial is as bad as can be
+        on_trial(number, made.accuracy)
+    if record.best is None:
+        raise UserError(f"all {config.tune.trials} trials of the search diverged: {path}")
+    return path
 
 
 def suggest(trial: optuna.Trial, ranges: Mapping[str, SearchRange]) -> dict[str, Any]:
@@ -131,8 +137,29 @@ def suggest(trial: optuna.Trial, ranges: Mapping[str, SearchRange]) -> dict[str,
     return chosen
 
 
-def _with(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
-    arguments = {name: value for name, value in chosen.items() if name != "lr"}
+def _trial_config(config: RunConfig) -> RunConfig:
+    """The run of a trial, before hyperparameters are chosen."""
+    assert config.tune is not None
+    length = config.experiences or len(find_scenario(config.scenario).parts)
+    first = min(config.tune.experiences or length, length)
     return dataclasses.replace(
-        config, lr=chosen.get("lr", config.lr), arguments={**config.arguments, **arguments}
+        config, tune=None, experiences=first, split="validation", checkpoint=False, wandb="disabled"
     )
+
+
+def _tried(config: RunConfig, values: Mapping[str, Any], shared: Shared) -> Trial:
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="clbench-tune-") as folder:
+        run = prepare(dataclasses.replace(config, results=Path(folder)), shared=shared)
+        try:
+            accuracy = execute(run).metrics["average_accuracy"]
+        except FloatingPointError:
+            accuracy = None
+    return Trial(values, accuracy, round(time.perf_counter() - started, 2))
+
+
+def _source(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    import optuna
+
+    kept = {name: provenance[name] for name in ("commit", "date", "machine")}
+    return {**kept, "versions": {**provenance["versions"], "optuna": optuna.__version__}}

@@ -24,15 +24,30 @@ SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a run of a sweep ended.
+class Job:
+    """Work of a sweep: a run, or the search that runs take their hyperparameters from.
 
     Attributes:
-        config: The run.
-        path: Its result file; None if it was not found out.
+        config: The run, or the one that the search is for.
+        search: Whether it is a search.
+        after: The place of the search that the run waits for.
+    """
+
+    config: RunConfig
+    search: bool = False
+    after: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job of a sweep ended.
+
+    Attributes:
+        config: Of the job.
+        path: Its result file, or the record of the search; None if it was not found out.
         error: What failed, in one line.
         skipped: Whether it was finished before.
-        seconds: What it took, if it was run now.
+        seconds: What it took, if it was done now.
     """
 
     config: RunConfig
@@ -48,14 +63,14 @@ class Message:
 
     Attributes:
         worker: Its process.
-        run: The place of its run in the sweep.
+        job: The place of its job in the sweep.
         what: The work, in a few words.
         done: How much of it is done.
         total: How much there is.
     """
 
     worker: int
-    run: int
+    job: int
     what: str
     done: int
     total: int
@@ -79,8 +94,25 @@ def begin(parent: int, send: Send) -> None:
     warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
 
 
-def work(at: int, config: RunConfig) -> Outcome:
-    """Executes one run if it is not finished; whatever fails is in the outcome, and ends no other run."""
+def work(at: int, job: Job) -> Outcome:
+    """Does one job if it is not finished; whatever fails is in the outcome, and ends no other job."""
+    return _search(at, job.config) if job.search else _run(at, job.config)
+
+
+def _search(at: int, config: RunConfig) -> Outcome:
+    from clbench.studies.tuning import search
+
+    assert config.tune is not None
+    started, trials, tell = time.perf_counter(), config.tune.trials, _teller(at)
+    try:
+        tell("trial", 0, trials)
+        path = search(config, shared=_shared(), on_trial=lambda number, _: tell("trial", number + 1, trials))
+    except Exception as error:
+        return Outcome(config, None, one_line(error))
+    return Outcome(config, path, seconds=time.perf_counter() - started)
+
+
+def _run(at: int, config: RunConfig) -> Outcome:
     from clbench.engine.build import prepare
     from clbench.engine.checkpoint import is_done
     from clbench.engine.loop import execute
@@ -115,8 +147,8 @@ def _shared() -> Shared:
     return Shared()
 
 
-def _teller(run: int) -> Callable[[str, int, int], None]:
-    """Sends what a run is doing, at most so often; nothing that fails there can fail the run."""
+def _teller(job: int) -> Callable[[str, int, int], None]:
+    """Sends what a job is doing, at most so often; nothing that fails there can fail the job."""
     last: dict[str, Any] = {"kind": None, "when": 0.0}
 
     def tell(what: str, done: int, total: int) -> None:
@@ -125,7 +157,7 @@ def _teller(run: int) -> Callable[[str, int, int], None]:
             return
         last.update(kind=kind, when=now)
         with suppress(Exception):  # a full queue, a closed pipe
-            _send(Message(os.getpid(), run, what, done, total))
+            _send(Message(os.getpid(), job, what, done, total))
 
     return tell
 

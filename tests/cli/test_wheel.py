@@ -62,7 +62,7 @@ def test_its_experiments_are_listed_with_those_of_the_current_folder(installed, 
     (tmp_path / "experiments" / "other.yaml").write_text("colors: [red]\n")
     shown = run(installed, tmp_path, "list", "experiments")
     names = {line.split()[0] for line in shown.splitlines()[1:]}
-    shipped = {path.stem for path in (ROOT / "experiments").glob("*.yaml")} - {"settings"}
+    shipped = {path.stem for path in (ROOT / "experiments").glob("*.yaml")}
     assert names == shipped | {"mine", "other"}
     assert "my own table" in shown
     assert "unknown key 'colors'" in shown

@@ -5,9 +5,9 @@ import pytest
 from clbench.core.config import RunConfig
 from clbench.studies import display, worker
 from clbench.studies.display import Display
-from clbench.studies.worker import Message, Outcome
+from clbench.studies.worker import Job, Message, Outcome
 
-RUNS = [RunConfig("a", "b.EWC", tuning=tuning) for tuning in ("full", "frozen")] * 2
+RUNS = [Job(RunConfig("a", "b.EWC", tuning=tuning)) for tuning in ("full", "frozen")] * 2
 
 
 class Clock:
@@ -26,9 +26,9 @@ def shown():
 def test_the_time_left_is_that_of_runs_of_the_same_kind(shown):
     sweep, clock = shown
     assert sweep.seconds_left() is None
-    sweep.finished(0, Outcome(RUNS[0], None, seconds=100.0))
+    sweep.finished(0, Outcome(RUNS[0].config, None, seconds=100.0))
     assert sweep.seconds_left() == 3 * 100 / 2  # of all, as long as none of its kind has ended
-    sweep.finished(1, Outcome(RUNS[1], None, seconds=4.0))
+    sweep.finished(1, Outcome(RUNS[1].config, None, seconds=4.0))
     assert sweep.seconds_left() == (100 + 4) / 2
     sweep.message(Message(1, 2, "experience", 0, 3))
     clock.now = 60.0
@@ -44,7 +44,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     sweep.refresh()
     sweep.refresh()
     assert capsys.readouterr().err == "0 of 4 runs done; a EWC full: encoding 320/640\n"
-    sweep.finished(0, Outcome(RUNS[0], None, seconds=30.0))
+    sweep.finished(0, Outcome(RUNS[0].config, None, seconds=30.0))
     clock.now += display.EVERY
     sweep.refresh()
     assert capsys.readouterr().err == "1 of 4 runs done, about 45 s left\n"
@@ -71,6 +71,6 @@ def test_messages_about_the_same_work_are_few(monkeypatch):
     for done in range(101):
         tell("encoding", done, 100)
     tell("experience", 0, 2)
-    assert [(each.run, each.what, each.done) for each in sent] == [
+    assert [(each.job, each.what, each.done) for each in sent] == [
         (3, "encoding", 0), (3, "encoding", 100), (3, "experience", 0),
     ]  # fmt: skip

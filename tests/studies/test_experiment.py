@@ -115,12 +115,9 @@ def test_the_experiments_of_the_current_folder_are_found_and_may_name_the_others
     folder.mkdir()
     written(folder, "title: mine\nruns_of: main\n", "mine")
     written(folder, "title: my own cost table\nruns_of: mine\n", "cost")
-    written(folder, "- {not: an experiment}\n", "settings")
     monkeypatch.chdir(tmp_path)
     assert find_experiment("mine").profiles == find_experiment("main").profiles
     assert find_experiment("cost").title == "my own cost table"
-    with pytest.raises(UserError, match="unknown experiment 'settings'"):
-        find_experiment("settings")
 
 
 def test_a_list_of_learning_rates_is_a_method_for_each(tmp_path):

@@ -15,7 +15,7 @@ NO_PART = {
     "wandb", "wandb_project", "wandb_entity", "wandb_group",
 }  # fmt: skip
 """Options that the result does not depend on."""
-SPECIAL = {"scenario", "baseline", "arguments", "tuned", "precision", "joint", "single"}
+SPECIAL = {"scenario", "baseline", "arguments", "tune", "tuned", "search", "precision", "joint", "single"}
 """Options that are not written as their name and value in the configuration."""
 OPTIONS = {
     each.name: each.default for each in dataclasses.fields(RunConfig) if each.name not in NO_PART | SPECIAL
