@@ -24,6 +24,7 @@ from clbench.reporting.figures.matrices import accuracy_matrix_figure
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.figures.phases import phase_seconds_figure
 from clbench.reporting.figures.ranks import rank_figure
+from clbench.reporting.figures.rates import learning_rate_figure
 from clbench.reporting.figures.styles import line_styles
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.report import write_report
@@ -43,6 +44,7 @@ __all__ = [
     "key_overlap_figure",
     "key_use_figure",
     "latex",
+    "learning_rate_figure",
     "line_styles",
     "load_results",
     "markdown",

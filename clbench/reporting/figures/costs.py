@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from clbench.reporting.figures.canvas import (
     GRAY,
@@ -24,7 +23,7 @@ from clbench.reporting.figures.canvas import (
     say,
     vacant,
 )
-from clbench.reporting.figures.labels import readable
+from clbench.reporting.figures.labels import log_ticks, readable
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.statistics.intervals import hierarchical_interval
 
@@ -118,27 +117,11 @@ def _cost_axis(axes: Axes, costs: pd.Series) -> None:
         decades = float(np.log10(high / low))
         axes.set_xscale("symlog", linthresh=low, linscale=max(0.2, 0.25 * decades))
         axes.set_xlim(-low / 3, high * 2)
-        axes.set_xticks([0, *_ticks(low, high * 2)])
+        axes.set_xticks([0, *log_ticks(low, high * 2)])
     else:
         margin = max(1.15, (high / low) ** 0.1)
         axes.set_xscale("log")
         axes.set_xlim(low / margin, high * margin)
-        axes.set_xticks(_ticks(low / margin, high * margin))
+        axes.set_xticks(log_ticks(low / margin, high * margin))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(readable))
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Up to five round numbers between two positive ones, evenly on a logarithmic axis where it is long."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    decades = range(first, last + 1)
-    for step in range(len(decades), 0, -1):
-        ticks = [10.0**power for power in decades if power % step == 0 and low <= 10.0**power <= high]
-        if 3 <= len(ticks) <= 5:
-            return ticks
-    for leading in ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
-        ticks = [digit * 10.0**power for power in decades for digit in leading]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-        if 3 <= len(ticks) <= 5:
-            return ticks
-    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]

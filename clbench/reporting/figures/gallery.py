@@ -17,6 +17,7 @@ from clbench.reporting.figures.keys import key_overlap_figure, key_use_figure, w
 from clbench.reporting.figures.matrices import accuracy_matrix_figure
 from clbench.reporting.figures.phases import phase_seconds_figure
 from clbench.reporting.figures.ranks import rank_figure
+from clbench.reporting.figures.rates import learning_rate_figure, rate_panel_count, with_rates
 from clbench.reporting.figures.styles import line_styles
 from clbench.reporting.statistics.ranking import average_ranks
 
@@ -57,6 +58,7 @@ class Plot:
 PLOTS = (
     Plot("stream_accuracy", stream_accuracy_figure, panel_count, 9),
     Plot("forgetting", forgetting_figure, panel_count, 9),
+    Plot("learning_rate", learning_rate_figure, rate_panel_count, 9, with_rates),
     Plot("accuracy_matrix", accuracy_matrix_figure, _map_lines, 3),
     Plot("accuracy_cost", accuracy_cost_figure, _blocks, 3),
     Plot("phase_seconds", phase_seconds_figure, _bar_lines, 50),
@@ -70,8 +72,8 @@ def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """Every figure of a report, each with the name of its files without a suffix.
 
     Where one figure would be too large for a page, there is one per scenario and encoder, named after them,
-    such as ``stream_accuracy-r8-cil-minilm``. Figures about keys are left out where no run tells of keys, and
-    ranks where methods do not share several scenarios.
+    such as ``stream_accuracy-r8-cil-minilm``. Figures about keys are left out where no run tells of keys,
+    those of learning rates where no method has three, and ranks where methods do not share several scenarios.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.

@@ -1,12 +1,14 @@
-"""Names and titles as they stand in figures: short, on one line, and still told apart."""
+"""Names, titles and numbers as they stand in figures: short, on one line, and still told apart."""
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib.font_manager import findfont, get_font
+from matplotlib.ticker import MaxNLocator
 
 from clbench.reporting.formatting import plain
 
@@ -77,7 +79,7 @@ def fold(text: str, letters: int, lines: int = 2) -> list[str]:
 
 def scenario_title(frame: pd.DataFrame, runs: pd.DataFrame, letters: int) -> list[str]:
     """The lines of the title of a scenario; its encoder too, where ``frame`` has several."""
-    title = fold(runs["title"].iloc[0], letters)
+    title = fold(runs["title"].iloc[0], letters, 3)  # scenarios of the same data differ at the end
     if frame["encoder"].nunique() > 1:
         title += fold(f"encoder {runs['encoder'].iloc[0]}", letters)
     return title
@@ -96,3 +98,19 @@ def readable(value: float, _: int | None = None) -> str:
         if abs(value) >= size:
             return f"{value / size:.10g}{unit}"
     return f"{value:.10g}"
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Up to five round numbers between two positive ones, evenly on a logarithmic axis where it is long."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    decades = range(first, last + 1)
+    for step in range(len(decades), 0, -1):
+        ticks = [10.0**power for power in decades if power % step == 0 and low <= 10.0**power <= high]
+        if 3 <= len(ticks) <= 5:
+            return ticks
+    for leading in ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        ticks = [digit * 10.0**power for power in decades for digit in leading]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if 3 <= len(ticks) <= 5:
+            return ticks
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]

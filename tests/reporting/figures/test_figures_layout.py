@@ -73,6 +73,12 @@ CASES = {
         for place, name in enumerate(("alpha", "beta", "gamma", "delta", "epsilon"))
         for method in ORDINARY
     ],
+    "rates": [
+        stream(f"{method}-lr={lr}", 4, scenario=name, title=f"A long title of the scenario {name}", lr=lr)
+        for name in ("alpha", "beta")
+        for method in (*ORDINARY[1:4], *HOSTILE[:3])
+        for lr in (0.003, 0.03, 1.0)
+    ],
     "one": [stream("ncm", 4)],
     "one experience": [stream("ncm", 1), stream("dkvb", 1)],
     "failed": [run(method, [[0.5, 0.0]], status="failed") for method in ORDINARY],
@@ -178,7 +184,7 @@ def test_hostile_names_do_not_leave_the_folder(tmp_path):
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
 def test_the_same_results_give_the_same_bytes_whatever_the_users_settings(tmp_path, plot):
-    contents = CASES["ordinary"]
+    contents = CASES["ordinary"] + CASES["rates"]
     first = save(plot.draw(load(tmp_path / "a", contents)), tmp_path / "first")
     theirs = {"font.size": 20, "svg.hashsalt": None, "axes.grid": False, "text.parse_math": True}
     with matplotlib.rc_context(theirs):
