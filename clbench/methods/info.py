@@ -37,7 +37,7 @@ class MethodInfo:
         memory: What it carries beyond the network's trained weights: the kind of memory for each prefix of
             names in ``state_dict``. Where no prefix matches, parameters count as weights and buffers as
             statistics.
-        search: What ``clbench tune`` searches beside the learning rate: the range of each argument.
+        search: What a hyperparameter search varies beside the learning rate: the range of each argument.
         reads_at_start: The texts that ``begin_stream`` gets: the training texts of all experiences
             (``stream``: this sees the future), unlabeled text of no experience (``generic``), or none.
         deviations: How it differs from its paper where that may change results, one short sentence each.

@@ -60,7 +60,9 @@ class ContinualLearner(lightning.LightningModule):
           ``on_train_batch_start``, ``training_step`` (which calls ``loss(batch)``, and that
           ``forward(batch)``), ``on_before_zero_grad``, ``on_before_backward``, the backward pass,
           ``on_after_backward``, ``on_before_optimizer_step``, the step, ``on_train_batch_end``; then
-          ``on_train_epoch_end`` and ``on_train_end``;
+          ``on_train_epoch_end`` and ``on_train_end``; with ``patience``, ``forward`` on the experience's
+          validation texts after each epoch, and before ``on_train_end`` the trainable parameters of the best
+          epoch are restored;
        d. ``end_experience(experience, reader)``;
        e. ``diagnose(experience, reader)``;
        f. ``forward(batch)`` on the test texts of all experiences, in evaluation mode.
