@@ -201,8 +201,9 @@ def _hold_out(train: Columns, share: float) -> tuple[Columns, Columns]:
     would know nothing of rare classes.
     """
     held: set[int] = set()
+    at_least = 1 if share > 0 else 0
     for places in _by_hash(train, "validation").values():
-        held.update(places[: min(max(1, round(len(places) * share)), len(places) - 1)])
+        held.update(places[: min(max(at_least, round(len(places) * share)), len(places) - 1)])
     kept = [at for at in range(len(train["text"])) if at not in held]
     return _take(train, kept), _take(train, sorted(held))
 
