@@ -2,8 +2,9 @@
 
 A step may not raise, to first order, the loss on a batch from the replay buffer: with g the gradient of the
 current batch and r that of the replayed one, g becomes g - (g . r / r . r) r where g . r < 0 (their eq. 11).
-The texts of an experience are added to the buffer after training on it; the buffer is one reservoir over all
-texts or one per class. Replayed texts keep the class mask of their own experience.
+The texts of an experience are added to the buffer after training on it; the experiences seen so far share the
+buffer equally. Replayed texts keep the class mask of their own experience. Training is plain SGD, as in the
+paper: a step that is scaled per weight, as in Adam, would not follow the projected gradient.
 
 Carried: the buffer, of token ids or of mean features of a frozen encoder. A step costs twice as much as in
 naive fine-tuning.
@@ -15,6 +16,7 @@ import dataclasses
 
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from clbench.core.scenario import Experience
@@ -31,27 +33,36 @@ class AGEM(ContinualLearner):
         context: What the run provides.
         capacity: Texts in the buffer.
         reference: Replayed texts per step.
-        fill: One reservoir over all texts, or one per class.
+        fill: What the buffer is balanced over: experiences as in the paper, classes, or nothing (reservoir).
     """
 
     info = MethodInfo(
         paper="Chaudhry et al. 2019, arXiv 1812.00420",
         bibtex=("chaudhry2019agem",),
         family="rehearsal",
+        default_lr={"full": 1e-2, "frozen": 1.0, "adapter": 1e-1, "lora": 1e-1},
         memory={"buffer.": "buffer"},
-        deviations=("AdamW steps do not follow the projected gradient, where the paper trains with SGD",),
+        named_by_value=("fill",),
+        deviations=(
+            "the whole buffer is in use from the start, where the paper reserves a share for each experience",
+        ),
     )
 
     def __init__(
-        self, context: RunContext, capacity: int = 128, reference: int = 64, fill: Fill = "reservoir"
+        self, context: RunContext, capacity: int = 128, reference: int = 64, fill: Fill = "per-experience"
     ) -> None:
         super().__init__(context)
-        memory = (
-            f"the memory is filled by {fill}, where the paper keeps equally many texts of each experience"
-        )
-        self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, memory))
+        if fill != "per-experience":
+            other = f"fill {fill}, where the paper keeps equally many texts of each experience"
+            self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, other))
         self.reference = reference
-        self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill)
+        self.buffer = ReplayBuffer(
+            capacity, *self.network.row_shape, context.columns, context.experiences, fill
+        )
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Plain SGD, without weight decay."""
+        return torch.optim.SGD([weight for _, weight in self.named_trainable()], lr=self.lr)
 
     def on_after_backward(self) -> None:
         """Projects the gradient that was just computed."""

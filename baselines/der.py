@@ -29,7 +29,7 @@ class DER(ContinualLearner):
         context: What the run provides.
         capacity: Texts in the buffer.
         alpha: Weight of the squared distance to the remembered logits.
-        fill: One reservoir over all texts, or one per class.
+        fill: What the buffer is balanced over: nothing (reservoir), classes, or experiences.
     """
 
     info = MethodInfo(
@@ -38,6 +38,7 @@ class DER(ContinualLearner):
         family="rehearsal",
         memory={"buffer.": "buffer"},
         search={"alpha": (1e-2, 1e1)},
+        named_by_value=("fill",),
     )
 
     def __init__(
@@ -45,7 +46,8 @@ class DER(ContinualLearner):
     ) -> None:
         super().__init__(context)
         self.alpha = alpha
-        self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill, logits=True)
+        sizes = (context.columns, context.experiences)
+        self.buffer = ReplayBuffer(capacity, *self.network.row_shape, *sizes, fill, logits=True)
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy and the loss on the buffer."""
@@ -68,14 +70,10 @@ class DER(ContinualLearner):
 
 
 class DERPP(DER):
-    """Dark experience replay ++.
+    """Dark experience replay ++: DER and a term for the labels.
 
     Args:
-        context: What the run provides.
-        capacity: Texts in the buffer.
-        alpha: Weight of the squared distance to the remembered logits.
         beta: Weight of the cross-entropy on remembered labels; alpha 0 and beta 0 are naive fine-tuning.
-        fill: One reservoir over all texts, or one per class.
     """
 
     info = dataclasses.replace(DER.info, search={"alpha": (1e-2, 1e1), "beta": (1e-2, 1e1)})

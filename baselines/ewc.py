@@ -1,15 +1,15 @@
 """Elastic weight consolidation (EWC; Kirkpatrick et al. 2017, arXiv 1612.00796).
 
 Loss: cross-entropy + strength / 2 * sum_j F_j (w_j - a_j)^2 (their eq. 3), with a the weights at a boundary
-and F the diagonal Fisher information: the mean over texts of squared per-example gradients of log p(y|x), y
-drawn from the model. With F_t the one estimated on experience t, F is
+and F the diagonal Fisher information, the mean over texts x of sum_y p(y|x) (d log p(y|x) / d w_j)^2 over the
+labels y within the class mask. With F_t the one estimated on experience t, F is
 
 - ``averaged`` (default): the mean of all F_t so far, with a from the last boundary;
 - ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
 - ``separate`` (the original): one penalty per experience, each with its own a. The sum is one quadratic
   penalty, with the sum of the F_t and the mean of the a weighted by F_t, so the memory does not grow.
 
-Carried: two numbers per trainable weight. A boundary costs one backward pass per text of the estimate.
+Carried: two numbers per trainable weight. A boundary costs one backward pass per text and label.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import dataclasses
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from clbench.core.batch import Batch
@@ -28,7 +27,7 @@ from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
 from clbench.models.context import RunContext
 
-DEVIATIONS = {"averaged": "one penalty with the mean of the F_t", "true": "true labels, not sampled ones"}
+DEVIATIONS = {"averaged": "one penalty with the mean of the F_t", "true": "the true label of a text alone"}
 
 
 class EWC(ContinualLearner):
@@ -40,7 +39,7 @@ class EWC(ContinualLearner):
         fisher_examples: Most texts of an experience to estimate its Fisher information on.
         fisher: How the Fisher information of several experiences is combined.
         gamma: Decay of the Fisher information, for ``online``.
-        labels: ``sampled`` from the model, or the ``true`` ones (the "empirical" Fisher information).
+        labels: All, weighted by p(y|x) (``exact``), or one per text: ``sampled`` from p(y|x), or the ``true``.
     """
 
     info = MethodInfo(
@@ -59,7 +58,7 @@ class EWC(ContinualLearner):
         fisher_examples: int = 100,
         fisher: Literal["averaged", "online", "separate"] = "averaged",
         gamma: float = 0.95,
-        labels: Literal["sampled", "true"] = "sampled",
+        labels: Literal["exact", "sampled", "true"] = "exact",
     ) -> None:
         super().__init__(context)
         ways = tuple(DEVIATIONS[each] for each in (fisher, labels) if each in DEVIATIONS)
@@ -90,11 +89,12 @@ class EWC(ContinualLearner):
 
     def estimate(self, reader: TextReader) -> dict[str, Tensor]:
         """The diagonal Fisher information of the trainable weights, by name, without dropout."""
-        return mean_over_examples(self, reader, self._nll, torch.square, self.fisher_examples)
+        return mean_over_examples(self, reader, self._likelihoods, torch.square, self.fisher_examples)
 
-    def _nll(self, batch: Batch) -> Tensor:
-        scores, targets = self.scores(batch), batch.targets
-        if self.labels == "sampled":
-            probabilities = scores.detach().softmax(1).cpu()
-            targets = torch.multinomial(probabilities, 1, generator=self.generator)[:, 0].to(targets.device)
-        return F.cross_entropy(scores, targets)
+    def _likelihoods(self, batch: Batch) -> list[tuple[float, Tensor]]:
+        likelihood = self.scores(batch).log_softmax(1)[0]
+        shares = likelihood.detach().exp().cpu()
+        if self.labels == "exact":
+            return [(float(shares[y]), likelihood[y]) for y in shares.nonzero()[:, 0].tolist()]
+        y = batch.targets if self.labels == "true" else shares.multinomial(1, generator=self.generator)
+        return [(1.0, likelihood[int(y)])]

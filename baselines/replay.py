@@ -1,8 +1,9 @@
 """Experience replay (ER; Chaudhry et al. 2019, arXiv 1902.10486; Rolnick et al. 2019, arXiv 1811.11682).
 
 Each step trains on the current batch and an equally large batch from the replay buffer: the loss is the mean
-cross-entropy over both. The current batch is then added to the buffer, one reservoir over all texts or one
-per class. Replayed texts keep the class mask of their own experience.
+cross-entropy over both. The current batch is then added to the buffer: a uniform sample of all texts, or one
+balanced over the classes or experiences seen so far. Replayed texts keep the class mask of their own
+experience.
 
 Carried: the buffer, of token ids or of mean features of a frozen encoder. A step costs twice as much as in
 naive fine-tuning.
@@ -25,7 +26,7 @@ class Replay(ContinualLearner):
     Args:
         context: What the run provides.
         capacity: Texts in the buffer.
-        fill: One reservoir over all texts, or one per class.
+        fill: What the buffer is balanced over: nothing (reservoir), classes, or experiences.
     """
 
     info = MethodInfo(
@@ -33,11 +34,14 @@ class Replay(ContinualLearner):
         bibtex=("chaudhry2019tiny", "rolnick2019replay"),
         family="rehearsal",
         memory={"buffer.": "buffer"},
+        named_by_value=("fill",),
     )
 
     def __init__(self, context: RunContext, capacity: int = 128, fill: Fill = "reservoir") -> None:
         super().__init__(context)
-        self.buffer = ReplayBuffer(capacity, *self.network.row_shape, context.columns, fill)
+        self.buffer = ReplayBuffer(
+            capacity, *self.network.row_shape, context.columns, context.experiences, fill
+        )
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy on the current texts and as many replayed ones."""

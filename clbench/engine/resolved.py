@@ -76,10 +76,13 @@ def _method_name(
 
     Tuned values make no other method.
     """
-    silent = {*learner.info.named_arguments, *config.tuned}
-    if config.lr not in (None, learner.info.default_lr[learner.context.tuning]):
+    info = learner.info
+    silent = {*info.named_arguments, *config.tuned}
+    if config.lr not in (None, info.default_lr[learner.context.tuning]):
         changed = {**changed, "lr": config.lr}
-    parts = [learner.variant, *(f"{name}={value}" for name, value in changed.items() if name not in silent)]
+    named = {name: value for name, value in changed.items() if name not in silent}
+    by_value = [str(named.pop(name)) for name in info.named_by_value if name in named]
+    parts = [learner.variant, *by_value, *(f"{name}={value}" for name, value in named.items())]
     if config.precision != "auto":
         parts.append(config.precision)
     if stream.kind != "sequential":

@@ -43,6 +43,8 @@ class MethodInfo:
         deviations: How it differs from its paper where that may change results, one short sentence each.
         named_arguments: Arguments that ``variant`` already contains; every other argument is appended to the
             method's name where it is not the default.
+        named_by_value: Arguments whose value alone is appended to the name where it is not the default:
+            ``replay-frozen-per-class``.
         diagnostics: Prefixes of names in ``state_dict`` that only diagnostics need; their bytes do not count.
     """
 
@@ -57,4 +59,5 @@ class MethodInfo:
     reads_at_start: Literal["stream", "generic"] | None = None
     deviations: tuple[str, ...] = ()
     named_arguments: tuple[str, ...] = ()
+    named_by_value: tuple[str, ...] = ()
     diagnostics: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -88,19 +88,20 @@ def _key(name: str) -> str:
 def mean_over_examples(
     learner: ContinualLearner,
     reader: TextReader,
-    output: Callable[[Batch], Tensor],
+    outputs: Callable[[Batch], Sequence[tuple[float, Tensor]]],
     of: Callable[[Tensor], Tensor],
     limit: int,
 ) -> dict[str, Tensor]:
-    """The mean over texts of a function of per-example gradients, without dropout.
+    """The mean over texts of ``sum_i share_i * of(gradient of output_i)``, without dropout.
 
-    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares.
-    Vectorized per-example gradients need a copy of all gradients per text, and are no faster on an encoder.
+    Each output of each text has its own backward pass: the square of a mean over a batch is not the mean of
+    squares. Vectorized per-example gradients need a copy of all gradients per text, and are no faster on an
+    encoder. The outputs of a text share one forward pass.
 
     Args:
         learner: The model whose trainable weights are differentiated.
         reader: The texts.
-        output: The scalar to differentiate, from a batch of one text.
+        outputs: From a batch of one text, its shares and the scalars to differentiate.
         of: Function of each gradient, such as ``torch.square``.
         limit: Use at most this many texts.
 
@@ -113,9 +114,11 @@ def mean_over_examples(
     learner.eval()
     count = 0
     for batch in reader.batches(1, limit=limit):
-        gradients = torch.autograd.grad(output(batch.to(learner.device)), weights, materialize_grads=True)
-        for total, gradient in zip(sums, gradients, strict=True):
-            total.add_(of(gradient))
+        terms = outputs(batch.to(learner.device))
+        for left, (share, output) in zip(range(len(terms) - 1, -1, -1), terms, strict=True):
+            gradients = torch.autograd.grad(output, weights, materialize_grads=True, retain_graph=left > 0)
+            for total, gradient in zip(sums, gradients, strict=True):
+                total.add_(of(gradient), alpha=share)
         count += 1
     learner.train(was_training)
     return {name: total / count for name, total in zip(names, sums, strict=True)}
