@@ -27,7 +27,7 @@ from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
 from clbench.models.context import RunContext
 
-DEVIATIONS = {"averaged": "one penalty with the mean of the F_t", "true": "the true label of a text alone"}
+DEVIATIONS = {"averaged": "one penalty with the mean of the F_t", "true": "true labels, not all labels"}
 
 
 class EWC(ContinualLearner):
@@ -39,7 +39,7 @@ class EWC(ContinualLearner):
         fisher_examples: Most texts of an experience to estimate its Fisher information on.
         fisher: How the Fisher information of several experiences is combined.
         gamma: Decay of the Fisher information, for ``online``.
-        labels: All, weighted by p(y|x) (``exact``), or one per text: ``sampled`` from p(y|x), or the ``true``.
+        labels: All, weighted by p(y|x) (``exact``), or one per text: ``sampled`` from it, or the ``true``.
     """
 
     info = MethodInfo(
@@ -63,8 +63,7 @@ class EWC(ContinualLearner):
         super().__init__(context)
         ways = tuple(DEVIATIONS[each] for each in (fisher, labels) if each in DEVIATIONS)
         self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, *ways))
-        self.fisher_examples = fisher_examples
-        self.fisher, self.gamma, self.labels = fisher, gamma, labels
+        self.fisher_examples, self.fisher, self.gamma, self.labels = fisher_examples, fisher, gamma, labels
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -91,10 +90,11 @@ class EWC(ContinualLearner):
         """The diagonal Fisher information of the trainable weights, by name, without dropout."""
         return mean_over_examples(self, reader, self._likelihoods, torch.square, self.fisher_examples)
 
-    def _likelihoods(self, batch: Batch) -> list[tuple[float, Tensor]]:
-        likelihood = self.scores(batch).log_softmax(1)[0]
-        shares = likelihood.detach().exp().cpu()
+    def _likelihoods(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        likelihoods = self.scores(batch).log_softmax(1)[0]
+        shares = likelihoods.detach().exp()
         if self.labels == "exact":
-            return [(float(shares[y]), likelihood[y]) for y in shares.nonzero()[:, 0].tolist()]
-        y = batch.targets if self.labels == "true" else shares.multinomial(1, generator=self.generator)
-        return [(1.0, likelihood[int(y)])]
+            return shares[batch.class_mask[0]], likelihoods[batch.class_mask[0]]
+        sampled = shares.cpu().multinomial(1, generator=self.generator).to(shares.device)
+        one = likelihoods[sampled if self.labels == "sampled" else batch.targets]
+        return torch.ones_like(one), one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -85,24 +85,27 @@ def _key(name: str) -> str:
     return name.replace(".", "/")  # a buffer's name has no dots
 
 
+GRADIENTS_AT_ONCE = 2**24
+"""Most numbers in the gradients of several outputs that are computed at once."""
+
+
 def mean_over_examples(
     learner: ContinualLearner,
     reader: TextReader,
-    outputs: Callable[[Batch], Sequence[tuple[float, Tensor]]],
+    outputs: Callable[[Batch], tuple[Tensor, Tensor]],
     of: Callable[[Tensor], Tensor],
     limit: int,
 ) -> dict[str, Tensor]:
-    """The mean over texts of ``sum_i share_i * of(gradient of output_i)``, without dropout.
+    """The mean over texts of ``sum_k share_k * of(gradient of output_k)``, without dropout.
 
-    Each output of each text has its own backward pass: the square of a mean over a batch is not the mean of
-    squares. Vectorized per-example gradients need a copy of all gradients per text, and are no faster on an
-    encoder. The outputs of a text share one forward pass.
+    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares. The
+    outputs of a text share one forward pass, and where the weights are few also one backward pass.
 
     Args:
         learner: The model whose trainable weights are differentiated.
         reader: The texts.
-        outputs: From a batch of one text, its shares and the scalars to differentiate.
-        of: Function of each gradient, such as ``torch.square``.
+        outputs: From a batch of one text, the shares (K,) and the outputs (K,) to differentiate.
+        of: Element-wise function of the gradients, such as ``torch.square``.
         limit: Use at most this many texts.
 
     Returns:
@@ -110,15 +113,19 @@ def mean_over_examples(
     """
     names, weights = zip(*learner.named_trainable(), strict=True)
     sums = [torch.zeros_like(weight) for weight in weights]
+    size = max(1, GRADIENTS_AT_ONCE // sum(weight.numel() for weight in weights))
     was_training = learner.training
     learner.eval()
     count = 0
     for batch in reader.batches(1, limit=limit):
-        terms = outputs(batch.to(learner.device))
-        for left, (share, output) in zip(range(len(terms) - 1, -1, -1), terms, strict=True):
-            gradients = torch.autograd.grad(output, weights, materialize_grads=True, retain_graph=left > 0)
+        shares, values = outputs(batch.to(learner.device))
+        one_hot = torch.eye(len(values), dtype=values.dtype, device=values.device)
+        for some, part in zip(shares.split(size), one_hot.split(size), strict=True):
+            gradients = torch.autograd.grad(
+                values, weights, part, retain_graph=True, is_grads_batched=True, materialize_grads=True
+            )
             for total, gradient in zip(sums, gradients, strict=True):
-                total.add_(of(gradient), alpha=share)
+                total.add_(torch.tensordot(some, of(gradient), 1))
         count += 1
     learner.train(was_training)
     return {name: total / count for name, total in zip(names, sums, strict=True)}

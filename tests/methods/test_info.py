@@ -86,10 +86,21 @@ def test_deviations_follow_from_arguments():
     averaged, separate = EWC(context()), EWC(context(), fisher="separate")
     assert averaged.info.deviations == (*EWC.info.deviations, "one penalty with the mean of the F_t")
     assert separate.info.deviations == EWC.info.deviations
-    assert "true labels, not sampled ones" in EWC(context(), labels="true").info.deviations
+    assert "true labels, not all labels" in EWC(context(), labels="true").info.deviations
     few, paper = (baseline_class("ranpac")(context(), dimensions=size) for size in (10, 10_000))
     assert set(few.info.deviations) - set(paper.info.deviations) == {
         "10 random features where the paper takes 10,000"
+    }
+    fixed = baseline_class("ranpac")(context(), dimensions=10, ridge=1.0)
+    assert any("ridge is fixed" in each for each in fixed.info.deviations)
+    assert not any("ridge is fixed" in each for each in few.info.deviations)
+    chosen, given = (baseline_class("slda")(context(), shrinkage=each) for each in (None, 1e-4))
+    assert set(chosen.info.deviations) - set(given.info.deviations) == {
+        "shrinkage is estimated, where the paper fixes it"
+    }
+    agem, other = (baseline_class("agem")(context(), fill=each) for each in ("per-experience", "per-class"))
+    assert set(other.info.deviations) - set(agem.info.deviations) == {
+        "fill per-class, where the paper keeps equally many texts of each experience"
     }
     dkvb = baseline_class("dkvb")
     plain = dkvb(context(), heads=4, keys=8)

@@ -24,7 +24,19 @@ def move(learner, amount: float = 1.0) -> None:
             weight.add_(amount * torch.randn(weight.shape, generator=generator))
 
 
-def test_fisher_of_a_linear_softmax_model_is_its_closed_form():
+def test_exact_fisher_of_a_linear_softmax_model_is_its_closed_form():
+    learner = EWC(context(), fisher_examples=20)
+    batch = features(20)
+    with torch.no_grad():
+        learner.network.head.weight.mul_(3)  # so that no label is nearly certain, and none nearly even
+    estimate = learner.estimate(Texts(batch))
+    p = learner.network(batch).softmax(1).detach()
+    spread = p * (1 - p)  # sum over y of p_y (1[y = k] - p_k)^2
+    torch.testing.assert_close(estimate[HEAD], spread.T @ batch.rows.square() / 20)
+    torch.testing.assert_close(estimate[BIAS], spread.mean(0))
+
+
+def test_fisher_of_true_labels_of_a_linear_softmax_model_is_its_closed_form():
     learner = EWC(context(), labels="true", fisher_examples=20)
     batch = features(20)
     estimate = learner.estimate(Texts(batch))
@@ -35,9 +47,10 @@ def test_fisher_of_a_linear_softmax_model_is_its_closed_form():
     torch.testing.assert_close(estimate[BIAS], error.square().mean(0))
 
 
+@pytest.mark.parametrize("labels", ["exact", "true"])
 @pytest.mark.parametrize("tuning", ["full", "adapter", "lora"])
-def test_fisher_of_an_encoder_is_that_of_a_loop_over_texts(tuning):
-    learner = EWC(context(tuning=tuning), labels="true", fisher_examples=3)
+def test_fisher_of_an_encoder_is_that_of_a_loop_over_texts(tuning, labels):
+    learner = EWC(context(tuning=tuning), labels=labels, fisher_examples=3)
     words = ["oil rose", "grain and ships", "a bank"]
     texts = [of_texts(learner.context.encoder, [each], [at]) for at, each in enumerate(words)]
 
@@ -49,27 +62,31 @@ def test_fisher_of_an_encoder_is_that_of_a_loop_over_texts(tuning):
     expected = {name: torch.zeros_like(weight) for name, weight in learner.named_trainable()}
     learner.eval()
     for each in texts:
-        learner.zero_grad()
-        F.nll_loss(learner(each).log_softmax(1), each.targets).backward()
-        for name, weight in learner.named_trainable():
-            if weight.grad is not None:
-                expected[name] += weight.grad**2 / 3
+        probabilities = learner(each).softmax(1)[0].tolist()
+        weighted = enumerate(probabilities) if labels == "exact" else [(int(each.targets), 1.0)]
+        for label, share in weighted:
+            learner.zero_grad()
+            F.nll_loss(learner(each).log_softmax(1), torch.tensor([label])).backward()
+            for name, weight in learner.named_trainable():
+                if weight.grad is not None:
+                    expected[name] += share * weight.grad**2 / 3
     for name, value in expected.items():
         torch.testing.assert_close(estimate[name], value)
 
 
-def test_fisher_does_not_depend_on_the_batch_size():
+@pytest.mark.parametrize("labels", ["exact", "sampled"])
+def test_fisher_does_not_depend_on_the_batch_size(labels):
     batch = features(12)
     estimates = []
     for size in (1, 12):
-        learner = EWC(context(batch_size=size), fisher_examples=12)
+        learner = EWC(context(batch_size=size), labels=labels, fisher_examples=12)
         learner.generator.manual_seed(3)
         estimates.append(learner.estimate(Texts(batch))[HEAD])
     torch.testing.assert_close(*estimates, atol=0, rtol=0)
 
 
 def test_sampled_fisher_approaches_the_expectation_under_the_model():
-    learner = EWC(context(), fisher_examples=4000)
+    learner = EWC(context(), labels="sampled", fisher_examples=4000)
     batch = part(features(1), slice(0, 1))
     many = Batch(*(getattr(batch, n).repeat_interleave(4000, 0) for n in
                    ("rows", "lengths", "targets", "class_mask", "experience")))  # fmt: skip
@@ -84,7 +101,7 @@ def test_fisher_sees_only_the_columns_that_a_text_may_be_given():
     batch = features(10)
     batch.class_mask[:, 2] = False
     batch.targets.clamp_(max=1)
-    for labels in ("sampled", "true"):
+    for labels in ("exact", "sampled", "true"):
         estimate = EWC(context(), labels=labels, fisher_examples=10).estimate(Texts(batch))
         assert estimate[BIAS][2] == 0
         assert estimate[BIAS][:2].min() > 0

@@ -34,7 +34,7 @@ def test_reservoir_keeps_every_text_equally_often():
     counts = np.zeros(40)
     generator = torch.Generator().manual_seed(0)
     for _ in range(600):
-        buffer = ReplayBuffer(8, 1, (), torch.float32, COLUMNS)
+        buffer = ReplayBuffer(8, 1, (), torch.float32, COLUMNS, 1)
         buffer.add(numbered(40), generator)
         counts[buffer.rows[:, 0].int().numpy()] += 1
     expected = 600 * 8 / 40
@@ -42,31 +42,83 @@ def test_reservoir_keeps_every_text_equally_often():
     assert ((counts - expected) ** 2 / expected).sum() < 72.1
 
 
-def test_per_class_each_class_has_a_reservoir_of_its_own():
-    targets = torch.tensor([0] * 30 + [2] * 10)
-    counts = np.zeros(40)
+def naive_cbrs(groups: list[int], capacity: int, generator: torch.Generator) -> list[int]:
+    """Algorithm 1 of Chrysakis and Moens 2020, on lists: the number of the text in each place."""
+    memory: list[int] = []
+    full: set[int] = set()
+    for text, group in enumerate(groups):
+        draw = torch.rand(1, generator=generator, dtype=torch.float64).item()
+        stored = [groups[each] for each in memory]
+        if len(memory) < capacity:
+            memory.append(text)
+        elif group in full:
+            own, seen = stored.count(group), groups[: text + 1].count(group)
+            if draw <= own / seen:  # and then uniform over the instances of the group
+                places = [place for place, each in enumerate(stored) if each == group]
+                memory[places[int(draw / (own / seen) * own)]] = text
+        else:
+            largest = {each for each in stored if stored.count(each) == max(map(stored.count, stored))}
+            places = [place for place, each in enumerate(stored) if each in largest]
+            memory[places[int(draw * len(places))]] = text
+        stored = [groups[each] for each in memory]
+        if len(memory) == capacity:
+            full |= {each for each in stored if stored.count(each) == max(map(stored.count, stored))}
+    return memory
+
+
+STREAMS = {
+    "one class after the other": [0] * 40 + [2] * 30 + [1] * 20,
+    "one class alone": [1] * 50,
+    "rare classes in between": ([0] * 9 + [1]) * 5 + ([2] + [0] * 4) * 6,
+}
+
+
+@pytest.mark.parametrize("fill", ["per-class", "per-experience"])
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_balanced_buffer_is_that_of_the_papers_algorithm(name, fill, size):
+    groups = STREAMS[name]
+    texts = numbered(len(groups), torch.tensor(groups))
+    if fill == "per-experience":
+        texts = Batch(texts.rows, texts.lengths, texts.targets * 0, texts.class_mask, texts.targets)
+    for seed in range(5):
+        buffer = ReplayBuffer(12, 1, (), torch.float32, COLUMNS, 3, fill)
+        generator = torch.Generator().manual_seed(seed)
+        for batch in texts.split(size):
+            buffer.add(batch, generator)
+            stopped = ReplayBuffer(12, 1, (), torch.float32, COLUMNS, 3, fill)
+            stopped.load_state_dict(buffer.state_dict())
+            buffer = stopped
+        expected = naive_cbrs(groups, 12, torch.Generator().manual_seed(seed))
+        assert buffer.rows[:, 0].int().tolist() == expected
+        assert len(buffer) == 12
+
+
+def test_classes_seen_share_the_whole_capacity_and_each_text_of_a_class_is_kept_equally_often():
+    targets = torch.tensor([0] * 30 + [2] * 20)
+    counts = np.zeros(50)
     generator = torch.Generator().manual_seed(0)
     for _ in range(400):
-        buffer = ReplayBuffer(12, 1, (), torch.float32, COLUMNS, "per-class")
-        buffer.add(numbered(40, targets), generator)
-        assert len(buffer) == 8
-        memory = buffer.batch(buffer.draw(8, generator))
-        assert sorted(memory.targets.tolist()) == [0] * 4 + [2] * 4
+        buffer = ReplayBuffer(12, 1, (), torch.float32, COLUMNS, 1, "per-class")
+        buffer.add(numbered(50, targets), generator)
+        memory = buffer.batch(buffer.draw(12, generator))
+        assert sorted(memory.targets.tolist()) == [0] * 6 + [2] * 6  # class 1 holds no place before it comes
         counts[memory.rows.int().numpy()] += 1
-    expected = np.array([400 * 4 / 30] * 30 + [400 * 4 / 10] * 10)
-    # Chi-square with 29 + 9 degrees of freedom: 70.7 is its 99.9 % point.
-    assert ((counts - expected) ** 2 / expected).sum() < 70.7
+    expected = np.array([400 * 6 / 30] * 30 + [400 * 6 / 20] * 20)
+    # Chi-square with 29 + 19 degrees of freedom: 84.0 is its 99.9 % point.
+    assert ((counts - expected) ** 2 / expected).sum() < 84.0
 
 
-def test_a_memory_that_is_too_small_is_refused():
-    with pytest.raises(UserError, match="at least 3"):
-        ReplayBuffer(2, 1, (), torch.float32, COLUMNS, "per-class")
-    with pytest.raises(UserError, match="at least 1"):
-        ReplayBuffer(0, 1, (), torch.float32, COLUMNS)
+def test_a_buffer_may_be_smaller_than_the_number_of_classes_but_not_empty():
+    buffer = ReplayBuffer(2, 1, (), torch.float32, COLUMNS, 1, "per-class")
+    buffer.add(numbered(9, torch.arange(9) % 3), torch.Generator().manual_seed(0))
+    assert len(buffer) == 2
+    with pytest.raises(UserError, match="capacity 0: a replay buffer holds at least 1 text"):
+        ReplayBuffer(0, 1, (), torch.float32, COLUMNS, 1)
 
 
 def test_a_draw_is_without_replacement_and_uniform():
-    buffer = ReplayBuffer(16, 1, (), torch.float32, COLUMNS)
+    buffer = ReplayBuffer(16, 1, (), torch.float32, COLUMNS, 1)
     generator = torch.Generator().manual_seed(0)
     buffer.add(numbered(10), generator)
     counts = np.zeros(10)
@@ -182,6 +234,27 @@ def test_agem_never_raises_the_loss_on_the_memory_to_first_order():
         torch.testing.assert_close(seen[-1], expected, atol=1e-6, rtol=1e-4)
         assert seen[-1] @ r >= -1e-6
     assert conflicts > 2
+
+
+def test_agem_takes_plain_steps_along_the_projected_gradient():
+    learner = AGEM(context(lr=0.5), capacity=8, reference=8)
+    old, new = features(8, seed=3), features(8, seed=4)
+    new.rows[:] = old.rows
+    new.targets[:] = (old.targets + 1) % 3
+    learner.end_experience(None, Texts(old))
+    before = torch.cat([weight.detach().flatten() for weight in learner.network.parameters()])
+    g, r = gradient_of(learner, new), gradient_of(learner, old)
+    assert g @ r < 0
+    fit(learner, [new])
+    after = torch.cat([weight.detach().flatten() for weight in learner.network.parameters()])
+    torch.testing.assert_close(after, before - 0.5 * (g - (g @ r) / (r @ r) * r), atol=1e-6, rtol=1e-4)
+
+
+def test_agem_keeps_equally_many_texts_of_each_experience():
+    learner = AGEM(context(experiences=3), capacity=12)
+    for index, count in enumerate((20, 30)):
+        learner.end_experience(None, Texts(features(count, seed=index, experience=index)))
+        assert torch.bincount(learner.buffer.experience).tolist() == [[12], [6, 6]][index]
 
 
 def test_agem_leaves_a_gradient_without_conflict_alone():
