@@ -91,10 +91,10 @@ class EWC(ContinualLearner):
         return mean_over_examples(self, reader, self._likelihoods, torch.square, self.fisher_examples)
 
     def _likelihoods(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        likelihoods = self.scores(batch).log_softmax(1)[0]
-        shares = likelihoods.detach().exp()
+        logits: Tensor = self(batch)[0]
+        p = logits.detach().masked_fill(~batch.class_mask[0], -torch.inf).softmax(0)
+        rows = torch.eye(len(p)).to(p) - p  # d log p(y|x) / d logits, for each y
         if self.labels == "exact":
-            return shares[batch.class_mask[0]], likelihoods[batch.class_mask[0]]
-        sampled = shares.cpu().multinomial(1, generator=self.generator).to(shares.device)
-        one = likelihoods[sampled if self.labels == "sampled" else batch.targets]
-        return torch.ones_like(one), one
+            return logits, p.sqrt().unsqueeze(1) * rows
+        sampled = p.cpu().multinomial(1, generator=self.generator).to(p.device)
+        return logits, rows[sampled if self.labels == "sampled" else batch.targets]

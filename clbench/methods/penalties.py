@@ -86,25 +86,26 @@ def _key(name: str) -> str:
 
 
 GRADIENTS_AT_ONCE = 2**24
-"""Most numbers in the gradients of several outputs that are computed at once."""
+"""Most numbers in the gradients of several directions that are computed at once."""
 
 
 def mean_over_examples(
     learner: ContinualLearner,
     reader: TextReader,
-    outputs: Callable[[Batch], tuple[Tensor, Tensor]],
+    directions: Callable[[Batch], tuple[Tensor, Tensor]],
     of: Callable[[Tensor], Tensor],
     limit: int,
 ) -> dict[str, Tensor]:
-    """The mean over texts of ``sum_k share_k * of(gradient of output_k)``, without dropout.
+    """The mean over texts of ``sum_k of(J^T d_k)``, J the Jacobian of a text's logits, without dropout.
 
-    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares. The
-    outputs of a text share one forward pass, and where the weights are few also one backward pass.
+    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares. It takes
+    all directions at once where the weights are few, and one after the other where they are many.
 
     Args:
         learner: The model whose trainable weights are differentiated.
         reader: The texts.
-        outputs: From a batch of one text, the shares (K,) and the outputs (K,) to differentiate.
+        directions: From a batch of one text, its logits (C,) and the directions (K, C), which are the
+            gradients of K functions with respect to the logits.
         of: Element-wise function of the gradients, such as ``torch.square``.
         limit: Use at most this many texts.
 
@@ -118,14 +119,13 @@ def mean_over_examples(
     learner.eval()
     count = 0
     for batch in reader.batches(1, limit=limit):
-        shares, values = outputs(batch.to(learner.device))
-        one_hot = torch.eye(len(values), dtype=values.dtype, device=values.device)
-        for some, part in zip(shares.split(size), one_hot.split(size), strict=True):
+        logits, rows = directions(batch.to(learner.device))
+        for some in rows.split(size):
             gradients = torch.autograd.grad(
-                values, weights, part, retain_graph=True, is_grads_batched=True, materialize_grads=True
+                logits, weights, some, retain_graph=True, is_grads_batched=True, materialize_grads=True
             )
             for total, gradient in zip(sums, gradients, strict=True):
-                total.add_(torch.tensordot(some, of(gradient), 1))
+                total.add_(of(gradient).sum(0))
         count += 1
     learner.train(was_training)
     return {name: total / count for name, total in zip(names, sums, strict=True)}
