@@ -98,8 +98,8 @@ def mean_over_examples(
 ) -> dict[str, Tensor]:
     """The mean over texts of ``sum_k of(J^T d_k)``, J the Jacobian of a text's logits, without dropout.
 
-    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares. It takes
-    all directions at once where the weights are few, and one after the other where they are many.
+    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares. All
+    directions are taken at once where the weights are few, and one after the other where they are many.
 
     Args:
         learner: The model whose trainable weights are differentiated.
