@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support.formula_parts import COLUMNS, Texts, context, features, fit, of_texts
+from support.naive_methods import Memory
 
 from baselines.agem import AGEM, project
 from baselines.der import DER, DERPP
@@ -42,30 +43,6 @@ def test_reservoir_keeps_every_text_equally_often():
     assert ((counts - expected) ** 2 / expected).sum() < 72.1
 
 
-def naive_cbrs(groups: list[int], capacity: int, generator: torch.Generator) -> list[int]:
-    """Algorithm 1 of Chrysakis and Moens 2020, on lists: the number of the text in each place."""
-    memory: list[int] = []
-    full: set[int] = set()
-    for text, group in enumerate(groups):
-        draw = torch.rand(1, generator=generator, dtype=torch.float64).item()
-        stored = [groups[each] for each in memory]
-        if len(memory) < capacity:
-            memory.append(text)
-        elif group in full:
-            own, seen = stored.count(group), groups[: text + 1].count(group)
-            if draw <= own / seen:  # and then uniform over the instances of the group
-                places = [place for place, each in enumerate(stored) if each == group]
-                memory[places[int(draw / (own / seen) * own)]] = text
-        else:
-            largest = {each for each in stored if stored.count(each) == max(map(stored.count, stored))}
-            places = [place for place, each in enumerate(stored) if each in largest]
-            memory[places[int(draw * len(places))]] = text
-        stored = [groups[each] for each in memory]
-        if len(memory) == capacity:
-            full |= {each for each in stored if stored.count(each) == max(map(stored.count, stored))}
-    return memory
-
-
 STREAMS = {
     "one class after the other": [0] * 40 + [2] * 30 + [1] * 20,
     "one class alone": [1] * 50,
@@ -89,8 +66,9 @@ def test_a_balanced_buffer_is_that_of_the_papers_algorithm(name, fill, size):
             stopped = ReplayBuffer(12, 1, (), torch.float32, COLUMNS, 3, fill)
             stopped.load_state_dict(buffer.state_dict())
             buffer = stopped
-        expected = naive_cbrs(groups, 12, torch.Generator().manual_seed(seed))
-        assert buffer.rows[:, 0].int().tolist() == expected
+        expected = Memory(12, balanced=True)
+        expected.add_all(list(range(len(groups))), groups, torch.Generator().manual_seed(seed))
+        assert buffer.rows[:, 0].int().tolist() == expected.items
         assert len(buffer) == 12
 
 
