@@ -35,7 +35,7 @@ class EWC(ContinualLearner):
 
     Args:
         context: What the run provides.
-        strength: Lambda, the weight of the penalty; 0 is naive fine-tuning, bit for bit.
+        strength: Lambda, the weight of the penalty; 0 is naive fine-tuning, bit for bit. DKVB's paper: 5,000.
         fisher_examples: Most texts of an experience to estimate its Fisher information on.
         fisher: How the Fisher information of several experiences is combined.
         gamma: Decay of the Fisher information, for ``online``.
@@ -54,7 +54,7 @@ class EWC(ContinualLearner):
     def __init__(
         self,
         context: RunContext,
-        strength: float = 5000.0,
+        strength: float = 500.0,
         fisher_examples: int = 100,
         fisher: Literal["averaged", "online", "separate"] = "averaged",
         gamma: float = 0.95,

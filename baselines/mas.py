@@ -27,7 +27,8 @@ class MAS(ContinualLearner):
 
     Args:
         context: What the run provides.
-        strength: Lambda, the weight of the penalty; 0 is naive fine-tuning, bit for bit.
+        strength: Lambda, the weight of the penalty; 0 is naive fine-tuning, bit for bit. The paper's lambda
+            of 1 is 2 here.
         examples: Texts of an experience that the importance is estimated on, at most.
     """
 
@@ -40,7 +41,7 @@ class MAS(ContinualLearner):
         deviations=("importance is estimated on some of the texts",),
     )
 
-    def __init__(self, context: RunContext, strength: float = 1.0, examples: int = 100) -> None:
+    def __init__(self, context: RunContext, strength: float = 0.1, examples: int = 100) -> None:
         super().__init__(context)
         self.examples = examples
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)

@@ -41,6 +41,12 @@ OWN = {
     ("owm", "full"): {"lr": 0.05, "epochs": 8},
     ("owm", "adapter"): {"lr": 0.2, "epochs": 8},
     ("owm", "lora"): {"lr": 0.1, "epochs": 8},
+    # At first it holds on to the logits of early steps.
+    ("der", "full"): {"lr": 3e-3, "epochs": 8},
+    ("agem", "full"): {"lr": 0.05, "epochs": 8},
+    ("agem", "frozen"): {"lr": 1.0, "epochs": 8},
+    ("agem", "adapter"): {"lr": 0.2, "epochs": 8},
+    ("agem", "lora"): {"lr": 0.1, "epochs": 8},
     # Gates open and shut over an epoch: it takes more of them.
     ("hat", "frozen"): {"epochs": 20},
     ("hat", "adapter"): {"lr": 0.2, "epochs": 20},

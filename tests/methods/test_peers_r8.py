@@ -1,0 +1,64 @@
+"""Average accuracy on Reuters R8 beside that of Avalanche 0.6.0 and Mammoth on the same features."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from baselines.agem import AGEM
+from clbench.data.scenarios import find_scenario
+from clbench.engine.build import prepare
+from clbench.engine.loop import execute
+from clbench.engine.parser import run_config
+from clbench.engine.shared import Shared
+from clbench.methods.learner import ContinualLearner
+
+DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "shared" / "data")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (DATA / "r8").is_dir(), reason=f"{DATA} has no r8; CLBENCH_DATA names the data"),
+]
+
+
+class AdamAGEM(AGEM):
+    """A-GEM with AdamW, as the peer was run."""
+
+    configure_optimizers = ContinualLearner.configure_optimizers
+
+
+MEMORY = {"capacity": 160}
+PEERS = {
+    "naive": ("finetune", {}, 50.3),
+    "EWC, separate": ("ewc", {"strength": 100.0, "fisher": "separate"}, 74.7),
+    "EWC, online": ("ewc", {"strength": 100.0, "fisher": "online"}, 71.1),
+    "ER, reservoir": ("replay", MEMORY, 84.2),
+    "ER, per class": ("replay", {**MEMORY, "fill": "per-class"}, 90.3),
+    "DER": ("der", {**MEMORY, "alpha": 0.5}, 77.1),
+    "DER++": ("derpp", {**MEMORY, "alpha": 0.5, "beta": 0.5}, 82.5),
+    "A-GEM": (f"{__name__}.AdamAGEM", {**MEMORY, "fill": "reservoir"}, 81.4),
+    "LwF": ("lwf", {"strength": 1.0}, 51.2),
+    "SI": ("si", {"strength": 1.0}, 76.8),
+    "MAS": ("mas", {"strength": 1.0}, 35.4),
+}
+"""Name of a baseline, its arguments, and the peer's average accuracy after the last experience in percent."""
+
+
+@pytest.fixture(scope="module")
+def shared() -> Shared:
+    return Shared()
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_average_accuracy_is_that_of_the_peer(name, shared, tmp_path):
+    baseline, arguments, peer = PEERS[name]
+    scenario = find_scenario("r8-cil")
+    protocol = dataclasses.replace(scenario.protocol, samples_per_epoch=None, epochs=5, batch_size=16)
+    accuracies = []
+    for seed in (0, 1, 2):
+        options = {"scenario": "r8-cil", "baseline": baseline, "arguments": arguments, "tuning": "frozen"}
+        options |= {"lr": 0.01, "train_per_class": 300, "seed": seed, "threads": 1, "checkpoint": False}
+        config = run_config({**options, "data_dir": DATA, "results": tmp_path})
+        run = prepare(config, scenario=dataclasses.replace(scenario, protocol=protocol), shared=shared)
+        accuracies.append(100 * execute(run).metrics["average_accuracy"])
+    assert sum(accuracies) / 3 == pytest.approx(peer, abs=3)
