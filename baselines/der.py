@@ -82,8 +82,8 @@ class DERPP(DER):
         self,
         context: RunContext,
         capacity: int = 128,
-        alpha: float = 0.5,
-        beta: float = 0.5,
+        alpha: float = 1.0,
+        beta: float = 1.0,
         fill: Fill = "reservoir",
     ) -> None:
         super().__init__(context, capacity, alpha, fill)

@@ -9,8 +9,8 @@ scenario in which that is known.
 It carries its weights, and T embeddings per hidden unit. A step costs what a naive one does. With a frozen
 encoder the hidden units are two layers between features and outputs, with adapters those of the bottlenecks
 (as the Adapter-HAT of Ke et al. 2021, arXiv 2112.03271); an encoder that trains in full or through LoRA has
-none that could be gated. Training is plain SGD, as in the paper: scaled-down gradients stay small. The paper's
-rate is 0.05, for up to 200 epochs; within the 10 epochs that are usual here, gates hardly move at that rate.
+none that could be gated. Training is plain SGD, as in the paper: scaled-down gradients stay small. The
+paper's rate of 0.05 is for up to 200 epochs; within 10 epochs, gates hardly move at that rate.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class HAT(ContinualLearner):
         bibtex=("serra2018hat", "ke2021bcl"),
         family="projections and masks",
         tunings=("frozen", "adapter"),
-        default_lr={"frozen": 0.7, "adapter": 0.05},
+        default_lr={"frozen": 0.5, "adapter": 0.05},
         memory={"network.gates.used": "statistics"},
         search={"sparsity": (1e-2, 1e1)},
         deviations=(

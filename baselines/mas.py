@@ -41,7 +41,7 @@ class MAS(ContinualLearner):
         deviations=("importance is estimated on some of the texts",),
     )
 
-    def __init__(self, context: RunContext, strength: float = 0.1, examples: int = 100) -> None:
+    def __init__(self, context: RunContext, strength: float = 0.05, examples: int = 100) -> None:
         super().__init__(context)
         self.examples = examples
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)

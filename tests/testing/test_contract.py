@@ -48,7 +48,7 @@ OWN = {
     ("agem", "adapter"): {"lr": 0.2, "epochs": 8},
     ("agem", "lora"): {"lr": 0.1, "epochs": 8},
     # Gates open and shut over an epoch: it takes more of them.
-    ("hat", "frozen"): {"epochs": 20},
+    ("hat", "frozen"): {"lr": 0.05, "epochs": 20},
     ("hat", "adapter"): {"lr": 0.2, "epochs": 20},
 }
 # It needs to know the experience of a text.
