@@ -49,7 +49,7 @@ def _experiments() -> list[tuple[str, str]]:
 
 
 def _encoders() -> list[tuple[str, str]]:
-    from clbench.models.encoder import ENCODERS
+    from clbench.models.declared import ENCODERS
 
     return [(name, source.description) for name, source in ENCODERS.items()]
 

@@ -11,16 +11,11 @@ from torch import Tensor, nn
 
 from clbench.core.errors import UserError
 from clbench.core.types import Placement
+from clbench.models.attention import output_projections
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# By model type: where, inside each layer, the projections of attention and of the feed-forward part are.
-_PROJECTIONS = {
-    "bert": ("attention.output.dense", "output.dense"),
-    "roberta": ("attention.output.dense", "output.dense"),
-    "distilbert": ("attention.out_lin", "ffn.lin2"),
-}
 # The standard deviation of Houlsby et al. 2019, section 3.6.
 _DEVIATION = 0.01
 
@@ -53,6 +48,15 @@ class Adapter(nn.Module):
         return adapted
 
 
+class _Adapted(nn.Sequential):
+    """A projection with an adapter after it."""
+
+    @property
+    def weight(self) -> Tensor:
+        """That of the projection; T5 asks for its type."""
+        return cast(Tensor, self.linear.weight)
+
+
 def add_adapters(
     model: PreTrainedModel,
     size: int = 64,
@@ -62,10 +66,11 @@ def add_adapters(
     """Freezes ``model`` and inserts adapters into each of its layers, in place.
 
     The outputs are unchanged, bit for bit, until the adapters are trained. With L layers and hidden size D,
-    the trainable parameters are 2L (``houlsby``) or L (``pfeiffer``) times 2D·size + D + size.
+    the trainable parameters are 2L (``houlsby``) or L (``pfeiffer``) times 2D·size + D + size; L is 1 for
+    ALBERT, whose layers share their weights.
 
     Args:
-        model: An encoder of the type BERT, RoBERTa or DistilBERT.
+        model: An encoder of a type that ``clbench.models.attention.OUTPUTS`` covers.
         size: The size of the bottleneck.
         placement: ``houlsby``: after the projections of attention and of the feed-forward part, each before
             its dropout, residual connection and layer norm (Houlsby et al. 2019, arXiv 1902.00751, section
@@ -76,18 +81,17 @@ def add_adapters(
     Raises:
         UserError: The model is of another type, or ``size`` is not positive.
     """
-    model_type = model.config.model_type
-    if model_type not in _PROJECTIONS:
-        known = ", ".join(_PROJECTIONS)
-        raise UserError(f"adapters support encoders of the types {known}, not '{model_type}'")
     if size < 1:
         raise UserError(f"adapter size {size}: the bottleneck needs at least one unit")
-    attention, feed_forward = _PROJECTIONS[model_type]
-    places = (attention, feed_forward) if placement == "houlsby" else (feed_forward,)
+    attention, feed_forward = output_projections(model)
+    if not feed_forward:
+        raise UserError(
+            f"adapters: no layers with known projections in an encoder of type '{model.config.model_type}'; "
+            "tuning full, frozen or lora may work"
+        )
     model.requires_grad_(False)
-    stack = cast(nn.Module, model.transformer if model_type == "distilbert" else model.encoder)
-    for layer in cast(nn.ModuleList, stack.layer):
-        for place in places:
-            linear = cast(nn.Linear, layer.get_submodule(place))
-            adapter = Adapter(linear.out_features, size, generator).to(linear.weight)
-            layer.set_submodule(place, nn.Sequential(OrderedDict(linear=linear, adapter=adapter)))
+    for one, other in zip(attention, feed_forward, strict=True):
+        for place in (one, other) if placement == "houlsby" else (other,):
+            linear = cast(nn.Linear, model.get_submodule(place))
+            adapter = Adapter(model.config.hidden_size, size, generator).to(linear.weight)
+            model.set_submodule(place, _Adapted(OrderedDict(linear=linear, adapter=adapter)))

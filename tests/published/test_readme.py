@@ -18,7 +18,7 @@ from clbench.data.scenarios import SCENARIOS, find_scenario
 from clbench.engine.build import prepare
 from clbench.engine.parser import parse_run, run_config
 from clbench.engine.registry import baseline_names
-from clbench.models.encoder import ENCODERS
+from clbench.models.declared import ENCODERS
 from clbench.reporting.publish.readme import filled
 from clbench.studies.experiment import experiment_files, find_experiment
 from clbench.testing.streams import SCENARIOS as SMALL

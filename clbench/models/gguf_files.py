@@ -1,0 +1,128 @@
+"""Quantized language models in GGUF files, unpacked once into the files that transformers loads fast."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from clbench.core.errors import UserError
+from clbench.core.io import cache_dir, write_text
+from clbench.models.loading import loading, sha256
+
+LAYOUT = 1
+"""The version of the unpacked folder."""
+_HASHES = "sha256.json"
+# What save_pretrained writes of the library and the machine, and not of the model.
+_INCIDENTAL = ("transformers_version", "_name_or_path", "is_local", "local_files_only")
+
+
+@dataclass(frozen=True)
+class GgufFile:
+    """A GGUF file in an installed package, none of whose code is run.
+
+    Attributes:
+        package: The package.
+        version: The version that has the file.
+        path: The file, relative to the installation root.
+        sha256: Of the file.
+    """
+
+    package: str
+    version: str
+    path: str
+    sha256: str
+
+
+def dequantized(name: str, declared: GgufFile, path: Path) -> Path:
+    """A folder with the model's weights in bfloat16, its configuration and its tokenizer.
+
+    It is made once, in the cache folder, and its hashes are checked each time. It holds the whole language
+    model, whose encoder is the same without the output layer.
+
+    Args:
+        name: Of the model, for messages.
+        declared: What the file should be.
+        path: The file.
+
+    Raises:
+        UserError: The file is not the declared one, the package ``gguf`` is missing, or the cache folder
+            cannot be written.
+    """
+    folder = cache_dir() / "unpacked" / f"{name}-{declared.sha256[:16]}-{LAYOUT}"
+    if _intact(folder):
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            if not _intact(folder):  # another process may have made it
+                _unpack(name, declared, path, folder)
+    except OSError as error:
+        raise UserError(f"model '{name}' cannot be unpacked into {folder}: {error.strerror}") from error
+    return folder
+
+
+def _intact(folder: Path) -> bool:
+    """Whether the folder is there; it is removed where its content is not what was written."""
+    if not folder.is_dir():
+        return False
+    try:
+        hashes = json.loads((folder / _HASHES).read_text(encoding="utf-8"))
+        damaged = next((file for file in sorted(hashes) if sha256(folder / file) != hashes[file]), None)
+    except (OSError, ValueError, TypeError, AttributeError):
+        damaged = _HASHES
+    if damaged is None:
+        return True
+    warnings.warn(f"{folder / damaged} is damaged; the folder is made again", stacklevel=2)
+    shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
+def _unpack(name: str, declared: GgufFile, path: Path, folder: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"model '{name}': {path} is missing; install {declared.package}=={declared.version}")
+    found = sha256(path)
+    if found != declared.sha256:
+        raise UserError(f"{path} is not model '{name}': its SHA-256 is {found} and should be {declared.sha256}")
+    if importlib.util.find_spec("gguf") is None:
+        raise UserError(f"model '{name}' is a GGUF file: pip install 'clbench[smollm2]' to read it")
+    with ExitStack() as stack:
+        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+        _save(path, temporary)
+        hashes = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
+        write_text(temporary / _HASHES, json.dumps(hashes, indent=1) + "\n")
+        temporary.chmod(0o755)  # mkdtemp makes folders that nobody else can read
+        os.rename(temporary, folder)  # noqa: PTH104 - a folder onto a free name
+
+
+def _save(path: Path, folder: Path) -> None:
+    """Reads model and tokenizer from a GGUF file and writes them as transformers does."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    with loading(f"GGUF file {path}"):
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        model = AutoModelForCausalLM.from_pretrained(
+            path.parent,
+            gguf_file=path.name,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+        )
+        model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="50GB")
+        tokenizer.save_pretrained(folder)
+    for file in folder.glob("*.json"):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        kept = {key: value for key, value in content.items() if key not in _INCIDENTAL}
+        if kept != content:
+            write_text(file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    for file in folder.iterdir():
+        file.chmod(0o644)
