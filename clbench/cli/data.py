@@ -28,9 +28,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", default=[], help="datasets; without names, all of them")
     parser.add_data_dir()
     parser.add_argument("--server", metavar="URL", default=GITHUB, help="where the original repositories are")
+    parser.add_argument("--cache", action="store_true", help="verify the cached features instead of datasets")
     options = parser.read(arguments)
     if options.action not in ACTIONS:
         raise unknown("action", options.action, ACTIONS)
+    if options.cache:
+        if options.action != "verify" or options.names:
+            raise UserError(
+                "option --cache: the cached features are verified as a whole: clbench data verify --cache"
+            )
+        return _verify_cache()
     known = [*DATASETS, WIKI]
     for name in options.names:
         if name not in known:
@@ -65,6 +72,18 @@ def _fetch(names: Sequence[str], data_dir: Path, server: str) -> int:
             written = fetch(name, data_dir, server=server, progress=progress)
         print(*written, sep="\n", flush=True)
     return _verify([name for name in names if name != WIKI], data_dir)
+
+
+def _verify_cache() -> int:
+    """Checks every file of the cached features; 1 if one was damaged."""
+    from clbench.models.cache_check import check_cache
+
+    found = check_cache()
+    for damage in found.damaged:
+        print(f"{damage}: removed; the next run that needs it makes it again")
+    size = f"{found.nbytes / 1e6:,.0f} MB"
+    print(f"{found.folder}: {found.shards} shards, {size}; {len(found.damaged)} damaged", flush=True)
+    return 1 if found.damaged else 0
 
 
 def _verify(names: Sequence[str], data_dir: Path) -> int:

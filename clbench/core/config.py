@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from clbench.core.errors import UserError
 from clbench.core.scenario import Protocol
-from clbench.core.types import Placement, Precision, StreamKind, Tuning, WandbMode
+from clbench.core.types import Placement, Pooled, Precision, StreamKind, Tuning, WandbMode
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class RunConfig:
         threads: Threads for torch; the default is torch's own choice.
         precision: Precision in which encoders compute, trained ones under autocast; auto is bfloat16 on
             hardware that is fast with it, else float32.
+        pooling: How the token states of a text become its features: their mean, the first one (cls) or
+            the last one; for methods that train on one vector per text.
         data_dir: Folder of the datasets; the default is the environment variable CLBENCH_DATA.
         generic_corpus: Folder of text for methods that read unlabeled text of no scenario; the default is
             wiki in the folder of the datasets, or else built-in documentation.
@@ -109,6 +111,7 @@ class RunConfig:
     lora_rank: int = 8
     threads: int | None = None
     precision: Precision = "auto"
+    pooling: Pooled = "mean"
     data_dir: Path | None = None
     generic_corpus: Path | None = None
     results: Path = Path("runs")

@@ -2,7 +2,8 @@
 
 Schema 4 changed the macro-F1 of single-head streams from the mean over experiences to that of the union of
 all test sets. It is computed anew from the confusion counts. The protocol has ``patience``, and costs have
-the phase ``validate``, which no earlier run had.
+the phase ``validate``, which no earlier run had. The configuration has
+``pooling``, which was the mean.
 
 Schema 3 renamed the configuration's ``dtype`` to ``precision``. It is now that of trained encoders as well,
 which computed in float32 before. It is no longer among the fingerprints: it stands in the configuration.
@@ -78,7 +79,7 @@ def _fourth(content: dict[str, Any]) -> dict[str, Any]:
     content = {**content, "schema": 4}
     config, metrics = content.get("config"), content.get("metrics")
     if isinstance(config, dict):
-        content["config"] = config = {**config, "patience": None}
+        content["config"] = config = {**config, "patience": None, "pooling": "mean"}
         if isinstance(metrics, dict) and config.get("task_aware") is False:
             union = None if metrics.get("macro_f1") is None else _union_macro_f1(content)
             content["metrics"] = {**metrics, "macro_f1": union}

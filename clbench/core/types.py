@@ -12,6 +12,8 @@ Placement = Literal["houlsby", "pfeiffer"]
 """Where adapters are: after attention and feed-forward part, or after the latter alone."""
 Precision = Literal["auto", "float32", "bfloat16"]
 """The precision in which encoders compute."""
+Pooled = Literal["mean", "cls", "last"]
+"""How token states become one vector per text: their mean, the first one, or the last one."""
 Family = Literal[
     "naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other"
 ]

@@ -90,6 +90,7 @@ def prepare(
         scenario = find_scenario(config.scenario)
     encoder = shared.encoder(config)
     protocol = config.protocol(scenario.protocol)
+    encoder.check_length(protocol.max_tokens)
     stream = shared.stream(config, scenario, protocol)
     check_patience(stream, protocol)
     learner = _learner(config, encoder, stream, protocol)
@@ -123,6 +124,7 @@ def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: 
         adapter_size=config.adapter_size,
         adapter_placement=config.adapter_placement,
         lora_rank=config.lora_rank,
+        pooling=config.pooling,
         seed=config.seed,
     )
     # For constructors that draw from the global random state.

@@ -25,8 +25,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "data_dir", "generic_corpus",
     ),
     "method and tuning": (
-        "baseline", "tuning", "encoder", "precision", "max_tokens", "adapter_size", "adapter_placement",
-        "lora_rank",
+        "baseline", "tuning", "encoder", "precision", "pooling", "max_tokens", "adapter_size",
+        "adapter_placement", "lora_rank",
     ),
     "training": (
         "seed", "epochs", "patience", "batch_size", "samples_per_epoch", "lr", "weight_decay", "threads",

@@ -44,6 +44,7 @@ def given_config(
         "adapter_size": config.adapter_size,
         "adapter_placement": config.adapter_placement,
         "lora_rank": config.lora_rank,
+        "pooling": config.pooling,
         "precision": str(encoder.dtype).removeprefix("torch."),
         **dataclasses.asdict(protocol),
     }
@@ -72,7 +73,7 @@ def tuning_of(config: RunConfig) -> Tuning:
 def _method_name(
     config: RunConfig, learner: ContinualLearner, stream: Stream, changed: Mapping[str, Any]
 ) -> str:
-    """The method with everything that makes it another one: arguments, learning rate, precision, stream.
+    """The method with everything that makes it another one: arguments, options, stream.
 
     Tuned values make no other method.
     """
@@ -83,6 +84,8 @@ def _method_name(
     named = {name: value for name, value in changed.items() if name not in silent}
     by_value = [str(named.pop(name)) for name in info.named_by_value if name in named]
     parts = [learner.variant, *by_value, *(f"{name}={value}" for name, value in named.items())]
+    if config.pooling != "mean":
+        parts.append(config.pooling)
     if config.precision != "auto":
         parts.append(config.precision)
     if stream.kind != "sequential":

@@ -88,6 +88,11 @@ class ContinualLearner(lightning.LightningModule):
             raise UserError(f"{type(self).__name__} works with tuning {possible}, not {context.tuning}")
         self.context = context
         self.network = TextClassifier(context) if network is None else network
+        if context.pooling not in ("mean", self.network.pooling):
+            raise UserError(
+                f"{type(self).__name__} pools token states by arguments of its own; option pooling "
+                f"{context.pooling} does not apply to it"
+            )
         self.lr = self.info.default_lr[context.tuning] if context.lr is None else context.lr
         self.generator = torch.Generator()  # the run seeds it at each boundary
         self.steps_per_epoch = 0  # of the current experience, set before ``on_train_start``

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.scenario import Experience
+from clbench.core.types import Pooled
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.classifier import Network
@@ -24,16 +25,19 @@ FIRST_RIDGE = 3
 
 
 class FrozenFeatures(Network):
-    """The mean of the token states of a frozen encoder, and nothing after it."""
+    """The pooled token states of a frozen encoder, and nothing after it."""
+
+    pooling: Pooled
 
     def __init__(self, context: RunContext) -> None:
         super().__init__()
+        self.pooling = context.pooling
         self.row_shape = (1, (context.encoder.hidden_size,), torch.float32)
 
     @property
     def prefix(self) -> FrozenPrefix | None:
-        """The mean of the token states."""
-        return FrozenPrefix("mean")
+        """The pooled token states."""
+        return FrozenPrefix(self.pooling)
 
     def forward(self, batch: Batch) -> Tensor:
         """Features (B, D)."""

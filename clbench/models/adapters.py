@@ -54,7 +54,7 @@ class _Adapted(nn.Sequential):
     @property
     def weight(self) -> Tensor:
         """That of the projection; T5 asks for its type."""
-        return cast(Tensor, self.linear.weight)
+        return cast(nn.Linear, self.linear).weight
 
 
 def add_adapters(

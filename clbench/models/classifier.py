@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clbench.core.batch import Batch, masked_mean
+from clbench.core.batch import Batch
+from clbench.core.types import Pooled
 from clbench.models.adapters import add_adapters
 from clbench.models.context import RunContext
 from clbench.models.encoder import token_states
-from clbench.models.frozen_prefix import FrozenPrefix
+from clbench.models.frozen_prefix import FrozenPrefix, pooled
 from clbench.models.lora import add_lora
 
 
@@ -35,8 +36,10 @@ class Network(nn.Module):
         autocast: The context in which a trained encoder computes. The engine sets it to the run's precision.
             It covers the encoder alone, whoever calls it, so logits and what a method does with them are in
             float32.
+        pooling: How token states become one vector per text; None if it does not follow the run's option.
     """
 
+    pooling: Pooled | None = None
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
@@ -48,13 +51,16 @@ class Network(nn.Module):
 
 
 class TextClassifier(Network):
-    """An encoder, the mean of its token states, and one linear layer over all C output columns.
+    """An encoder, its token states pooled to one vector, and one linear layer over all C output columns.
 
     With tuning ``frozen`` the encoder is the frozen prefix, and this network holds the linear layer only.
     """
 
+    pooling: Pooled
+
     def __init__(self, context: RunContext) -> None:
         super().__init__()
+        self.pooling = context.pooling
         size = context.encoder.hidden_size
         generator = context.generator("network")
         self.encoder = None if context.tuning == "frozen" else context.encoder.model()
@@ -72,8 +78,8 @@ class TextClassifier(Network):
 
     @property
     def prefix(self) -> FrozenPrefix | None:
-        """The mean of the token states of a frozen encoder."""
-        return FrozenPrefix("mean") if self.encoder is None else None
+        """The pooled token states of a frozen encoder."""
+        return FrozenPrefix(self.pooling) if self.encoder is None else None
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C)."""
@@ -81,10 +87,10 @@ class TextClassifier(Network):
         return logits
 
     def features(self, batch: Batch) -> Tensor:
-        """The mean (B, D) of the token states of each text."""
+        """The pooled token states (B, D) of each text."""
         if self.encoder is None:
             return batch.rows  # one row per text
         rows, mask = batch.padded()
         with self.autocast():
             states = token_states(self.encoder, rows, mask)
-        return masked_mean(states.float(), mask)
+        return pooled(states.float(), mask, self.pooling)[0].squeeze(1)

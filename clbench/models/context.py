@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from clbench.core.seeding import derive
-from clbench.core.types import Placement, Tuning
+from clbench.core.types import Placement, Pooled, Tuning
 from clbench.models.encoder import TextEncoder
 
 
@@ -28,6 +28,7 @@ class RunContext:
         adapter_size: Width of the bottleneck adapters.
         adapter_placement: Where the adapters are; see ``clbench.models.adapters.add_adapters``.
         lora_rank: Rank of the low-rank updates.
+        pooling: How token states become one vector per text, where a network does not decide that itself.
         seed: Determines everything random in the learner.
     """
 
@@ -43,6 +44,7 @@ class RunContext:
     adapter_size: int = 64
     adapter_placement: Placement = "houlsby"
     lora_rank: int = 8
+    pooling: Pooled = "mean"
     seed: int = 0
 
     @property

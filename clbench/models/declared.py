@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clbench.models.pretrained_files import EncoderSource, GgufFile
+from clbench.models.gguf_files import GgufFile
+from clbench.models.pretrained_files import EncoderSource
 
 ENCODERS: Mapping[str, EncoderSource] = {
     "minilm": EncoderSource(

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from filelock import FileLock
+from clbench.models.cache_files import locked
 
 
 class Budget:
@@ -28,7 +28,8 @@ class Budget:
         """Removes least recently used shards until the rest fits, except those in ``keep``."""
         if self.limit is None:
             return
-        with FileLock(self.folder / "budget.lock"):
+        # In a folder that cannot be written, nothing is added and nothing can be removed.
+        with locked(self.folder / "budget.lock", lambda error: None):
             for leftover in self.folder.glob("*/.evicted-*"):
                 shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
             shards = []
@@ -36,7 +37,7 @@ class Budget:
                 try:
                     size = sum(file.stat().st_size for file in shard.iterdir())
                     shards.append((shard.stat().st_mtime, shard, size))
-                except FileNotFoundError:
+                except OSError:
                     continue
             total = sum(size for _, _, size in shards)
             for _, shard, size in sorted(shards):
@@ -52,6 +53,6 @@ def _remove(shard: Path) -> None:
     gone = shard.with_name(f".evicted-{shard.name}-{os.getpid()}")
     try:
         shard.rename(gone)
-    except FileNotFoundError:
+    except OSError:  # it is gone, or cannot be removed
         return
     shutil.rmtree(gone, ignore_errors=True)

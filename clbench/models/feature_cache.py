@@ -10,38 +10,38 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from clbench.core.costs import Cost, FlopCounter, clock
 from clbench.core.device import compute_device
 from clbench.core.types import OnProgress
+from clbench.models.cache_files import Warned, locked
 from clbench.models.encoder import TextEncoder
 from clbench.models.feature_budget import Budget
 from clbench.models.feature_costs import KEY_BYTES, Asked
 from clbench.models.feature_parts import Progress, make_missing
 from clbench.models.feature_store import ShardWriter, Store
+from clbench.models.feature_tensors import read_tensors, write_tensors
 from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode
 from clbench.models.ragged import RaggedArray
 
-LAYOUT = 3
-"""The version of the cache's file format. Folders of other versions are neither read nor removed."""
+LAYOUT = 4
+"""The version of the cache's files, and of how texts become tokens.
+
+Folders of other versions are neither read nor removed.
+"""
 ROWS_AT_ONCE = 65536
 """Token states in one call of a prefix's transform."""
-_TENSORS = "made.safetensors"
 BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
-    "states": ("states", "mean", "cls"),
-    "mean": ("mean", "cls"),
-    "cls": ("mean", "cls"),
+    "states": ("states", "mean", "cls", "last"),
+    "mean": ("mean", "cls", "last"),
+    "cls": ("mean", "cls", "last"),
+    "last": ("mean", "cls", "last"),
     "padded": ("padded",),
 }
 """The poolings that are stored when one is computed: an additional vector per text costs almost nothing."""
@@ -49,6 +49,9 @@ BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
 
 class FeatureCache:
     """Frozen features on disk, addressed by content.
+
+    What is read is what was written: checksums tell damaged files, which are removed and made again. A folder
+    that cannot be written is read, and what is not in it is kept in memory.
 
     Args:
         folder: The folder of the cache; each encoder, precision, length limit and prefix has a subfolder.
@@ -78,6 +81,7 @@ class FeatureCache:
         self._asked = Asked()
         self._recorders: list[Asked] = []  # of the tensors that are being made
         self._stores: dict[Path, Store] = {}
+        self._warned = Warned(folder)
 
     def features(
         self,
@@ -120,26 +124,33 @@ class FeatureCache:
             The tensors, and what they cost when they were computed.
         """
         shard = self.folder / "tensors" / f"shard-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
-        shard.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(shard.with_name(f"lock-{shard.name}")):
-            tensors, metadata = _read_tensors(shard)
-            if not metadata:
-                used = Asked()
-                self._recorders.append(used)
-                try:
-                    tensors, cost = make()
-                finally:
-                    self._recorders.pop()
-                metadata = {
-                    "address": address,
-                    "cost": json.dumps(dataclasses.asdict(cost)),
-                    "asked_for": used.to_text(),
-                }
-                _write_tensors(shard, tensors, metadata)
+        tensors, metadata = read_tensors(shard)
+        if not metadata:
+            with locked(shard.with_name(f"lock-{shard.name}"), self._warned):
+                tensors, metadata = read_tensors(shard)  # another process may have made them
+                if not metadata:
+                    tensors, metadata = self._make_tensors(shard, address, make)
         self._budget.enforce()
         # The rows that went into them count as asked for, also when there was no need to look at them.
         self._record(Asked.from_text(metadata["asked_for"]))
         return tensors, Cost(**json.loads(metadata["cost"]))
+
+    def _make_tensors(
+        self, shard: Path, address: str, make: Callable[[], tuple[dict[str, Tensor], Cost]]
+    ) -> tuple[dict[str, Tensor], dict[str, str]]:
+        used = Asked()
+        self._recorders.append(used)
+        try:
+            tensors, cost = make()
+        finally:
+            self._recorders.pop()
+        spent = json.dumps(dataclasses.asdict(cost))
+        metadata = {"address": address, "cost": spent, "asked_for": used.to_text()}
+        try:
+            write_tensors(shard, tensors, metadata)
+        except OSError as error:
+            self._warned(error)
+        return tensors, metadata
 
     @property
     def spent(self) -> Cost:
@@ -165,7 +176,7 @@ class FeatureCache:
         if folder not in self._stores:
             # An encoder writes several poolings at once, under the same locks.
             self._stores[folder] = Store(
-                folder, self.folder / (family if prefix.transform is None else folder.name)
+                folder, self.folder / (family if prefix.transform is None else folder.name), self._warned
             )
         return self._stores[folder]
 
@@ -258,29 +269,6 @@ def _flops_by_length(transform: Transform, rows: RaggedArray) -> Callable[[np.nd
         counts.append(counter.total)
     per_row = (counts[-1] - counts[0]) // max(1, sizes[-1] - sizes[0])
     return lambda lengths: counts[0] + per_row * (lengths - sizes[0])
-
-
-def _read_tensors(shard: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a shard; both empty if it is missing or damaged."""
-    try:
-        os.utime(shard)
-        with safe_open(shard / _TENSORS, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    except (FileNotFoundError, SafetensorError):
-        return {}, {}
-
-
-def _write_tensors(shard: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Writes a shard, replacing what is left of an earlier one. The caller holds its lock."""
-    temporary = shard.with_name(f".partial-{shard.name}")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
-    temporary.mkdir()
-    try:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / _TENSORS, metadata)
-        shutil.rmtree(shard, ignore_errors=True)
-        os.rename(temporary, shard)  # noqa: PTH104 - a folder onto a free name
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _family(encoder: TextEncoder, max_tokens: int) -> str:

@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from tqdm import tqdm
 
 from clbench.core.types import OnProgress
+from clbench.models.cache_files import locked
 from clbench.models.feature_store import SLOTS, Store
 
 PART_TEXTS = 256
@@ -80,7 +81,7 @@ def make_missing(
             with ExitStack() as stack:
                 try:
                     for slot in slots:
-                        stack.enter_context(FileLock(store.lock(slot)).acquire(blocking=wait))
+                        stack.enter_context(locked(store.lock(slot), store.warned, wait=wait))
                 except Timeout:
                     busy.append(part)
                     continue

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from clbench.models.cache_files import DamagedError, drop, used, verify, write_shard
 from clbench.models.feature_budget import Budget
 from clbench.models.feature_costs import key_list
 from clbench.models.ragged import RaggedArray
@@ -20,32 +20,43 @@ SHARD_BYTES = 256 << 20
 """Rows are written to disk whenever this much has been computed."""
 SLOTS = 16
 """Parts of the space of keys, each with a lock of its own."""
-_NO_TABLES = (*[np.zeros(0, np.int64)] * 3, np.zeros((0, 2, 2)))  # array, start, stop and costs of no text
+_SMALL = ("stop.npy", "keys.npy", "costs.npy")
+_VALUES = "values.npy"
+
+
+@dataclass
+class _Shard:
+    """One shard: its folder, None if it could not be written, and its rows, None until they are needed."""
+
+    folder: Path | None
+    values: np.ndarray | None
 
 
 class Store:
     """The rows of many texts in one folder, as shards of memory-mapped arrays.
 
-    A shard is a folder with the files ``values``, ``stop``, ``keys`` and ``costs``. It is written under a
-    temporary name and then renamed, so readers never see a partial shard. ``Budget`` may remove a shard at
-    any time; processes that have mapped it can still read it.
+    A shard is a folder with the files ``values``, ``stop``, ``keys`` and ``costs``, and their checksums,
+    which are compared when a file is first read. It is written under a temporary name and then renamed, so
+    readers never see a partial shard. ``Budget`` may remove a shard at any time; processes that have mapped
+    it can still read it. A shard that cannot be written stays in memory.
 
     Each key belongs to one of ``SLOTS`` slots. Who writes rows holds the locks of their slots, so that two
     processes do not do the same work.
 
     Args:
-        folder: Where the shards are; made if it is not there.
+        folder: Where the shards are; made when the first one is written.
         locks: The beginning of the paths of the locks. Stores that are written together share their locks.
+        warned: Is told of an error in writing.
     """
 
-    def __init__(self, folder: Path, locks: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, locks: Path, warned: Callable[[OSError], None]) -> None:
         self.folder = folder
+        self.warned = warned
         self._locks = locks
         self._numbers: dict[bytes, int] = {}  # of the rows of the tables below
-        self._tables: list[tuple[np.ndarray, ...]] = []  # of each shard: array, start, stop, costs
-        self._values: list[np.ndarray] = []
-        self._shards: dict[str, None] = {}  # names, in the order of ``_values``
+        self._tables: list[tuple[np.ndarray, ...]] = []  # of each shard: its number, start, stop, costs
+        self._shards: list[_Shard] = []
+        self._known: set[str] = set()
         self._texts = 0
         self.refresh()
 
@@ -65,40 +76,84 @@ class Store:
         return self._locks.with_name(f"{self._locks.name}-{slot}.lock")
 
     def missing(self, keys: Sequence[bytes]) -> list[int]:
-        """Positions of the keys that have no rows yet, each key once. Looks for new shards first."""
+        """Positions of the keys that have no rows, each key once.
+
+        Looks for new shards first, and checks those that the other keys are in.
+        """
         if any(key not in self._numbers for key in keys):
             self.refresh()
+        self._map(keys)
         absent = {key: at for at, key in reversed(list(enumerate(keys))) if key not in self._numbers}
         return sorted(absent.values())
 
     def refresh(self) -> None:
-        """Maps shards that are new since the last call, and removes damaged ones."""
+        """Takes in shards that are new since the last call, and removes damaged ones."""
         for shard in sorted(self.folder.glob("shard-*")):
-            if shard.name in self._shards:
+            if shard.name in self._known:
                 continue
             try:
-                self._open(shard, shard.name)
-            except FileNotFoundError:
-                continue  # another process removed it between the listing and the reading
-            except (ValueError, EOFError):
-                shutil.rmtree(shard, ignore_errors=True)  # cut short when the machine went down
+                verify(shard, *_SMALL)
+                self._take(shard, None, *(np.load(shard / name) for name in _SMALL))
+            except (FileNotFoundError, PermissionError):
+                continue  # another process removed it between the listing and the reading, or owns it
+            except DamagedError as error:
+                drop(shard, error)
 
-    def _open(self, found: Path, name: str) -> None:
-        """Maps the files in the folder ``found``, which has or will get the given name."""
-        values = np.asarray(np.load(found / "values.npy", mmap_mode="r"))  # plain arrays are faster to index
-        stop, keys, costs = (np.load(found / f"{part}.npy") for part in ("stop", "keys", "costs"))
-        if not len(stop) == len(keys) == len(costs):
-            raise ValueError(f"{found}: files of different lengths")
+    def _take(
+        self,
+        folder: Path | None,
+        values: np.ndarray | None,
+        stop: np.ndarray,
+        keys: np.ndarray,
+        costs: np.ndarray,
+    ) -> None:
         start = np.concatenate([[0], stop[:-1]])
-        array = np.full(len(stop), len(self._values), np.int64)
-        self._numbers.update(zip(key_list(keys), range(self._texts, self._texts + len(keys)), strict=True))
+        number = np.full(len(stop), len(self._shards), np.int64)
+        fresh = dict(zip(key_list(keys), range(self._texts, self._texts + len(keys)), strict=True))
+        if not fresh.keys().isdisjoint(self._numbers):  # what is mapped already stays
+            fresh = {key: at for key, at in fresh.items() if key not in self._numbers}
+        self._numbers.update(fresh)
         self._texts += len(keys)
-        self._tables.append((array, start, stop, costs))
-        self._values.append(values)
-        self._shards[name] = None
+        self._tables.append((number, start, stop, costs))
+        self._shards.append(_Shard(folder, values))
+        if folder is not None:
+            self._known.add(folder.name)
+
+    def _table(self) -> tuple[np.ndarray, ...]:
+        """Of each text ever taken in: its shard, start, stop and costs."""
+        if len(self._tables) != 1:
+            none = (*[np.zeros(0, np.int64)] * 3, np.zeros((0, 2, 2)))
+            parts = zip(*self._tables, strict=True) if self._tables else ((each,) for each in none)
+            self._tables = [tuple(np.concatenate(part) for part in parts)]
+        return self._tables[0]
+
+    def _map(self, keys: Sequence[bytes]) -> None:
+        """Maps the shards that these keys are in, and forgets those that are damaged or gone."""
+        if all(shard.values is not None for shard in self._shards):
+            return
+        found = [number for key in keys if (number := self._numbers.get(key)) is not None]
+        for number in np.unique(self._table()[0][found]).tolist():
+            shard = self._shards[number]
+            if shard.values is not None or shard.folder is None:
+                continue
+            try:
+                verify(shard.folder, _VALUES)
+                shard.values = _mapped(shard.folder)
+            except (FileNotFoundError, PermissionError):
+                self._forget(number)
+            except DamagedError as error:
+                drop(shard.folder, error)
+                self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        shards, folder = self._table()[0], self._shards[number].folder
+        self._numbers = {key: at for key, at in self._numbers.items() if shards[at] != number}
+        self._shards[number] = _Shard(None, np.zeros(0))
+        if folder is not None:
+            self._known.discard(folder.name)
 
     def rows(self, keys: Sequence[bytes]) -> tuple[RaggedArray, np.ndarray]:
-        """The rows of n texts that are all in the store, and their costs.
+        """The rows of n texts, none of which ``missing`` finds any more, and their costs.
 
         Their shards are marked as recently used.
 
@@ -106,21 +161,21 @@ class Store:
             The rows, and (n, 2, 2) the cost of each text in the encoder and after it, in seconds and
             operations.
         """
-        if len(self._tables) > 1:
-            self._tables = [tuple(np.concatenate(parts) for parts in zip(*self._tables, strict=True))]
         at = np.fromiter(map(self._numbers.__getitem__, keys), np.int64, len(keys))
-        tables = self._tables[0] if self._tables else _NO_TABLES
-        array, start, stop, costs = (table[at] for table in tables)
-        names = list(self._shards)
-        for used in np.unique(array):
-            with suppress(FileNotFoundError):  # evicted; what was opened stays readable
-                os.utime(self.folder / names[used])
-        return RaggedArray(tuple(self._values), array, start, stop), costs
+        number, start, stop, costs = (table[at] for table in self._table())
+        chosen, array = np.unique(number, return_inverse=True)
+        shards = [self._shards[each] for each in chosen.tolist()]
+        for shard in shards:
+            if shard.folder is not None:
+                used(shard.folder)
+        return RaggedArray(
+            tuple(cast(np.ndarray, shard.values) for shard in shards), array, start, stop
+        ), costs
 
     def write(
         self, keys: Sequence[bytes], values: np.ndarray, lengths: np.ndarray, costs: np.ndarray, slots: range
-    ) -> Path:
-        """Writes one shard, maps it and returns its folder.
+    ) -> Path | None:
+        """Writes and maps one shard and returns its folder; None if it had to stay in memory.
 
         Args:
             keys: Of n texts.
@@ -133,18 +188,27 @@ class Store:
             for leftover in self.folder.glob(f".partial-{slot}-*"):
                 shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
         shard = self.folder / f"shard-{hashlib.blake2b(b''.join(keys), digest_size=12).hexdigest()}"
-        temporary = Path(tempfile.mkdtemp(prefix=f".partial-{slots[0]}-", dir=self.folder))
+        packed = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
+        small = np.cumsum(lengths), packed, costs
+        mapped: list[np.ndarray] = []
+
+        def save(folder: Path) -> None:
+            for name, content in zip((_VALUES, *_SMALL), (values, *small), strict=True):
+                np.save(folder / name, content)
+
         try:
-            np.save(temporary / "values.npy", values)
-            np.save(temporary / "stop.npy", np.cumsum(lengths))
-            np.save(temporary / "keys.npy", np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1))
-            np.save(temporary / "costs.npy", costs)
-            if not shard.exists():
-                self._open(temporary, shard.name)  # before another process can see it, and evict it
-                os.rename(temporary, shard)  # noqa: PTH104 - a folder onto a free name
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            # Mapped before another process can see it, and evict it.
+            write_shard(shard, f".partial-{slots[0]}-", save, lambda folder: mapped.append(_mapped(folder)))
+        except OSError as error:
+            self.warned(error)
+            self._take(None, values, *small)
+            return None
+        self._take(shard, mapped[0], *small)
         return shard
+
+
+def _mapped(folder: Path) -> np.ndarray:
+    return np.asarray(np.load(folder / _VALUES, mmap_mode="r"))  # plain arrays are faster to index
 
 
 class ShardWriter:
@@ -182,6 +246,7 @@ class ShardWriter:
         """Writes what is pending as one shard."""
         if self._pending:
             rows, lengths, costs = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
-            self._written.add(self._store.write(self._keys, rows, lengths, costs, self._slots))
+            written = self._store.write(self._keys, rows, lengths, costs, self._slots)
+            self._written |= {written} if written is not None else set()
             self._budget.enforce(keep=self._written)
             self._keys, self._pending, self._bytes = [], [], 0

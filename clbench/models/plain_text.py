@@ -72,6 +72,6 @@ def _leaking(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str] | None:
     if not contents:
         return None
     ids = tokenizer(contents, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    own = tokenizer.convert_tokens_to_ids(contents)
+    own = [tokenizer.convert_tokens_to_ids(each) for each in contents]
     leaking = [re.escape(each) for each, id_, found in zip(contents, own, ids, strict=True) if id_ in found]
     return re.compile("|".join(leaking)) if leaking else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from clbench.core.errors import UserError
 from clbench.models.loading import loading
@@ -118,20 +118,19 @@ def position_limit(config: PretrainedConfig) -> int | None:
     return int(positions) - (config.pad_token_id + 1 if config.model_type in _OFFSET else 0)
 
 
-def _model_class(directory: Path, config: PretrainedConfig) -> type[PreTrainedModel]:
+def _model_class(directory: Path, config: PretrainedConfig) -> Any:
     """The class that maps token ids to token states: of an encoder-decoder, its encoder."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING
 
     kind = type(config)
     refused = f"encoder directory {directory}: type '{config.model_type}' "
-    if kind in MODEL_FOR_TEXT_ENCODING_MAPPING:
-        found = MODEL_FOR_TEXT_ENCODING_MAPPING[kind]
-        if found.__name__.endswith("EncoderModel"):
-            return cast("type[PreTrainedModel]", found)
+    found: Any = MODEL_FOR_TEXT_ENCODING_MAPPING.get(kind, None)
+    if found is not None and found.__name__.endswith("EncoderModel"):
+        return found
     if getattr(config, "is_encoder_decoder", False):
         raise UserError(f"{refused}is an encoder-decoder; only the encoder of T5, mT5 and UMT5 can be used")
-    found = MODEL_MAPPING[kind] if kind in MODEL_MAPPING else None
+    found = MODEL_MAPPING.get(kind, None)
     sizes = (getattr(config, name, None) for name in ("hidden_size", "vocab_size"))
     if found is None or not all(isinstance(size, int) for size in sizes):
         raise UserError(f"{refused}is not a model of text alone")
-    return cast("type[PreTrainedModel]", found)
+    return found

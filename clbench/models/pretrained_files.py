@@ -39,7 +39,7 @@ class EncoderSource:
         description: One line for lists.
         hub_id: The model's name on the hub; None for an encoder that is built in.
         revision: The commit on the hub, 40 hexadecimal digits.
-        sha256: What the SHA-256 of ``model.safetensors`` must be, on the hub, in its cache and in ``package``.
+        sha256: What the SHA-256 of ``model.safetensors`` must be: on the hub, in its cache, in ``package``.
         package: An installed package that may hold the same files: its name, and the folder of the files
             relative to the installation root.
         gguf: A GGUF file in an installed package that may stand in for them.

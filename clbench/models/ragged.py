@@ -39,8 +39,8 @@ class RaggedArray(Sequence[np.ndarray]):
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row."""
-        return int(self.values[0][:1].nbytes)
+        """Bytes of one row; 0 without texts."""
+        return int(self.values[0][:1].nbytes) if self.values else 0
 
     def __len__(self) -> int:
         return len(self.array)

@@ -10,8 +10,8 @@ from transformers import (
     BertModel,
     DistilBertConfig,
     DistilBertModel,
-    GPT2Config,
-    GPT2Model,
+    OPTConfig,
+    OPTModel,
     PreTrainedModel,
     RobertaConfig,
     RobertaModel,
@@ -170,8 +170,12 @@ def test_adapters_have_the_dtype_of_the_layer():
 
 
 def test_an_unknown_architecture_is_refused_by_its_type():
-    model = GPT2Model(GPT2Config(vocab_size=10, n_positions=8, n_embd=8, n_layer=1, n_head=1))
-    with pytest.raises(UserError, match=r"types bert, roberta, distilbert, not 'gpt2'$"):
+    config = OPTConfig(
+        vocab_size=10, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, ffn_dim=8,
+        word_embed_proj_dim=8, pad_token_id=0, bos_token_id=1, eos_token_id=2, max_position_embeddings=8,
+    )  # fmt: skip
+    model = OPTModel(config)
+    with pytest.raises(UserError, match=r"^adapters: no layers with known projections .* type 'opt'; tuning"):
         add_adapters(model)
     assert all(p.requires_grad for p in model.parameters())
 

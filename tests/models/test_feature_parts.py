@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 import clbench.models.feature_parts
 from clbench.core.costs import Cost
+from clbench.models.cache_files import Warned
 from clbench.models.encoder import load_encoder
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.feature_costs import Asked
@@ -75,7 +76,7 @@ def test_parts_are_few_and_cover_each_text_once_under_the_locks_of_its_slot(
     least, parts, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(clbench.models.feature_parts, "PART_TEXTS", least)
-    store, made = Store(tmp_path / "a", tmp_path / "a"), []
+    store, made = Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path)), []
 
     def make(places, slots):
         assert {Store.slot(KEYS[at]) for at in places} <= set(slots)
@@ -93,7 +94,7 @@ def test_parts_are_few_and_cover_each_text_once_under_the_locks_of_its_slot(
 
 def test_what_another_process_holds_comes_last_and_is_not_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(clbench.models.feature_parts, "PART_TEXTS", 16)
-    store, other = (Store(tmp_path / "a", tmp_path / "a") for _ in range(2))
+    store, other = (Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path)) for _ in range(2))
     held, made, told = FileLock(store.lock(0)), [], []
     held.acquire()
 
@@ -113,7 +114,7 @@ def test_what_another_process_holds_comes_last_and_is_not_made_again(tmp_path, m
 
 
 def test_an_error_in_a_part_frees_its_locks(tmp_path):
-    store = Store(tmp_path / "a", tmp_path / "a")
+    store = Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path))
     with pytest.raises(ZeroDivisionError), Progress("x", 256, bar=False, report=None) as progress:
         make_missing(store, KEYS, lambda *_: 1 / 0, progress)
     for slot in range(SLOTS):

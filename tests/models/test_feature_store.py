@@ -15,6 +15,7 @@ import clbench.models.feature_cache
 import clbench.models.feature_store
 import clbench.models.frozen_prefix
 from clbench.core.costs import Cost
+from clbench.models.cache_files import Warned
 from clbench.models.encoder import TextEncoder, load_encoder
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.feature_store import Store
@@ -137,9 +138,9 @@ def test_the_least_recently_used_go_first_and_are_made_again(encoder, tmp_path):
 
 
 def test_shards_that_cannot_be_opened_for_want_of_file_handles_are_not_removed(tmp_path):
-    store = Store(tmp_path / "a", tmp_path / "a")
-    for at in range(40):
-        key = at.to_bytes(16)
+    store = Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path))
+    keys = [at.to_bytes(16) for at in range(40)]
+    for key in keys:
         store.write([key], np.ones((2, 2), np.float32), np.array([2]), np.ones((1, 2, 2)), range(1))
     free = os.dup(0)
     os.close(free)
@@ -147,10 +148,10 @@ def test_shards_that_cannot_be_opened_for_want_of_file_handles_are_not_removed(t
     resource.setrlimit(resource.RLIMIT_NOFILE, (free + 20, limits[1]))
     try:
         with pytest.raises(OSError, match="Too many open files"):
-            Store(tmp_path / "a", tmp_path / "a")
+            Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path)).missing(keys)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert len(Store(tmp_path / "a", tmp_path / "a")) == 40
+    assert not Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path)).missing(keys)
 
 
 # -- interruption --------------------------------------------------------------------------------------
@@ -223,30 +224,16 @@ def test_a_killed_writer_leaves_nothing_that_is_read_or_stays(encoder, tmp_path)
     assert not list(tmp_path.glob("*/.partial-*"))
 
 
-@pytest.mark.parametrize("part", ["values.npy", "keys.npy"])
-@pytest.mark.parametrize("left", [0.0, 0.01, 0.5])
-def test_a_shard_that_was_cut_short_is_dropped_and_made_again(part, left, encoder, states, tmp_path):
-    ask(FeatureCache(tmp_path, progress=False), encoder)
-    (shard,) = (tmp_path).glob("*-states/shard-*")
-    os.truncate(shard / part, int(left * (shard / part).stat().st_size))
-    for encodes in (len(TEXTS), 0):
-        cache = FeatureCache(tmp_path, progress=False)
-        assert same(ask(cache, encoder), states)
-        assert cache.texts_encoded == encodes
-
-
-def test_tensors_that_were_cut_short_or_never_finished_are_made_again(tmp_path, monkeypatch):
+def test_tensors_that_were_never_finished_are_made_again(tmp_path, monkeypatch):
     cache = FeatureCache(tmp_path, progress=False)
-    monkeypatch.setattr("clbench.models.feature_cache.os.rename", lambda *_: 1 / 0)
+    monkeypatch.setattr("clbench.models.cache_files.os.rename", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cache.tensors("x", lambda: ({"x": torch.ones(99)}, Cost(1.0)))
     monkeypatch.undo()
     assert not leftovers(tmp_path)
     cache.tensors("x", lambda: ({"x": torch.ones(99)}, Cost(2.0)))
-    (path,) = tmp_path.glob("tensors/shard-*/*")
-    os.truncate(path, path.stat().st_size - 1)
-    assert cache.tensors("x", lambda: ({"x": torch.zeros(9)}, Cost(3.0)))[1] == Cost(3.0)
-    shard = path.parent.rename(path.parent.with_name(f".partial-{path.parent.name}"))  # as if killed there
+    (shard,) = tmp_path.glob("tensors/shard-*")
+    shard = shard.rename(shard.with_name(f".partial-{shard.name}-x"))  # as if killed there
     tensors, cost = cache.tensors("x", lambda: ({"x": torch.ones(9)}, Cost(4.0)))
     assert torch.equal(tensors["x"], torch.ones(9))
     assert cost == Cost(4.0)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoModel, DistilBertConfig, RobertaConfig
+from transformers import AutoModel, DistilBertConfig, MambaConfig, RobertaConfig
 
 from clbench.core.errors import UserError
 from clbench.models import tiny
@@ -79,6 +79,8 @@ def test_what_it_does_not_know_is_refused():
     model = tiny.model()
     with pytest.raises(UserError, match="rank 1"):
         add_lora(model, 0)
-    model.config.model_type = "other"
-    with pytest.raises(UserError, match="bert"):
-        add_lora(model, 4)
+    mamba = AutoModel.from_config(
+        MambaConfig(vocab_size=10, hidden_size=8, num_hidden_layers=1, state_size=4)
+    )
+    with pytest.raises(UserError, match=r"^LoRA: no linear layers of attention in type 'mamba'$"):
+        add_lora(mamba, 4)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoModel, PreTrainedTokenizerFast
 
 from clbench.models import tiny
@@ -49,7 +49,9 @@ def _with_template(
             special_tokens=[(each, specials.index(each)) for each in specials if each in before + after],
         )
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=64, **names)
-    tokenizer.add_special_tokens({"additional_special_tokens": [s for s in specials if s not in names.values()]})
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [s for s in specials if s not in names.values()]}
+    )
     return tokenizer
 
 
