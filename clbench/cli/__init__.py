@@ -26,7 +26,7 @@ COMMANDS = {
 }
 _TRAIN = {
     "datasets", "docstring_parser", "faiss", "filelock", "httpx", "huggingface_hub", "lightning", "peft",
-    "pydantic", "safetensors", "torch", "torchmetrics", "tqdm", "transformers",
+    "pydantic", "safetensors", "torch", "torchmetrics", "tqdm", "transformers", "xxhash",
 }  # fmt: skip
 EXTRAS = {
     "train": _TRAIN,

@@ -2,8 +2,8 @@
 
 Schema 4 changed the macro-F1 of single-head streams from the mean over experiences to that of the union of
 all test sets. It is computed anew from the confusion counts. The protocol has ``patience``, and costs have
-the phase ``validate``, which no earlier run had. The configuration has
-``pooling``, which was the mean.
+the phase ``validate``, which no earlier run had. The configuration has ``pooling``,
+which was the mean.
 
 Schema 3 renamed the configuration's ``dtype`` to ``precision``. It is now that of trained encoders as well,
 which computed in float32 before. It is no longer among the fingerprints: it stands in the configuration.

@@ -83,8 +83,11 @@ class Store:
         if any(key not in self._numbers for key in keys):
             self.refresh()
         self._map(keys)
-        absent = {key: at for at, key in reversed(list(enumerate(keys))) if key not in self._numbers}
-        return sorted(absent.values())
+        absent: dict[bytes, int] = {}
+        for at, key in enumerate(keys):
+            if key not in self._numbers:
+                absent.setdefault(key, at)
+        return list(absent.values())
 
     def refresh(self) -> None:
         """Takes in shards that are new since the last call, and removes damaged ones."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import xxhash
+
 from clbench.core.io import cache_dir, write_text
 from clbench.models.encoder import TextEncoder
 
@@ -16,8 +18,14 @@ def parameter_count(encoder: TextEncoder) -> int:
     """
     path = cache_dir() / "encoders" / f"{encoder.fingerprint}.parameters"
     with suppress(OSError, ValueError):
-        return int(path.read_text())
+        count = int(path.read_text(encoding="ascii").partition(" ")[0])
+        if path.read_text(encoding="ascii") == _with_checksum(count):
+            return count
     count = encoder.parameters
     with suppress(OSError):  # a full disk or a folder that cannot be written
-        write_text(path, f"{count}\n")
+        write_text(path, _with_checksum(count))
     return count
+
+
+def _with_checksum(count: int) -> str:
+    return f"{count} {xxhash.xxh3_64_hexdigest(str(count).encode())}\n"

@@ -204,6 +204,7 @@ def test_schema_1_is_migrated():
         "schema": result_schema.SCHEMA,
         "config": {
             "samples_per_epoch": 3,
+            "pooling": "mean",
             "arguments": {"initialization": "oracle"},
             "stream": "single",
             "patience": None,
@@ -231,7 +232,7 @@ def test_schema_2_is_migrated_to_the_precision_in_which_the_encoder_computed(tun
     }
     assert result_schema.migrated(old) == {
         "schema": result_schema.SCHEMA,
-        "config": {"tuning": tuning, "precision": precision, "patience": None},
+        "config": {"tuning": tuning, "precision": precision, "patience": None, "pooling": "mean"},
         "provenance": {"fingerprints": {"data": "a"}},
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -89,11 +88,16 @@ _LLAMA = {**_BERT, "num_key_value_heads": 1, "head_dim": 16}
 
 @dataclass(frozen=True)
 class Architecture:
-    """A configuration's class and sizes, and what its tokenizer is like.
+    """A configuration's class and sizes, and what is known of it by hand.
 
     Attributes:
-        adapters: Insertions per layer with the placement ``houlsby``; layers counts distinct ones.
-        projections: Sizes (in, out) of the LoRA targets of one layer.
+        config: The class of its configuration, in transformers.
+        tokenizer: One of ``_tokenizers``.
+        sizes: Arguments of the configuration.
+        places: The modules after which a layer gets adapters with placement ``houlsby``: the end of attention
+            and the end of the feed-forward part.
+        targets: The modules of a layer that LoRA updates.
+        layers: Layers with weights of their own.
     """
 
     config: str
@@ -180,6 +184,3 @@ def save(name: str, folder: Path, **changes: object) -> Path:
         AutoModel.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
-
-
-Make = Callable[[str], Path]

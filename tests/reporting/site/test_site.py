@@ -203,6 +203,7 @@ def test_the_kind_of_stream_is_a_flag(stream, words):
 
 LINES = (
     "--baseline ewc --tuning full --lr 0.003 --seed 4 --order random:7 --epochs 2 --train-per-class 4",
+    "--baseline finetune --tuning frozen --pooling last --precision float32",
     "--baseline finetune --joint true --weight-decay 0.5 --test-per-class 5 --batch-size 3 "
     "--samples-per-epoch 9",
     "--baseline finetune --single true --tuning adapter --adapter-size 5 --adapter-placement pfeiffer",
