@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from clbench.core.errors import UserError
+from clbench.core.strict_yaml import parse_yaml
 
 
 def cache_dir() -> Path:
@@ -69,11 +70,18 @@ def read_yaml(path: Path, what: str) -> Any:
         UserError: It cannot be read, or is not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{what} {path}: {getattr(error, 'strerror', None) or error}") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{what} {path}: not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{what} {path}: not YAML: {_one_line(error)}") from error
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    """What is wrong, and in which line, without the excerpt that PyYAML adds."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    return problem if mark is None else f"line {mark.line + 1}: {problem}"
 
 
 def write_json(path: Path, value: Any) -> None:
