@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from clbench.core.data_source import DataSource
 from clbench.core.types import StreamKind
 
 if TYPE_CHECKING:
@@ -105,16 +105,18 @@ class Scenario:
             has output columns of its own.
         parts: The experiences in their default order.
         task_aware: Whether the experience of a text is known at test time (multi-head).
-        source: ``pydocs`` (built in) or ``folder`` (JSON lines under ``--data-dir``).
+        source: ``pydocs`` (built in) or ``folder`` (under ``--data-dir``, or in ``sources``).
         protocol: The defaults of training.
         citation: The work to cite for the data and the protocol.
         license: The terms under which the texts may be used.
         orders: Published orders of the experiences, by name; ``--order`` picks one by its number.
+        class_orders: Published orders of the classes instead: each is divided into experiences of the sizes
+            that ``parts`` have.
         datasets: Known facts of its datasets, by name; loaded data is checked against them.
         repeats: Whether classes may come back in a later experience.
-        root: The folder of the datasets, if it is not ``--data-dir``.
-        keys: Names of the fields in the JSON lines, by ``text``, ``text_pair``, ``label`` and ``domain``,
-            where they differ from these.
+        sources: Where its datasets are, by name, if that is not ``--data-dir``.
+        classes: The class of each label of the data, where several labels make one class.
+        subset: Whether texts with labels or domains of no experience are left out; else they are an error.
         bibtex: Keys of ``clbench/core/citations.bib``: the data, and the paper of the protocol.
     """
 
@@ -130,9 +132,11 @@ class Scenario:
     orders: tuple[tuple[str, ...], ...] = ()
     datasets: Mapping[str, DatasetFacts] = field(default_factory=dict)
     repeats: bool = False
-    root: Path | None = None
-    keys: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, DataSource] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
+    subset: bool = False
     bibtex: tuple[str, ...] = ()
+    class_orders: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         names = [part.name for part in self.parts]
@@ -141,22 +145,29 @@ class Scenario:
         total = sum(len(part.labels) for part in self.parts)
         if self.kind == "class" and not self.repeats and len(self.columns) != total:
             raise ValueError(f"{self.name}: a class-incremental scenario has each class in one experience")
-        if self.kind == "domain" and any(set(part.labels) != set(self.columns) for part in self.parts):
+        if self.kind == "domain" and any(set(self.owned(part)) != set(self.columns) for part in self.parts):
             raise ValueError(
                 f"{self.name}: the experiences of a domain-incremental scenario share all classes"
             )
         for order in self.orders:
             if sorted(order) != sorted(names):
                 raise ValueError(f"{self.name}: an order names other experiences than there are")
+        for order in self.class_orders:
+            if self.kind != "class" or sorted(order) != sorted(self.columns):
+                raise ValueError(f"{self.name}: an order of classes names other classes than there are")
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the C output columns, in the default order of the experiences."""
-        return tuple(dict.fromkeys(self.column(part, label) for part in self.parts for label in part.labels))
+        return tuple(dict.fromkeys(column for part in self.parts for column in self.owned(part)))
+
+    def owned(self, part: Part) -> tuple[str, ...]:
+        """The output columns of an experience."""
+        return tuple(dict.fromkeys(self.column(part, label) for label in part.labels))
 
     def column(self, part: Part, label: str) -> str:
-        """The output column of ``label`` in ``part``: tasks own theirs, other kinds share by label."""
-        return f"{part.name}:{label}" if self.kind == "task" else label
+        """The output column of ``label`` in ``part``: tasks own theirs, other kinds share by class."""
+        return f"{part.name}:{label}" if self.kind == "task" else self.classes.get(label, label)
 
 
 @dataclass(frozen=True)
@@ -203,8 +214,8 @@ class Stream:
         stages: What is trained on, in turn.
         fingerprint: A hash of every text and label in every split: two streams with equal
             fingerprints hold the same data, whatever their order.
-        data: For each dataset, its known version, sizes, fingerprint, and the number of test texts that are
-            also training texts.
+        data: For each dataset, its known version, sizes, fingerprint, the number of test texts that are
+            also training texts, and notes on how it was read and divided.
     """
 
     scenario: Scenario

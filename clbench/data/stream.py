@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from datasets import Dataset, DatasetDict, concatenate_datasets
+from datasets import Dataset, concatenate_datasets
 
 from clbench.core.errors import UserError, unknown
 from clbench.core.scenario import SPLITS, Experience, Part, Protocol, Scenario, Stage, Stream
 from clbench.core.types import StreamKind
 from clbench.data import formats, pydocs
+from clbench.data.formats import Table
+from clbench.data.holdout import Columns, by_hash, hold_out, take
+from clbench.data.orders import arrange
 
-Columns = Mapping[str, Sequence[Any]]
-"""A split as one list per column: work on many rows takes a tenth of the time that it takes on a Dataset."""
 _HASHED = ("text", "text_pair", "label", "domain")
 
 
@@ -38,8 +37,7 @@ def load_stream(
         scenario: The scenario.
         protocol: Gives the limits on texts per class and the share of validation texts.
         data_dir: The data folder, for scenarios that read one.
-        order: The number of a published order, 0 for the declared one where there are none, or
-            ``random:SEED``.
+        order: See :func:`~clbench.data.orders.arrange`.
         kind: How the experiences become stages: see :class:`~clbench.core.scenario.Stream`.
         first: Load only this many experiences of that order; the output columns stay the same.
 
@@ -48,11 +46,11 @@ def load_stream(
     """
     if first is not None and not 0 < first <= len(scenario.parts):
         raise UserError(f"experiences {first}: scenario '{scenario.name}' has 1 to {len(scenario.parts)}")
-    tables = {
-        dataset: _columns(load_table(scenario, dataset, data_dir))
-        for dataset in dict.fromkeys(part.dataset for part in scenario.parts)
-    }
-    data = {name: _checked(scenario, name, table, data_dir) for name, table in tables.items()}
+    tables, data = {}, {}
+    for dataset in dict.fromkeys(part.dataset for part in scenario.parts):
+        table = load_table(scenario, dataset, data_dir)
+        splits = tables[dataset] = _columns(table.splits)
+        data[dataset] = _checked(scenario, dataset, table, splits, protocol.validation_share)
     parts = arrange(scenario, order)[:first]
     texts = [_texts_of(scenario, protocol, part, tables[part.dataset]) for part in parts]
     experiences = tuple(
@@ -77,17 +75,18 @@ def _stages(experiences: tuple[Experience, ...], kind: StreamKind) -> tuple[Stag
     return tuple(Stage(each, every) for each in experiences)
 
 
-def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> DatasetDict:
+def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> Table:
     """One table of a scenario's source, with the columns ``text``, ``text_pair``, ``label``, ``domain``."""
     if scenario.source == "pydocs":
-        return pydocs.load(dataset)
-    data_dir = scenario.root or data_dir
+        return Table(pydocs.load(dataset))
+    if dataset in scenario.sources:
+        return formats.read(scenario.sources[dataset])
     if data_dir is None:
         raise UserError(
             f"scenario '{scenario.name}' needs a data folder: "
             "name it with --data-dir or the environment variable CLBENCH_DATA"
         )
-    return formats.load(data_dir, dataset, keys=scenario.keys)
+    return formats.read(formats.in_folder(data_dir, dataset))
 
 
 def generic_texts(data_dir: Path | None, given: Path | None = None) -> list[str]:
@@ -120,27 +119,17 @@ def _texts_in(given: Path) -> list[str]:
     return texts
 
 
-def arrange(scenario: Scenario, order: int | str) -> tuple[Part, ...]:
-    """The experiences of a scenario in the order that ``--order`` names."""
-    parts, published = scenario.parts, scenario.orders
-    kind, _, seed = str(order).partition(":")
-    if kind == "random" and seed.isdecimal():
-        return tuple(parts[place] for place in np.random.default_rng(int(seed)).permutation(len(parts)))
-    if str(order).isdecimal() and int(order) < max(1, len(published)):
-        by_name = {part.name: part for part in parts}
-        return tuple(by_name[name] for name in published[int(order)]) if published else parts
-    known = f"0 to {len(published) - 1} (published)" if published else "0 (as declared)"
-    raise UserError(f"unknown order '{order}' of scenario '{scenario.name}'; known: {known} and random:SEED")
-
-
 def _texts_of(
     scenario: Scenario, protocol: Protocol, part: Part, table: Mapping[str, Columns]
 ) -> dict[str, Columns]:
     """The texts of an experience by split, with the output column of each in place of its label."""
     columns = {label: scenario.columns.index(scenario.column(part, label)) for label in part.labels}
     own = {name: _rows_of(part, split) for name, split in table.items()}
+    for rows in own.values():
+        rows["label"] = [columns[label] for label in rows["label"]]
     if "validation" not in own:
-        own["train"], own["validation"] = _hold_out(own["train"], protocol.validation_share)
+        kept, held = hold_out(own["train"], protocol.validation_share, "validation")
+        own = {**own, "train": take(own["train"], kept), "validation": take(own["train"], held)}
     limits = dict(zip(SPLITS, (protocol.train_per_class, *[protocol.test_per_class] * 2), strict=True))
     splits: dict[str, Columns] = {}
     for name in SPLITS:
@@ -154,13 +143,13 @@ def _texts_of(
         splits[name] = {
             "text": split["text"],
             "text_pair": split["text_pair"],
-            "column": [columns[label] for label in split["label"]],
+            "column": split["label"],
         }
     return splits
 
 
 def _experience(scenario: Scenario, index: int, part: Part, splits: Mapping[str, Columns]) -> Experience:
-    columns = tuple(scenario.columns.index(scenario.column(part, label)) for label in part.labels)
+    columns = tuple(map(scenario.columns.index, scenario.owned(part)))
     datasets = {
         name: Dataset.from_dict({**split, "experience": [index] * len(split["text"])})
         for name, split in splits.items()
@@ -173,70 +162,52 @@ def _columns(table: Mapping[str, Dataset]) -> dict[str, Columns]:
     return {name: split[:] for name, split in table.items()}
 
 
-def _take(split: Columns, places: Sequence[int]) -> dict[str, list[Any]]:
-    return {name: [values[at] for at in places] for name, values in split.items()}
-
-
-def _rows_of(part: Part, split: Columns) -> Columns:
+def _rows_of(part: Part, split: Columns) -> dict[str, list[Any]]:
     wanted = {(label, part.domain) for label in part.labels}
     domains = split["domain"] if part.domain is not None else itertools.repeat(None)
     rows = enumerate(zip(split["label"], domains, strict=False))
-    return _take(split, [at for at, row in rows if row in wanted])
-
-
-def _by_hash(split: Columns, purpose: str) -> dict[str, list[int]]:
-    """Positions of the texts of each label, in a pseudo-random order that depends only on the texts."""
-    groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
-    rows = zip(split["text"], split["text_pair"], split["label"], strict=True)
-    for at, (text, pair, label) in enumerate(rows):
-        digest = hashlib.blake2b(f"{purpose}\0{text}\0{pair}".encode(), digest_size=8).digest()
-        groups[label].append((digest, at))
-    return {label: [at for _, at in sorted(found)] for label, found in groups.items()}
-
-
-def _hold_out(train: Columns, share: float) -> tuple[Columns, Columns]:
-    """Training and validation texts: ``share`` of each class is held out.
-
-    At least one text of a class is kept, and of two or more at least one is held out: otherwise validation
-    would know nothing of rare classes.
-    """
-    held: set[int] = set()
-    at_least = 1 if share > 0 else 0
-    for places in _by_hash(train, "validation").values():
-        held.update(places[: min(max(at_least, round(len(places) * share)), len(places) - 1)])
-    kept = [at for at in range(len(train["text"])) if at not in held]
-    return _take(train, kept), _take(train, sorted(held))
+    return take(split, [at for at, row in rows if row in wanted])
 
 
 def _limited(split: Columns, per_class: int | None) -> Columns:
     if per_class is None:
         return split
-    kept = (at for places in _by_hash(split, "limit").values() for at in places[:per_class])
-    return _take(split, sorted(kept))
+    kept = (at for places in by_hash(split, "limit").values() for at in places[:per_class])
+    return take(split, sorted(kept))
 
 
 def _checked(
-    scenario: Scenario, dataset: str, table: Mapping[str, Columns], data_dir: Path | None
+    scenario: Scenario, dataset: str, table: Table, splits: Mapping[str, Columns], share: float
 ) -> dict[str, Any]:
     """The provenance of a dataset, after its labels and sizes were checked against the declaration."""
     facts = scenario.datasets.get(dataset)
-    known = {label for part in scenario.parts if part.dataset == dataset for label in part.labels}
-    labels = set(facts.labels) if facts else known
-    place = scenario.root or data_dir
-    for name, split in table.items():
-        for at, label in enumerate(split["label"]):
-            if label not in labels:
-                file = formats.files(place, dataset)[name] if place else f"{dataset} ({name})"
-                raise UserError(f"{file}, record {at + 1}: {unknown('label', label, labels)}")
-    sizes = {name: len(split["label"]) for name, split in table.items()}
-    fingerprint = _digest(table, _HASHED)
+    notes = list(table.notes)
+    parts = [part for part in scenario.parts if part.dataset == dataset]
+    labels = set(facts.labels) if facts else {label for part in parts for label in part.labels}
+    domains = {part.domain for part in parts if part.domain is not None}
+    for what, known in (("label", labels), ("domain", domains)):
+        for name, split in splits.items() if known else ():
+            others = [at for at, each in enumerate(split[what]) if each not in known]
+            if others and scenario.subset:
+                notes.append(f"{name}: {len(others)} texts left out, with another {what} than those declared")
+            elif others:
+                where = table.places[name](others[0]) if table.places else f"{dataset}, {name}"
+                raise UserError(f"{where}: {unknown(what, str(split[what][others[0]]), known)}")
+    if "validation" not in splits:
+        notes.append(
+            f"validation: {share:.0%} of the training texts of each class (validation_share)"
+            if share
+            else "no validation texts: there is no such split, and validation_share is 0"
+        )
+    sizes = {name: len(split["label"]) for name, split in splits.items()}
+    fingerprint = _digest(splits, _HASHED)
     version = None
     if facts is not None:
         fitting = [each for each in facts.versions if dict(each.sizes) == sizes]
         if not fitting:
             wanted = " or ".join(_sizes(each.sizes) for each in facts.versions)
             raise UserError(
-                f"dataset '{dataset}' in {place} has {_sizes(sizes)} texts, but scenario '{scenario.name}' "
+                f"dataset '{dataset}' has {_sizes(sizes)} texts, but scenario '{scenario.name}' "
                 f"needs {wanted}; declare a scenario of your own in a YAML file for other data"
             )
         version = next((each.name for each in fitting if each.fingerprint in ("", fingerprint)), None)
@@ -244,7 +215,8 @@ def _checked(
         "version": version,
         "sizes": sizes,
         "fingerprint": fingerprint,
-        "test_texts_in_train": _overlap(table),
+        "test_texts_in_train": _overlap(splits),
+        "notes": notes,
     }
 
 

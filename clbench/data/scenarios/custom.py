@@ -1,22 +1,21 @@
-"""Reads scenarios that a user declares in YAML, on data files of their own (JSON lines)."""
+"""Scenarios that a user declares in YAML, on data of their own."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING
 
+from clbench.core.data_source import DataSource
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import read_yaml
-from clbench.core.scenario import Kind, Part, Protocol, Scenario
+from clbench.core.scenario import Part, Protocol, Scenario
 from clbench.data import formats
+from clbench.data.orders import divided, shuffled
 
-KEYS = {
-    "title", "kind", "data", "task_aware", "classes_per_experience", "labels", "domains", "tasks", "keys",
-    "protocol", "citation", "license",
-}  # fmt: skip
-COLUMNS = ("text", "text_pair", "label", "domain")
+if TYPE_CHECKING:
+    from clbench.data.scenarios.declaration import Declaration
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -25,81 +24,108 @@ def read_scenario(path: Path) -> Scenario:
     Raises:
         UserError: The file or its data is invalid; the message names the key.
     """
-    content = read_yaml(path, "scenario")
-    if not isinstance(content, dict):
-        raise UserError(f"scenario {path}: expected a mapping with keys such as 'kind' and 'data'")
-    for key in set(content) - KEYS:
-        raise UserError(f"scenario {path}: {unknown('key', str(key), KEYS)}")
-    for key in ("kind", "data"):
-        if key not in content:
-            raise UserError(f"scenario {path}: the key '{key}' is missing")
-    if content["kind"] not in get_args(Kind):
-        raise UserError(f"scenario {path}: {unknown('kind', str(content['kind']), get_args(Kind))}")
-    root = (path.parent / str(content["data"])).resolve()
-    keys = _keys(path, content.get("keys", {}))
-    task_aware = bool(content.get("task_aware", content["kind"] == "task"))
+    from clbench.data.scenarios.declaration import declaration  # imports pydantic
+
+    found = declaration(path, read_yaml(path, "scenario"))
+    sources = _sources(path, found)
     try:
         return Scenario(
             name=path.stem,
-            title=str(content.get("title", path.stem)),
-            kind=content["kind"],
-            parts=_parts(path, content, root, keys),
-            task_aware=task_aware,
+            title=found.title or path.stem,
+            kind=found.kind,
+            parts=_parts(path, found, sources),
+            task_aware=found.kind == "task" if found.task_aware is None else found.task_aware,
             source="folder",
-            protocol=_protocol(path, content.get("protocol", {})),
-            citation=str(content.get("citation", "")),
-            license=str(content.get("license", "")),
-            root=root if content["kind"] == "task" else root.parent,
-            keys=keys,
+            protocol=Protocol(**found.protocol.model_dump(exclude_none=True)),
+            citation=found.citation or "",
+            license=found.license or "",
+            sources=sources,
+            subset=found.labels is not None or found.domains is not None,
         )
     except ValueError as error:
         raise UserError(f"scenario {path}: {error}") from error
 
 
-def _parts(path: Path, content: Mapping[str, Any], root: Path, keys: Mapping[str, str]) -> tuple[Part, ...]:
-    if content["kind"] == "task":
-        names = content.get("tasks") or sorted(each.name for each in root.iterdir() if each.is_dir())
-        return tuple(Part(name, name, _seen(root, name, keys, "label")) for name in map(str, names))
-    labels = tuple(map(str, content.get("labels") or _seen(root.parent, root.name, keys, "label")))
-    if content["kind"] == "domain":
-        domains = content.get("domains") or _seen(root.parent, root.name, keys, "domain")
-        return tuple(Part(domain, root.name, labels, domain) for domain in map(str, domains))
-    size = content.get("classes_per_experience", 1)
-    if not isinstance(size, int) or size < 1 or len(labels) % size:
+def _sources(path: Path, found: Declaration) -> dict[str, DataSource]:
+    """The datasets by name: one, or one for each task."""
+    common = DataSource(
+        format=found.format,
+        keys=found.keys.model_dump(exclude_none=True),
+        columns=tuple(found.columns or ()),
+        separator=found.separator,
+        encoding=found.encoding,
+        splits=found.splits.model_dump(exclude_none=True),
+        test_share=found.test_share,
+        seed=found.seed,
+        empty_texts=found.empty_texts,
+    )
+    if not isinstance(found.data, str):
+        hub = found.data
+        source = replace(common, hub=hub.hub, revision=hub.revision, config=hub.config or "")
+        return {hub.hub.rpartition("/")[2]: source}
+    place = (path.parent / found.data).resolve()
+    if not place.exists():
+        near = [each.name for each in place.parent.iterdir()] if place.parent.is_dir() else []
         raise UserError(
-            f"scenario {path}: classes_per_experience is {size} and must be a divisor of {len(labels)}, "
-            "the number of classes"
+            f"scenario {path}: data: {unknown('file or folder', place.name, near)} (in {place.parent})"
         )
-    groups = [labels[at : at + size] for at in range(0, len(labels), size)]
-    return tuple(Part("+".join(group), root.name, group) for group in groups)
+    if found.kind != "task":
+        return {_name(place): replace(common, path=place)}
+    if not place.is_dir():
+        raise UserError(f"scenario {path}: data is '{found.data}'; kind task needs a folder of datasets")
+    there = {_name(each): each for each in sorted(place.iterdir()) if not each.name.startswith(".")}
+    for name in found.tasks or ():
+        if name not in there:
+            raise UserError(f"scenario {path}: {unknown('entry of tasks', name, there)}")
+    names = found.tasks or formats.in_order(there)
+    return {name: replace(common, path=there[name]) for name in names}
 
 
-def _seen(root: Path, dataset: str, keys: Mapping[str, str], column: str) -> tuple[str, ...]:
-    """The distinct values of a column of the training texts, sorted."""
-    values = formats.load(root, dataset, keys=keys)["train"][:][column]
-    found = sorted({value for value in values if value is not None})
+def _name(place: Path) -> str:
+    """A dataset's name: of a folder, or of a file without its ending."""
+    return place.name if place.is_dir() else place.name.partition(".")[0]
+
+
+def _parts(path: Path, found: Declaration, sources: dict[str, DataSource]) -> tuple[Part, ...]:
+    if found.kind == "task":
+        names = _ordered(found, list(sources))
+        return tuple(Part(name, name, _seen(sources[name], "label")) for name in names)
+    ((dataset, source),) = sources.items()
+    labels = _chosen(path, "labels", found.labels, source, "label")
+    if found.kind == "domain":
+        domains = _chosen(path, "domains", found.domains, source, "domain")
+        return tuple(Part(domain, dataset, tuple(labels), domain) for domain in _ordered(found, domains))
+    sizes = found.classes_per_experience
+    if isinstance(sizes, int):
+        count = -(-len(labels) // sizes)
+        sizes = [*[sizes] * (count - 1), len(labels) - sizes * (count - 1)]
+    elif sum(sizes) != len(labels):
+        raise UserError(
+            f"scenario {path}: classes_per_experience adds up to {sum(sizes)}, but there are "
+            f"{len(labels)} labels"
+        )
+    return divided(_ordered(found, labels), sizes, dataset)
+
+
+def _ordered(found: Declaration, names: Sequence[str]) -> Sequence[str]:
+    return shuffled(names, found.seed) if found.order == "random" else names
+
+
+def _chosen(
+    path: Path, key: str, given: Sequence[str] | None, source: DataSource, column: str
+) -> Sequence[str]:
+    """The values of a column that are listed, or else all; each listed one has training texts."""
+    seen = _seen(source, column)
+    for name in given or ():
+        if name not in seen:
+            raise UserError(f"scenario {path}: {unknown(f'entry of {key}', name, seen)}")
+    return given or seen
+
+
+def _seen(source: DataSource, column: str) -> tuple[str, ...]:
+    """The distinct values of a column of the training texts, in order."""
+    values = formats.read(source).splits["train"][:][column]
+    found = formats.in_order(value for value in values if value is not None)
     if not found:
-        raise UserError(f"{root / dataset}: no training text has a '{keys.get(column, column)}'")
+        raise UserError(f"{source.name}: no training text has a '{source.key(column)}'")
     return tuple(found)
-
-
-def _keys(path: Path, given: Any) -> dict[str, str]:
-    if not isinstance(given, dict):
-        raise UserError(f"scenario {path}: keys: expected a mapping such as 'text: body'")
-    for key in set(given) - set(COLUMNS):
-        raise UserError(f"scenario {path}: {unknown('entry of keys', str(key), COLUMNS)}")
-    return {str(key): str(value) for key, value in given.items()}
-
-
-def _protocol(path: Path, given: Any) -> Protocol:
-    names = [each.name for each in dataclasses.fields(Protocol)]
-    if not isinstance(given, dict):
-        raise UserError(f"scenario {path}: protocol: expected a mapping such as 'epochs: 5'")
-    for key, value in given.items():
-        if key not in names:
-            raise UserError(f"scenario {path}: {unknown('entry of protocol', str(key), names)}")
-        if not isinstance(value, int | float) or value < 0:
-            raise UserError(
-                f"scenario {path}: protocol: {key} is '{value}' and must be a number of at least 0"
-            )
-    return Protocol(**given)

@@ -1,0 +1,92 @@
+"""Parquet files, datasets saved by the library ``datasets``, and datasets on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clbench.core.data_source import DataSource
+from clbench.core.errors import UserError
+from clbench.data.formats.rows import Raw
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+
+def read_parquet(path: Path, source: DataSource, wanted: Sequence[str]) -> Raw:
+    """The columns ``wanted`` of a Parquet file.
+
+    The file itself is read: ``datasets`` would prepare a copy that stays when the file changes.
+    """
+    import pyarrow as pa
+    from datasets import Features
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            there = [name for name in wanted if name in schema.names] or schema.names[:1]
+            columns = file.read(columns=there).to_pydict()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
+    known = Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else {}
+    return _raw(columns, schema.names, known, str(path))
+
+
+def read_saved(source: DataSource, wanted: Sequence[str]) -> dict[str, Raw]:
+    """The splits of a folder that ``save_to_disk`` wrote; a single dataset is the split ``train``."""
+    from datasets import load_from_disk
+
+    assert source.path is not None
+    try:
+        found = load_from_disk(str(source.path), keep_in_memory=True)
+    except Exception as error:  # the library lets errors of JSON, Arrow, types and files through
+        raise UserError(f"{source.path} cannot be read as a saved dataset: {_first_line(error)}") from error
+    return _splits(found if isinstance(found, dict) else {"train": found}, wanted, source)
+
+
+def read_hub(source: DataSource, wanted: Sequence[str]) -> dict[str, Raw]:
+    """The splits of a dataset on the hub at one revision. No code of the dataset is run."""
+    from datasets import DatasetDict, load_dataset
+
+    try:
+        found: DatasetDict = load_dataset(
+            source.hub, source.config or None, revision=source.revision, keep_in_memory=True
+        )
+    except Exception as error:  # the library lets errors of the network, of files and of the dataset through
+        raise UserError(f"dataset {source.name} on the hub: {_first_line(error)}") from error
+    return _splits(found, wanted, source)
+
+
+def _splits(found: Mapping[str, Dataset], wanted: Sequence[str], source: DataSource) -> dict[str, Raw]:
+    splits = {}
+    for name, dataset in found.items():
+        there = [each for each in wanted if each in dataset.column_names] or dataset.column_names[:1]
+        columns = dataset.select_columns(there).with_format(None)[:]
+        splits[name] = _raw(columns, dataset.column_names, dataset.features, f"{source.name}, {name}")
+    return splits
+
+
+def _raw(
+    columns: Mapping[str, list[Any]], known: Sequence[str], features: Features | Mapping[str, Any], where: str
+) -> Raw:
+    from datasets import ClassLabel
+
+    named: dict[str, list[Any]] = {}
+    for name, values in columns.items():
+        feature = features.get(name)
+        named[name] = (
+            [_name(feature, value) for value in values] if isinstance(feature, ClassLabel) else values
+        )
+    return Raw(named, known, lambda at: f"{where}, row {at + 1}")
+
+
+def _name(feature: Any, value: int | None) -> str | None:
+    """The name of a class; None for -1, which stands for a label that is not public."""
+    return feature.names[value] if value is not None and 0 <= value < len(feature.names) else None
+
+
+def _first_line(error: Exception) -> str:
+    lines = " ".join(str(error).split())
+    return (lines if len(lines) <= 200 else f"{lines[:197]}...") or type(error).__name__

@@ -1,0 +1,42 @@
+"""Chooses some of the texts of each label, by a hash of the text: the order of the data has no influence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Columns = Mapping[str, Sequence[Any]]
+"""A split as one list per column: work on many rows takes a tenth of the time that it takes on a Dataset."""
+
+
+def hold_out(split: Columns, share: float, purpose: str, *, least: int = 0) -> tuple[list[int], list[int]]:
+    """The positions of the texts that stay, and of those that are held out.
+
+    Args:
+        split: Has the columns ``text``, ``text_pair`` and ``label``.
+        share: Of each label; at least one text of it stays.
+        purpose: Other words choose other texts.
+        least: Texts of each label that are held out whatever the share, as far as one stays.
+    """
+    held: set[int] = set()
+    for places in by_hash(split, purpose).values():
+        count = max(least, round(len(places) * share)) if share else 0
+        held.update(places[: min(count, len(places) - 1)])
+    return [at for at in range(len(split["text"])) if at not in held], sorted(held)
+
+
+def by_hash(split: Columns, purpose: str) -> dict[str, list[int]]:
+    """Positions of the texts of each label, in a pseudo-random order that depends only on the texts."""
+    groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
+    rows = zip(split["text"], split["text_pair"], split["label"], strict=True)
+    for at, (text, pair, label) in enumerate(rows):
+        digest = hashlib.blake2b(f"{purpose}\0{text}\0{pair}".encode(), digest_size=8).digest()
+        groups[label].append((digest, at))
+    return {label: [at for _, at in sorted(found)] for label, found in groups.items()}
+
+
+def take(split: Columns, places: Sequence[int]) -> dict[str, list[Any]]:
+    """The rows at ``places``."""
+    return {name: [values[at] for at in places] for name, values in split.items()}
