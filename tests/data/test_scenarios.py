@@ -1,7 +1,6 @@
-"""The declared scenarios against the paper's facts and data, and scenarios declared in YAML."""
+"""The declared scenarios against the paper's facts and data."""
 
 import collections
-import json
 import os
 import subprocess
 import sys
@@ -9,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from clbench.cli import main
 from clbench.core import citations
 from clbench.core.errors import UserError
-from clbench.data.scenarios import SCENARIOS, find_scenario
+from clbench.data.orders import arrange
+from clbench.data.scenarios import SCENARIOS
 from clbench.data.scenarios.facts import DATASETS
-from clbench.data.stream import arrange, load_stream, overlap
+from clbench.data.stream import load_stream
 
 DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "shared" / "data")
 needs_data = pytest.mark.skipif(
@@ -117,107 +116,9 @@ def test_overlaps_of_train_and_test_are_counted():
     assert counts == {"r8": 4, "r52": 6, "rte": 0, "mrpc": 0, "qqp": 1, "sst2": 0}  # of the data's own notes
 
 
-def test_an_order_that_there_is_not_is_refused():
-    for name, known in (("dsc-dil", "0 to 19"), ("r8-cil", "as declared")):
-        for order in ("20", "x", "-1", "random:"):
-            with pytest.raises(UserError, match=known):
-                arrange(SCENARIOS[name], order)
-    drawn = [part.name for part in arrange(SCENARIOS["r8-cil"], "random:3")]
-    assert sorted(drawn) == sorted(part.name for part in SCENARIOS["r8-cil"].parts)
-    assert drawn == [part.name for part in arrange(SCENARIOS["r8-cil"], "random:3")]
-
-
 def test_data_of_another_size_is_refused(tmp_path):
-    write(tmp_path / "r8", {"train": [("a text", "earn")], "test": [("a text", "earn")]})
+    (tmp_path / "r8").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / "r8" / f"{split}.jsonl").write_text('{"text": "a text", "label": "earn"}')
     with pytest.raises(UserError, match=r"1 train, 1 test texts.*5485 train, 2189 test"):
         load_stream(SCENARIOS["r8-cil"], SCENARIOS["r8-cil"].protocol, data_dir=tmp_path)
-
-
-# -- a user's own --------------------------------------------------------------------------------------
-
-
-def write(folder: Path, splits: dict, keys: tuple = ("text", "label")) -> None:
-    folder.mkdir(parents=True)
-    for name, rows in splits.items():
-        lines = [json.dumps(dict(zip(keys, row, strict=True))) for row in rows]
-        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-
-
-@pytest.fixture
-def tickets(tmp_path) -> Path:
-    rows = [
-        (f"the {queue} ticket number {at} from {site}", queue, site)
-        for queue in ("billing", "delivery", "login", "refund")
-        for site in ("north", "south")
-        for at in range(4)
-    ]
-    write(tmp_path / "tickets", {"train": rows, "test": rows[::2]}, ("body", "queue", "site"))
-    return tmp_path
-
-
-KEYS = "keys: {text: body, label: queue, domain: site}\n"
-
-
-def declared(folder: Path, text: str):
-    path = folder / "mine.yaml"
-    path.write_text(text)
-    return find_scenario(str(path))
-
-
-def test_classes_of_a_folder_become_experiences(tickets):
-    scenario = declared(tickets, f"kind: class\ndata: tickets\nclasses_per_experience: 2\n{KEYS}")
-    assert [part.labels for part in scenario.parts] == [("billing", "delivery"), ("login", "refund")]
-    stream = load_stream(scenario, scenario.protocol)
-    assert len(stream.experiences[1].splits["test"]) == 8
-    assert stream.data["tickets"]["test_texts_in_train"] == 16
-    assert overlap({name: stream.experiences[0].splits[name] for name in ("train", "test")}) <= 8
-
-
-def test_domains_of_a_folder_become_experiences(tickets):
-    scenario = declared(tickets, f"kind: domain\ndata: tickets\n{KEYS}")
-    assert [part.name for part in scenario.parts] == ["north", "south"]
-    assert scenario.columns == ("billing", "delivery", "login", "refund")
-
-
-def test_folders_become_tasks(tickets):
-    write(tickets / "tasks" / "one", {"train": [("a", "x"), ("b", "y")], "test": [("c", "x")]})
-    write(tickets / "tasks" / "two", {"train": [("d", "x"), ("e", "z")], "test": [("f", "z")]})
-    scenario = declared(tickets, "kind: task\ndata: tasks\nprotocol: {epochs: 3}\n")
-    assert scenario.task_aware
-    assert scenario.columns == ("one:x", "one:y", "two:x", "two:z")
-    assert scenario.protocol.epochs == 3
-    assert len(load_stream(scenario, scenario.protocol)) == 2
-
-
-def test_it_runs(tickets, monkeypatch):
-    monkeypatch.setenv("CLBENCH_CACHE", str(tickets / "cache"))
-    declared(tickets, f"title: Tickets\nkind: class\ndata: tickets\nclasses_per_experience: 2\n{KEYS}")
-    line = ["run", "--scenario", str(tickets / "mine.yaml"), "--baseline", "ncm", "--encoder", "tiny"]
-    assert main([*line, "--results", str(tickets / "runs")]) == 0
-    content = json.loads((tickets / "runs" / "mine" / "tiny" / "ncm" / "order0-seed0.json").read_text())
-    assert content["config"]["title"] == "Tickets"
-    assert content["provenance"]["datasets"]["tickets"]["sizes"] == {"train": 32, "test": 16}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("kind: class\n", "the key 'data' is missing"),
-        ("kind: klass\ndata: tickets\n", "did you mean 'class'"),
-        ("kind: class\ndata: tickets\nlables: [a]\n", "did you mean 'labels'"),
-        (f"kind: class\ndata: tickets\nclasses_per_experience: 3\n{KEYS}", "is 3 and must be a divisor of 4"),
-        ("kind: class\ndata: tickets\n", "'text' is missing"),
-        (f"kind: class\ndata: ticket\n{KEYS}", "did you mean 'tickets'"),
-        ("kind: class\ndata: tickets\nkeys: {txt: body}\n", "did you mean 'text'"),
-        (f"kind: class\ndata: tickets\nprotocol: {{epoch: 3}}\n{KEYS}", "did you mean 'epochs'"),
-        (
-            f"kind: class\ndata: tickets\nprotocol: {{epochs: many}}\n{KEYS}",
-            "epochs is 'many' and must be a number",
-        ),
-        ("[", "not YAML"),
-    ],
-)
-def test_a_bad_declaration_is_named(text, expected, tickets):
-    with pytest.raises(UserError, match=expected) as error:
-        declared(tickets, text)
-    assert "\n" not in str(error.value)

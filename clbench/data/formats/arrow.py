@@ -29,7 +29,7 @@ def read_parquet(path: Path, source: DataSource, wanted: Sequence[str]) -> Raw:
             there = [name for name in wanted if name in schema.names] or schema.names[:1]
             columns = file.read(columns=there).to_pydict()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
+        raise UserError(f"{path} cannot be read as Parquet: {_one_line(error)}") from error
     known = Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else {}
     return _raw(columns, schema.names, known, str(path))
 
@@ -42,21 +42,23 @@ def read_saved(source: DataSource, wanted: Sequence[str]) -> dict[str, Raw]:
     try:
         found = load_from_disk(str(source.path), keep_in_memory=True)
     except Exception as error:  # the library lets errors of JSON, Arrow, types and files through
-        raise UserError(f"{source.path} cannot be read as a saved dataset: {_first_line(error)}") from error
+        raise UserError(f"{source.path} cannot be read as a saved dataset: {_one_line(error)}") from error
     return _splits(found if isinstance(found, dict) else {"train": found}, wanted, source)
 
 
 def read_hub(source: DataSource, wanted: Sequence[str]) -> dict[str, Raw]:
     """The splits of a dataset on the hub at one revision. No code of the dataset is run."""
-    from datasets import DatasetDict, load_dataset
+    from datasets import load_dataset_builder
 
     try:
-        found: DatasetDict = load_dataset(
-            source.hub, source.config or None, revision=source.revision, keep_in_memory=True
-        )
+        builder = load_dataset_builder(source.hub, source.config or None, revision=source.revision)
+        # Where the hub does not answer, the library takes whatever revision it has kept.
+        if builder.hash == source.revision:
+            builder.download_and_prepare()
+            return _splits(builder.as_dataset(in_memory=True), wanted, source)
     except Exception as error:  # the library lets errors of the network, of files and of the dataset through
-        raise UserError(f"dataset {source.name} on the hub: {_first_line(error)}") from error
-    return _splits(found, wanted, source)
+        raise UserError(f"dataset {source.name} on the hub: {_one_line(error)}") from error
+    raise UserError(f"dataset {source.name} on the hub cannot be reached; what is kept here is another one")
 
 
 def _splits(found: Mapping[str, Dataset], wanted: Sequence[str], source: DataSource) -> dict[str, Raw]:
@@ -87,6 +89,6 @@ def _name(feature: Any, value: int | None) -> str | None:
     return feature.names[value] if value is not None and 0 <= value < len(feature.names) else None
 
 
-def _first_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     lines = " ".join(str(error).split())
     return (lines if len(lines) <= 200 else f"{lines[:197]}...") or type(error).__name__

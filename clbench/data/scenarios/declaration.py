@@ -149,32 +149,37 @@ def declaration(path: Path, content: Any) -> Declaration:
 
 def _problem(content: Mapping[Any, Any], error: ValidationError) -> str:
     """The first error in one line: key, value and what is right."""
-    first = error.errors(include_url=False)[0]
-    model: type[BaseModel] = Declaration
-    value: Any = content
-    path: list[str] = []
-    wanted = ""
-    for step in first["loc"]:
-        if not isinstance(value, dict) or (step not in value and step not in model.model_fields):
-            continue  # the name of a member of a union, or a place in a list
-        if step not in model.model_fields:
-            return f"{_named(path)}{unknown('key', str(step), model.model_fields)}"
-        if step not in value:
-            about = model.model_fields[str(step)].description
-            return f"{_named(path)}the key '{step}' is missing; it is {about}"
-        path.append(str(step))
-        value, wanted = value[step], model.model_fields[str(step)].description or ""
-        model = SECTIONS.get(str(step), model) if len(path) == 1 else model
-    return f"{': '.join(path)} is {_shown(value)}; expected {wanted}"
+    first, *others = [_steps(content, each["loc"]) for each in error.errors(include_url=False)]
+    # Of a value that can be of several types, what is wrong inside it says more.
+    inside = [each for each in others if each[: len(first)] == first]
+    *outer, key = max([first, *inside], key=len)
+    where, value, model = "".join(f"{step}: " for step in outer), content, _model(outer)
+    for step in outer:
+        value = value[step]
+    if key not in model.model_fields:
+        return f"{where}{unknown('key', str(key), model.model_fields)}"
+    about = model.model_fields[key].description
+    if key not in value:
+        return f"{where}the key '{key}' is missing; it is {about}"
+    return f"{where}{key} is {_shown(value[key])}; expected {about}"
+
+
+def _steps(content: Mapping[Any, Any], places: Sequence[Any]) -> list[Any]:
+    """The keys that lead to an error, without the members of a union and the places in a list."""
+    first, *rest = places
+    section, value = SECTIONS.get(first), content.get(first)
+    if section is None or not isinstance(value, dict):
+        return [first]
+    return [first, *(step for step in rest if step in section.model_fields or step in value)][:2]
+
+
+def _model(path: Sequence[Any]) -> type[BaseModel]:
+    return SECTIONS.get(path[0], Declaration) if path else Declaration
 
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "data": Hub, "keys": Keys, "splits": Splits, "protocol": ProtocolKeys
 }  # fmt: skip
-
-
-def _named(path: Sequence[str]) -> str:
-    return "".join(f"{step}: " for step in path)
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,269 @@
+"""Scenarios that a user declares in YAML: what they become, and the one line that says what is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clbench.cli import main
+from clbench.core.errors import UserError
+from clbench.data.orders import arrange
+from clbench.data.scenarios import find_scenario
+from clbench.data.stream import load_stream, overlap
+
+
+def write(folder: Path, splits: dict, keys: tuple = ("text", "label")) -> None:
+    folder.mkdir(parents=True)
+    for name, rows in splits.items():
+        lines = [json.dumps(dict(zip(keys, row, strict=True))) for row in rows]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def tickets(tmp_path) -> Path:
+    rows = [
+        (f"the {queue} ticket number {at} from {site}", queue, site)
+        for queue in ("billing", "delivery", "login", "refund")
+        for site in ("north", "south")
+        for at in range(4)
+    ]
+    write(tmp_path / "tickets", {"train": rows, "test": rows[::2]}, ("body", "queue", "site"))
+    return tmp_path
+
+
+KEYS = "keys: {text: body, label: queue, domain: site}\n"
+
+
+def declared(folder: Path, text: str):
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return find_scenario(str(path))
+
+
+def test_classes_of_a_folder_become_experiences(tickets):
+    scenario = declared(tickets, f"kind: class\ndata: tickets\nclasses_per_experience: 2\n{KEYS}")
+    assert [part.labels for part in scenario.parts] == [("billing", "delivery"), ("login", "refund")]
+    stream = load_stream(scenario, scenario.protocol)
+    assert len(stream.experiences[1].splits["test"]) == 8
+    assert stream.data["tickets"]["test_texts_in_train"] == 16
+    assert overlap({name: stream.experiences[0].splits[name] for name in ("train", "test")}) <= 8
+
+
+def test_domains_of_a_folder_become_experiences(tickets):
+    scenario = declared(tickets, f"kind: domain\ndata: tickets\n{KEYS}")
+    assert [part.name for part in scenario.parts] == ["north", "south"]
+    assert scenario.columns == ("billing", "delivery", "login", "refund")
+
+
+def test_folders_become_tasks(tickets):
+    write(tickets / "tasks" / "one", {"train": [("a", "x"), ("b", "y")], "test": [("c", "x")]})
+    write(tickets / "tasks" / "two", {"train": [("d", "x"), ("e", "z")], "test": [("f", "z")]})
+    scenario = declared(tickets, "kind: task\ndata: tasks\nprotocol: {epochs: 3}\n")
+    assert scenario.task_aware
+    assert scenario.columns == ("one:x", "one:y", "two:x", "two:z")
+    assert scenario.protocol.epochs == 3
+    assert len(load_stream(scenario, scenario.protocol)) == 2
+
+
+def test_it_runs(tickets, monkeypatch):
+    monkeypatch.setenv("CLBENCH_CACHE", str(tickets / "cache"))
+    declared(tickets, f"title: Tickets\nkind: class\ndata: tickets\nclasses_per_experience: 2\n{KEYS}")
+    line = ["run", "--scenario", str(tickets / "mine.yaml"), "--baseline", "ncm", "--encoder", "tiny"]
+    assert main([*line, "--results", str(tickets / "runs")]) == 0
+    content = json.loads((tickets / "runs" / "mine" / "tiny" / "ncm" / "order0-seed0.json").read_text())
+    assert content["config"]["title"] == "Tickets"
+    assert content["provenance"]["datasets"]["tickets"]["sizes"] == {"train": 32, "test": 16}
+
+
+def labels_of(scenario) -> list[tuple[str, ...]]:
+    return [part.labels for part in scenario.parts]
+
+
+def test_a_csv_of_two_columns_needs_three_lines(tmp_path):
+    rows = "".join(f"ticket {at} of {queue},{queue}\n" for at in range(10) for queue in ("pay", "ship"))
+    (tmp_path / "mail.csv").write_text("body,queue\n" + rows)
+    scenario = declared(tmp_path, "data: mail.csv\nkeys: {text: body, label: queue}\ntest_share: 0.2\n")
+    stream = load_stream(scenario, scenario.protocol)
+    assert [len(each.splits[name]) for each in stream.experiences for name in ("train", "validation", "test")] == [
+        7, 1, 2, 7, 1, 2
+    ]  # fmt: skip
+    assert stream.data["mail"]["notes"] == [
+        "test: 20% of the training texts of each label (4 texts), chosen by seed 0",
+        "validation: 10% of the training texts of each class (validation_share)",
+    ]
+
+
+def test_the_last_experience_can_have_fewer_classes(tickets):
+    scenario = declared(tickets, f"data: tickets\nclasses_per_experience: 3\n{KEYS}")
+    assert labels_of(scenario) == [("billing", "delivery", "login"), ("refund",)]
+
+
+def test_experiences_of_listed_sizes_and_labels_in_any_order(tickets):
+    text = f"data: tickets\nlabels: [refund, login, billing]\nclasses_per_experience: [1, 2]\n{KEYS}"
+    scenario = declared(tickets, text)
+    assert labels_of(scenario) == [("refund",), ("login", "billing")]
+    stream = load_stream(scenario, scenario.protocol)
+    assert (
+        "train: 8 texts left out, with another label than those declared" in stream.data["tickets"]["notes"]
+    )
+    assert sum(len(each.splits["test"]) for each in stream.experiences) == 12
+
+
+def test_many_labels_make_a_short_name(tickets):
+    scenario = declared(tickets, f"data: tickets\nclasses_per_experience: 4\n{KEYS}")
+    assert [part.name for part in scenario.parts] == ["billing+3 more"]
+
+
+def test_domains_can_be_a_subset(tickets):
+    scenario = declared(
+        tickets, f"kind: domain\ndata: tickets\ndomains: [south]\nlabels: [login, refund]\n{KEYS}"
+    )
+    stream = load_stream(scenario, scenario.protocol)
+    assert [part.name for part in scenario.parts] == ["south"]
+    assert len(stream.experiences[0].splits["test"]) == 4
+
+
+def test_a_random_order_of_classes_follows_its_seed(tickets):
+    text = f"data: tickets\nclasses_per_experience: 2\norder: random\n{KEYS}"
+    orders = {seed: labels_of(declared(tickets, f"{text}seed: {seed}\n")) for seed in range(8)}
+    assert orders[0] == labels_of(declared(tickets, text))
+    assert len({str(order) for order in orders.values()}) > 3
+    assert all(
+        sorted(sum(order, ())) == ["billing", "delivery", "login", "refund"] for order in orders.values()
+    )
+    assert any(
+        set(order[0]) not in ({"billing", "delivery"}, {"login", "refund"}) for order in orders.values()
+    )
+
+
+def test_whole_numbers_true_and_no_are_labels(tmp_path):
+    for split in ("train", "test"):
+        lines = [
+            {"text": f"{split} {at} {label}", "label": label}
+            for label in (10, 2, True, "no")
+            for at in range(9)
+        ]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert labels_of(declared(tmp_path, "data: .\n")) == [("2",), ("10",), ("no",), ("true",)]
+    assert labels_of(declared(tmp_path, "data: .\nlabels: [true, no, 10]\n")) == [("true",), ("no",), ("10",)]
+
+
+def test_files_are_tasks_too(tickets):
+    (tickets / "tasks").mkdir()
+    for name in ("b.csv", "a.csv"):
+        (tickets / "tasks" / name).write_text(
+            "text,label\n" + "".join(f"{at},{'xy'[at % 2]}\n" for at in range(20))
+        )
+    scenario = declared(tickets, "kind: task\ndata: tasks\ntest_share: 0.5\n")
+    assert [part.name for part in scenario.parts] == ["a", "b"]
+    assert len(load_stream(scenario, scenario.protocol)) == 2
+    scenario = declared(tickets, "kind: task\ndata: tasks\ntest_share: 0.5\ntasks: [b]\n")
+    assert [part.name for part in scenario.parts] == ["b"]
+
+
+def test_no_validation_texts_if_so_declared(tickets):
+    scenario = declared(tickets, f"data: tickets\nprotocol: {{validation_share: 0}}\n{KEYS}")
+    stream = load_stream(scenario, scenario.protocol)
+    assert len(stream.experiences[0].splits["validation"]) == 0
+    assert stream.data["tickets"]["notes"] == [
+        "no validation texts: there is no such split, and validation_share is 0"
+    ]
+
+
+def test_a_label_of_test_texts_alone_is_named_with_its_line(tickets):
+    with (tickets / "tickets" / "test.jsonl").open("a") as file:
+        file.write('{"body": "a", "queue": "refunds", "site": "north"}\n')
+    scenario = declared(tickets, f"data: tickets\n{KEYS}")
+    with pytest.raises(
+        UserError, match=r"test\.jsonl, line 17: unknown label 'refunds'; did you mean 'refund'"
+    ):
+        load_stream(scenario, scenario.protocol)
+
+
+def test_no_two_orders_of_a_scenario_are_the_same(tickets):
+    scenario = declared(tickets, f"data: tickets\n{KEYS}")
+    found = [
+        tuple(part.name for part in arrange(scenario, order))
+        for order in ["0", *(f"random:{s}" for s in range(23))]
+    ]
+    assert len(set(found)) == 24
+
+
+D = "data: tickets\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("kind: class\n", "the key 'data' is missing; it is a file or folder"),
+        ("[a]", "expected a mapping with keys such as 'data'"),
+        (f"kind: klass\n{D}", "kind is 'klass'; expected one of class, domain, task"),
+        (f"{D}lables: [a]\n", "unknown key 'lables'; did you mean 'labels'"),
+        (f"{D}lr: 0.1\n", "unknown key 'lr'"),
+        (f"{D}labels: billing\n", "labels is 'billing'; expected a list of labels"),
+        (f"{D}labels: 3\n", "labels is 3; expected a list of labels"),
+        (f"{D}labels: {{a: 1}}\n", "labels is {'a': 1}; expected a list of labels"),
+        (f"{D}labels: [a, [b]]\n", "labels is ['a', ['b']]; expected a list of labels"),
+        (f"{D}labels: []\n", "labels is []; expected a list of labels"),
+        (f"{D}labels: [login, login]\n{KEYS}", "labels has 'login' twice"),
+        (f"{D}labels: [logn]\n{KEYS}", "unknown entry of labels 'logn'; did you mean 'login'"),
+        (
+            f"{D}classes_per_experience: 0\n",
+            "classes_per_experience is 0; expected a whole number of at least 1, or",
+        ),
+        (f"{D}classes_per_experience: true\n", "classes_per_experience is True; expected a whole number"),
+        (f"{D}classes_per_experience: [1, 2]\n{KEYS}", "adds up to 3, but there are 4 labels"),
+        (f"{D}classes_per_experience: 2\nkind: domain\n", "classes_per_experience goes with kind class"),
+        (f"{D}domains: [a]\n", "domains goes with kind domain, and the kind is class"),
+        (f"{D}kind: task\nlabels: [a]\n", "labels goes with kind class or domain"),
+        (f"{D}kind: task\ntasks: [a]\n", "unknown entry of tasks 'a'"),
+        (f"{D}task_aware: sometimes\n", "task_aware is 'sometimes'; expected true or false"),
+        (f"{D}seed: 3\n", "seed is 3, but neither 'order: random' nor test_share is set"),
+        (f"{D}order: shuffled\n", "order is 'shuffled'; expected declared or random"),
+        (f"{D}test_share: 1\n", "test_share is 1; expected a number of at least 0 and below 1"),
+        (f"{D}test_share: 0.5\n{KEYS}", "test_share is 0.5, but there is a test split"),
+        (f"{D}separator: ab\n", "separator is 'ab'; expected one character"),
+        (f"{D}empty_texts: keep\n", "empty_texts is 'keep'; expected refuse or drop"),
+        (f"{D}format: xml\n", "format is 'xml'; expected one of jsonl, json, csv"),
+        (f"{D}encoding: utf-7\n", "encoding is 'utf-7'; expected one of utf-8"),
+        (D, "line 1: 'text' is missing; there are: body, queue, site; 'keys: {text: ...}' says which it is"),
+        (f"data: ticket\n{KEYS}", "data: unknown file or folder 'ticket'; did you mean 'tickets'"),
+        ("data: {hub: a/b}\n", "data: the key 'revision' is missing; it is the commit of the dataset"),
+        (
+            "data: {hub: a/b, revision: main}\n",
+            "data: revision is 'main'; expected the commit of the dataset, 40",
+        ),
+        ("data: 3\n", "data is 3; expected a file or folder"),
+        (f"{D}keys: {{txt: body}}\n", "keys: unknown key 'txt'; did you mean 'text'"),
+        (f"{D}keys: {{text: a, label: a}}\n", "keys has the same column twice"),
+        (f"{D}keys: body\n", "keys is 'body'; expected a mapping such as {text: body"),
+        (f"{D}protocol: {{epoch: 3}}\n", "protocol: unknown key 'epoch'; did you mean 'epochs'"),
+        (
+            f"{D}protocol: {{epochs: many}}\n",
+            "protocol: epochs is 'many'; expected a whole number of at least 1",
+        ),
+        (f"{D}protocol: {{epochs: 2.5}}\n", "protocol: epochs is 2.5; expected a whole number"),
+        (f"{D}protocol: {{batch_size: true}}\n", "protocol: batch_size is True; expected a whole number"),
+        (
+            f"{D}protocol: {{max_tokens: 2}}\n",
+            "protocol: max_tokens is 2; expected a whole number of at least 3",
+        ),
+        (
+            f"{D}protocol: {{validation_share: 1}}\n",
+            "protocol: validation_share is 1; expected a number of at least 0",
+        ),
+        (f"{D}protocol: {{train_per_class: 0}}\n", "protocol: train_per_class is 0; expected a whole number"),
+        (f"{D}title: {'x' * 5000}\nkind: []\n", "kind is []; expected one of"),
+        (f"{D}title: [{'x' * 5000}]\n", "...; expected a line of text"),
+        ("[", "not YAML"),
+        (f"{D}{D}", "line 2: the key 'data' is there twice"),
+    ],
+)
+def test_a_bad_declaration_is_named(text, expected, tickets):
+    with pytest.raises(UserError) as error:
+        scenario = declared(tickets, text)
+        load_stream(scenario, scenario.protocol)
+    message = str(error.value)
+    assert expected in message
+    assert "\n" not in message
+    assert len(message) < 300 + len(str(tickets))
