@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 30
+"""Known names in a message."""
+
 
 class UserError(Exception):
     """Bad input. Its message is one line: the file, key or value, and what would be right.
@@ -23,4 +26,5 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return UserError(f"unknown {what} '{name}'; {hint}Known: {', '.join(names)}")
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return UserError(f"unknown {what} '{name}'; {hint}Known: {', '.join(names[:_SHOWN])}{more}")

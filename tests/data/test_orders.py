@@ -70,7 +70,7 @@ def test_an_order_is_drawn_by_a_hash_that_is_written_down():
         names, key=lambda name: hashlib.blake2b(f"7.0/{name}".encode(), digest_size=16).digest()
     )
     assert list(shuffled(names, 7)) == expected
-    assert [part.name for part in arrange(made([1] * 5), "random:3")] == ["c3", "c1", "c4", "c0", "c2"]
+    assert [part.name for part in arrange(made([1] * 5), "random:3")] == ["c0", "c1", "c3", "c4", "c2"]
 
 
 def test_published_orders_of_classes_have_numbers():

@@ -84,9 +84,8 @@ def test_a_csv_of_two_columns_needs_three_lines(tmp_path):
     (tmp_path / "mail.csv").write_text("body,queue\n" + rows)
     scenario = declared(tmp_path, "data: mail.csv\nkeys: {text: body, label: queue}\ntest_share: 0.2\n")
     stream = load_stream(scenario, scenario.protocol)
-    assert [len(each.splits[name]) for each in stream.experiences for name in ("train", "validation", "test")] == [
-        7, 1, 2, 7, 1, 2
-    ]  # fmt: skip
+    names = ("train", "validation", "test")
+    assert [[len(each.splits[name]) for name in names] for each in stream.experiences] == [[7, 1, 2]] * 2
     assert stream.data["mail"]["notes"] == [
         "test: 20% of the training texts of each label (4 texts), chosen by seed 0",
         "validation: 10% of the training texts of each class (validation_share)",
@@ -189,6 +188,11 @@ def test_no_two_orders_of_a_scenario_are_the_same(tickets):
     assert len(set(found)) == 24
 
 
+def load_declared(folder: Path, text: str) -> None:
+    scenario = declared(folder, text)
+    load_stream(scenario, scenario.protocol)
+
+
 D = "data: tickets\n"
 
 
@@ -261,8 +265,7 @@ D = "data: tickets\n"
 )
 def test_a_bad_declaration_is_named(text, expected, tickets):
     with pytest.raises(UserError) as error:
-        scenario = declared(tickets, text)
-        load_stream(scenario, scenario.protocol)
+        load_declared(tickets, text)
     message = str(error.value)
     assert expected in message
     assert "\n" not in message
