@@ -1,4 +1,4 @@
-"""``clbench data``: which datasets there are, fetch them, verify them."""
+"""``clbench data``: which datasets there are, fetch and verify them, and check a scenario on its data."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from clbench.core.arguments import Parser
 from clbench.core.errors import UserError, unknown
 from clbench.data import formats
 from clbench.data.download.fetch import GITHUB, fetch, fetch_wikipedia
+from clbench.data.scenarios import find_scenario
 from clbench.data.scenarios.facts import DATASETS
-from clbench.data.stream import overlap, table_fingerprint
+from clbench.data.stream import load_stream, overlap, table_fingerprint
 
-ACTIONS = ("list", "fetch", "verify")
+ACTIONS = ("list", "fetch", "verify", "check")
 WIKI = "wiki"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Lists, fetches or verifies the named datasets, or all; 1 if one that was verified is another."""
+    """Lists, fetches or verifies datasets, or checks scenarios; 1 if one that was verified is another."""
     parser = Parser(
         "data",
-        "Lists, fetches and verifies the datasets of the paper's scenarios.",
+        "Lists, fetches and verifies the datasets of built-in scenarios; check says what a scenario will be.",
         "clbench data fetch r8 --data-dir data",
     )
     parser.add_argument("action", help=f"one of {', '.join(ACTIONS)}")
-    parser.add_argument("names", nargs="*", default=[], help="datasets; without names, all of them")
+    parser.add_argument("names", nargs="*", default=[], help="datasets, by default all; for check, scenarios")
     parser.add_data_dir()
     parser.add_argument("--server", metavar="URL", default=GITHUB, help="where the original repositories are")
     parser.add_argument("--cache", action="store_true", help="verify the cached features instead of datasets")
+    parser.add_argument("--order", default="0", help="for check: the order of the experiences")
+    parser.add_argument("--encoder", default="minilm", help="for check: whose tokens are counted")
     options = parser.read(arguments)
     if options.action not in ACTIONS:
         raise unknown("action", options.action, ACTIONS)
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
                 "option --cache: the cached features are verified as a whole: clbench data verify --cache"
             )
         return _verify_cache()
+    if options.action == "check":
+        return _check(options.names, options.data_dir, options.order, options.encoder)
     known = [*DATASETS, WIKI]
     for name in options.names:
         if name not in known:
@@ -52,6 +57,23 @@ def main(arguments: Sequence[str]) -> int:
     if options.action == "fetch":
         return _fetch(options.names or known, data_dir, options.server)
     return _verify(options.names, data_dir)
+
+
+def _check(names: Sequence[str], data_dir: Path | None, order: str, encoder: str) -> int:
+    if not names:
+        raise UserError("name a scenario or its YAML file: clbench data check tickets.yaml")
+    from clbench.data.check import described
+    from clbench.models.encoder import load_encoder
+
+    for at, name in enumerate(names):
+        scenario = find_scenario(name)
+        stream = load_stream(scenario, scenario.protocol, data_dir=data_dir, order=order)
+        print(
+            *([""] if at else []),
+            *described(stream, load_encoder(encoder), scenario.protocol.max_tokens),
+            sep="\n",
+        )
+    return 0
 
 
 def _list(names: Sequence[str], data_dir: Path | None) -> int:
