@@ -13,7 +13,7 @@ FEW = 5
 """A class with fewer training texts is named."""
 LONG = 60
 """A label of more characters may be a text."""
-SHOWN = 8
+SHOWN = 4
 """Names in one line."""
 _KINDS = {"class": "class-incremental", "domain": "domain-incremental", "task": "task-incremental"}
 
@@ -56,7 +56,7 @@ def _experiences(stream: Stream) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [("#", "experience", *SPLITS, "labels")]
     for each in stream.experiences:
         sizes = (str(len(each.splits[split])) for split in SPLITS)
-        names = [stream.scenario.columns[column] for column in each.columns]
+        names = [stream.scenario.columns[column] for column in sorted(each.columns)]
         rows.append((str(each.index + 1), each.name, *sizes, _named(names)))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:

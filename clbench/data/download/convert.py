@@ -6,6 +6,8 @@ its development split becomes ``test``.
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -86,6 +88,40 @@ def _pair(texts: Sequence[str], label: str) -> Row:
     return {"text": clean(first), **pair, "label": label}
 
 
+def _clinc(files: Mapping[str, Path]) -> Splits:
+    """One JSON object with lists of text and label by split; out-of-scope texts are other lists."""
+    (path,) = files.values()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            split: [{"text": clean(text), "label": label} for text, label in content[name]]
+            for split, name in (("train", "train"), ("validation", "val"), ("test", "test"))
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not the lists of CLINC150: {error}") from error
+
+
+def _banking(files: Mapping[str, Path]) -> Splits:
+    """CSV files with the columns text and category."""
+    splits: Splits = {}
+    for name, path in files.items():
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [{"text": clean(row["text"]), "label": row["category"]} for row in csv.DictReader(file)]
+        splits[Path(name).stem] = rows
+    return splits
+
+
+def _seq_in(files: Mapping[str, Path]) -> Splits:
+    """A folder per split with the texts in ``seq.in`` and their labels in ``label``, line by line."""
+    splits: Splits = {}
+    for folder, split in (("train", "train"), ("valid", "validation"), ("test", "test")):
+        (texts,) = (_lines(path) for name, path in files.items() if name.endswith(f"/{folder}/seq.in"))
+        (labels,) = (_lines(path) for name, path in files.items() if name.endswith(f"/{folder}/label"))
+        rows = zip(texts, labels, strict=True)
+        splits[split] = [{"text": clean(text), "label": label} for text, label in rows]
+    return splits
+
+
 def clean(text: str) -> str:
     """``text`` with each run of white space as one space, and none at its ends."""
     return " ".join(text.split())
@@ -116,5 +152,8 @@ CONVERTERS: dict[str, Callable[[Mapping[str, Path]], Splits]] = {
     "sst2": _glue((0, 1), {"0": "negative", "1": "positive"}),
     "qqp": _glue((3, 4, 5), {"0": "not_duplicate", "1": "duplicate"}),
     "mrpc": _paraphrases,
+    "clinc150": _clinc,
+    "banking77": _banking,
+    "hwu64": _seq_in,
 }
 """By dataset: its rows by split, in the order of its files, from the files by path in the repository."""

@@ -111,4 +111,31 @@ ORIGINALS = {
             "glue_data/QQP/train.tsv": "9298352dd48d3f0886865f9abad89d74c3360a2d",
         },
     ),
+    "clinc150": Original(
+        "clinc/oos-eval",
+        "828f8093932c8fe6ca7936c3d2e52903b1c523de",
+        {
+            "data/data_full.json": "7a7b26c5f2dfbbf213f3e67d2dd0727e1af545aa",
+        },
+    ),
+    "banking77": Original(
+        "PolyAI-LDN/task-specific-datasets",
+        "57ec275d8078af65b7731c2a98be812d844a6d6b",
+        {
+            "banking_data/train.csv": "98e2543cf482d0dca7bfb175ebe35d98efad95be",
+            "banking_data/test.csv": "799687a8367359432985b8b13d85a2baf73f92dd",
+        },
+    ),
+    "hwu64": Original(
+        "jianguoz/Few-Shot-Intent-Detection",
+        "fa9553312b1dba54b1be0aae2d30b13171f898e5",
+        {
+            "Datasets/HWU64/train/seq.in": "cc0fe2a72e3bca793da173def2ef908b291c1069",
+            "Datasets/HWU64/train/label": "4b80b42be4fdc3c2330f04ec66455474bd8f4a79",
+            "Datasets/HWU64/valid/seq.in": "dc46c6d7924aa780f9e9ec7803e96ab734c17cb0",
+            "Datasets/HWU64/valid/label": "87162a07c19de83f65eb76c20d82f4d8fa6bc16d",
+            "Datasets/HWU64/test/seq.in": "d845762ff03686be68607fb323f27fec6f416b60",
+            "Datasets/HWU64/test/label": "87162a07c19de83f65eb76c20d82f4d8fa6bc16d",
+        },
+    ),
 }

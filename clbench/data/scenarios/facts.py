@@ -1,8 +1,9 @@
-"""Facts about the datasets of the paper: labels, sizes, hashes, citations and licenses."""
+"""Facts about the datasets: labels, sizes, hashes, citations and licenses; those of intents are beside."""
 
 from __future__ import annotations
 
 from clbench.core.scenario import DatasetFacts, Version
+from clbench.data.scenarios.intent_facts import INTENTS
 
 R8_LABELS = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
 R52_LABELS = (
@@ -106,4 +107,5 @@ DATASETS = {
         (Version("GLUE", {"train": 67349, "test": 872}, "cd9ff5db532f7e26766c68683b92be7c"),),
         ("socher2013sst", "wang2019glue"),
     ),
+    **INTENTS,
 }
