@@ -81,7 +81,7 @@ def _list(names: Sequence[str], data_dir: Path | None) -> int:
         there = data_dir is not None and (data_dir / name).is_dir()
         facts = DATASETS.get(name)
         about = f"{facts.citation}. {facts.license}" if facts else "Simple Wikipedia, CC BY-SA 4.0"
-        print(f"{name:<6}{'there' if there else 'absent':<8}{about}")
+        print(f"{name:<11}{'there' if there else 'absent':<8}{about}")
     return 0
 
 

@@ -1,6 +1,9 @@
 """Fetching the datasets from a local HTTP server that serves their original bytes, and converting them."""
 
+import csv
+import dataclasses
 import gzip
+import io
 import json
 import os
 from pathlib import Path
@@ -72,7 +75,15 @@ def dsc() -> dict[str, bytes]:
     return {name: "".join(lines).encode() for name, lines in files.items()}
 
 
-MADE = {"r8": lambda: reuters("r8"), "sst2": sst2, "dsc": dsc}
+def hwu64() -> dict[str, bytes]:
+    return {
+        f"Datasets/HWU64/{name}/{file}": "".join(f"{row[key]}\n" for row in rows("hwu64", split)).encode()
+        for name, split in (("train", "train"), ("valid", "validation"), ("test", "test"))
+        for file, key in (("seq.in", "text"), ("label", "label"))
+    }
+
+
+MADE = {"r8": lambda: reuters("r8"), "sst2": sst2, "dsc": dsc, "hwu64": hwu64}
 
 
 @needs_data
@@ -90,6 +101,57 @@ def test_real_bytes_become_the_papers_data_line_for_line(dataset, server, tmp_pa
     assert f"{dataset}: " in capsys.readouterr().out
     assert main(["data", "verify", "--data-dir", str(data)]) == 0
     assert "as declared" in capsys.readouterr().out
+
+
+def clinc150() -> dict[str, bytes]:
+    """In the form of the original file, which also has out-of-scope texts."""
+    lists = {
+        name: [[f"{row['text']} ", row["label"]] for row in rows("clinc150", split)]
+        for name, split in (("val", "validation"), ("train", "train"), ("test", "test"))
+    }
+    return {
+        "data/data_full.json": json.dumps({"oos_val": [["set a warning", "oos"]], **lists}, indent=4).encode()
+    }
+
+
+def banking77() -> dict[str, bytes]:
+    """In the form of the original files: CSV with CRLF, texts in quotes where they need them, line ends in some."""
+    made = {}
+    for split in ("train", "test"):
+        file = io.StringIO(newline="")
+        pairs = [
+            (row["text"].replace(" ", "\n", at % 2), row["label"])
+            for at, row in enumerate(rows("banking77", split))
+        ]
+        csv.writer(file).writerows([("text", "category"), *pairs])
+        made[f"banking_data/{split}.csv"] = file.getvalue().encode()
+    return made
+
+
+FORMED = {"clinc150": clinc150, "banking77": banking77}
+
+
+@needs_data
+@pytest.mark.parametrize("dataset", FORMED)
+def test_bytes_of_the_original_form_become_the_data_line_for_line(dataset, server, tmp_path, monkeypatch):
+    contents = FORMED[dataset]()
+    hashes = {path: blob_sha1(content) for path, content in contents.items()}
+    original = dataclasses.replace(ORIGINALS[dataset], files=hashes)
+    assert ORIGINALS[dataset].files.keys() == hashes.keys()
+    monkeypatch.setitem(ORIGINALS, dataset, original)
+    for path, content in contents.items():
+        server.files[f"/{original.repository}/{original.commit}/{path}"] = content
+    data = tmp_path / "data"
+    assert main(["data", "fetch", dataset, "--data-dir", str(data), "--server", server.url]) == 0
+    for file in (DATA / dataset).iterdir():
+        with gzip.open(file) as expected, gzip.open(data / dataset / file.name) as found:
+            assert found.read() == expected.read()
+
+
+def test_what_is_not_of_clinc150_is_named(tmp_path):
+    files = files_of(tmp_path, {"data/data_full.json": '{"train": [["a", "b"]], "val": []}'})
+    with pytest.raises(UserError, match=r"data_full\.json: not the lists of CLINC150: 'test'"):
+        CONVERTERS["clinc150"](files)
 
 
 @needs_data
@@ -185,8 +247,8 @@ def test_list_says_what_there_is(tmp_path, capsys):
     assert main(["data", "list", "--data-dir", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(ORIGINALS) + 1
-    assert lines[0].startswith("r8    there")
-    assert all(line[6:].startswith("absent") for line in lines[1:])
+    assert lines[0].split()[:2] == ["r8", "there"]
+    assert all(line.split()[1] == "absent" for line in lines[1:])
 
 
 def test_verify_finds_data_that_is_another(tmp_path, capsys):

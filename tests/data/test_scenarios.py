@@ -1,6 +1,9 @@
 """The declared scenarios against the paper's facts and data."""
 
 import collections
+import dataclasses
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -19,11 +22,13 @@ DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "share
 needs_data = pytest.mark.skipif(
     not (DATA / "orders").is_dir(), reason=f"{DATA} is not there; CLBENCH_DATA names the paper's data"
 )
-PAPERS = [name for name, scenario in SCENARIOS.items() if scenario.source == "folder"]
+ON_DATA = [name for name, scenario in SCENARIOS.items() if scenario.source == "folder"]
+PAPERS = [name for name in ON_DATA if "diera2024dkvb" in SCENARIOS[name].bibtex]
 LENGTHS = {
     "dsc-dil": (10, 2), "20ng-cil": (10, 20), "20ng-cil-single": (10, 20), "glue4-til": (4, 8),
     "r8-cil": (8, 8), "r52-cil": (26, 52), "r52-cil-reference": (26, 32), "r8-iid": (1, 8),
-    "20ng-iid": (1, 20),
+    "20ng-iid": (1, 20), "clinc150-cil": (15, 150), "clinc150-domains": (10, 150), "banking77-cil": (7, 77),
+    "hwu64-cil": (18, 64), "hwu64-dil": (7, 2), "intents-til": (3, 291),
 }  # fmt: skip
 
 
@@ -43,10 +48,10 @@ def test_scenarios_cite_the_papers_of_their_data_and_protocol():
     assert {"dolan2005mrpc", "iyer2017qqp", "socher2013sst", "wang2019glue"} <= set(
         SCENARIOS["glue4-til"].bibtex
     )
-    for name in PAPERS:
+    assert len(PAPERS) == 9
+    for name in ON_DATA:
         facts = SCENARIOS[name].datasets.values()
         assert all(each.bibtex and set(each.bibtex) <= set(SCENARIOS[name].bibtex) for each in facts)
-        assert "diera2024dkvb" in SCENARIOS[name].bibtex
 
 
 def test_declarations_need_no_heavy_library():
@@ -60,13 +65,14 @@ def test_declarations_need_no_heavy_library():
     assert "clbench.data.scenarios" in loaded
 
 
-def test_the_papers_scenarios_have_its_experiences_and_columns():
-    found = {name: (len(SCENARIOS[name].parts), len(SCENARIOS[name].columns)) for name in PAPERS}
+def test_scenarios_have_the_declared_experiences_and_columns():
+    found = {name: (len(SCENARIOS[name].parts), len(SCENARIOS[name].columns)) for name in ON_DATA}
     assert found == LENGTHS
 
 
 def test_which_scenarios_tell_the_experience():
-    assert {name for name in PAPERS if SCENARIOS[name].task_aware} == {"20ng-cil", "glue4-til"}
+    aware = {name for name in ON_DATA if SCENARIOS[name].task_aware}
+    assert aware == {"20ng-cil", "glue4-til", "intents-til"}
 
 
 def test_the_reference_pairs_of_r52_are_those_of_the_public_code():
@@ -96,8 +102,8 @@ def test_orders_are_the_published_ones(file, name):
 
 
 @needs_data
-@pytest.mark.parametrize("name", PAPERS)
-def test_the_papers_data_is_as_declared(name):
+@pytest.mark.parametrize("name", ON_DATA)
+def test_the_data_is_as_declared(name):
     scenario = SCENARIOS[name]
     stream = load_stream(scenario, scenario.protocol, data_dir=DATA)
     assert len(stream) == LENGTHS[name][0]
@@ -114,6 +120,55 @@ def test_overlaps_of_train_and_test_are_counted():
         stream = load_stream(SCENARIOS[name], SCENARIOS[name].protocol, data_dir=DATA)
         counts |= {dataset: found["test_texts_in_train"] for dataset, found in stream.data.items()}
     assert counts == {"r8": 4, "r52": 6, "rte": 0, "mrpc": 0, "qqp": 1, "sst2": 0}  # of the data's own notes
+
+
+@needs_data
+def test_the_domains_of_clinc150_are_the_authors():
+    content = json.loads((DATA / "orders" / "clinc150_domains.json").read_text())
+    parts = SCENARIOS["clinc150-domains"].parts
+    assert [(part.name, list(part.labels)) for part in parts] == list(content.items())
+
+
+def test_orders_of_intents_are_drawn_with_the_seeds_0_to_4():
+    for name, size in (("clinc150-cil", 10), ("banking77-cil", 11)):
+        scenario = SCENARIOS[name]
+        for seed in range(5):
+            labels = [label for part in arrange(scenario, seed) for label in part.labels]
+            expected = sorted(
+                scenario.columns,
+                key=lambda label, seed=seed: hashlib.blake2b(
+                    f"{seed}.0/{label}".encode(), digest_size=16
+                ).digest(),
+            )
+            assert labels == expected
+        assert {len(part.labels) for part in arrange(scenario, 3)} == {size}
+        with pytest.raises(UserError, match=r"0 to 4 \(published\)"):
+            arrange(scenario, 5)
+
+
+def test_the_scenarios_of_hwu64_are_in_its_labels():
+    parts = SCENARIOS["hwu64-cil"].parts
+    assert all(label.startswith(f"{part.name}_") for part in parts for label in part.labels)
+    assert sum(len(part.labels) for part in parts) == len(DATASETS["hwu64"].labels)
+    assert (min(len(part.labels) for part in parts), max(len(part.labels) for part in parts)) == (1, 10)
+
+
+def test_questions_and_commands_are_made_of_intents():
+    scenario = SCENARIOS["hwu64-dil"]
+    assert set(scenario.columns) == {"question", "command"}
+    asked = {label for label, name in scenario.classes.items() if name == "question"}
+    assert asked == {label for label in scenario.classes if "query" in label} | {"transport_traffic"}
+    assert all(
+        {scenario.classes[label] for label in part.labels} == set(scenario.columns) for part in scenario.parts
+    )
+
+
+@needs_data
+def test_a_class_of_several_labels_is_limited_as_one():
+    protocol = dataclasses.replace(SCENARIOS["hwu64-dil"].protocol, train_per_class=20)
+    stream = load_stream(SCENARIOS["hwu64-dil"], protocol, data_dir=DATA)
+    counts = collections.Counter(stream.experiences[2].splits["train"]["column"])
+    assert set(counts.values()) == {20}
 
 
 def test_data_of_another_size_is_refused(tmp_path):
