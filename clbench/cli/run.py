@@ -17,6 +17,9 @@ def main(arguments: Sequence[str]) -> int:
 
     progress = sys.stderr.isatty()
     run = prepare(config, progress=progress)
+    for name, facts in run.stream.data.items():
+        for note in facts["notes"]:
+            print(f"data {name}: {note}", flush=True)
     stages = len(run.stream.stages)
 
     def on_stage(stage: int, result: RunResult) -> None:

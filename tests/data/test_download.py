@@ -109,21 +109,18 @@ def clinc150() -> dict[str, bytes]:
         name: [[f"{row['text']} ", row["label"]] for row in rows("clinc150", split)]
         for name, split in (("val", "validation"), ("train", "train"), ("test", "test"))
     }
-    return {
-        "data/data_full.json": json.dumps({"oos_val": [["set a warning", "oos"]], **lists}, indent=4).encode()
-    }
+    content = {"oos_val": [["set a warning", "oos"]], **lists}
+    return {"data/data_full.json": json.dumps(content, indent=4).encode()}
 
 
 def banking77() -> dict[str, bytes]:
-    """In the form of the original files: CSV with CRLF, texts in quotes where they need them, line ends in some."""
+    """In the form of the original files: CSV with CRLF, and line ends in some of the texts."""
     made = {}
     for split in ("train", "test"):
         file = io.StringIO(newline="")
-        pairs = [
-            (row["text"].replace(" ", "\n", at % 2), row["label"])
-            for at, row in enumerate(rows("banking77", split))
-        ]
-        csv.writer(file).writerows([("text", "category"), *pairs])
+        csv.writer(file).writerow(("text", "category"))
+        for at, row in enumerate(rows("banking77", split)):
+            csv.writer(file).writerow((row["text"].replace(" ", "\n", at % 2), row["label"]))
         made[f"banking_data/{split}.csv"] = file.getvalue().encode()
     return made
 
