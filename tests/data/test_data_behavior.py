@@ -190,3 +190,11 @@ def test_data_that_changed_with_its_size_and_time_kept_is_read_again(form, tmp_p
     write("FIRST")
     assert {each: each.stat().st_size for each in place.rglob("*") if each.suffix != ".json"} == sizes
     assert "FIRST" in str(table(place, test_share=0.5))
+
+
+def test_of_each_label_one_text_stays_for_training(tmp_path):
+    as_csv(tmp_path / "t.csv", [("a", "x"), ("b", "x"), ("c", "y")])
+    found = table(tmp_path / "t.csv", test_share=0.01)
+    assert sorted(label for _, label in found["train"]) == ["x", "y"]
+    assert [label for _, label in found["test"]] == ["x"]
+    assert len(table(tmp_path / "t.csv", test_share=0.99)["test"]) == 1

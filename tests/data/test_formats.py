@@ -221,3 +221,15 @@ def test_r8_is_read_whole():
     assert (min(counts.values()), max(counts.values())) == (41, 2840)
     with gzip.open(DATA / "r8" / "test.jsonl.gz", "rt", encoding="utf-8") as file:
         assert loaded["test"]["text"][:] == [json.loads(line)["text"] for line in file]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b'{"text": "a", "label": "b"}{"text": "c", "label": "d"}\n', 1),
+        (b'{"text": "a", "label": "b"}{"text": "c", "label": "d"}\n{"text": "e",\n"label": "f"}\n', 1),
+        (b'{"text": "a", "label": "b"}\n{\n"text": "e",\n"label": "f"\n}\n', 2),
+    ],
+)
+def test_a_line_is_one_object(write: Callable[..., Path], content: bytes, line: int):
+    assert error_of(write(content)).startswith(f"DATA/news/train.jsonl, line {line}: not JSON: ")
