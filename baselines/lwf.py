@@ -42,7 +42,7 @@ class LwF(ContinualLearner):
         search={"strength": (1e-2, 1e2)},
         deviations=(
             "no warm-up of the new columns before all weights train",
-            "distillation is the KL divergence times T^2, where the paper has a modified cross-entropy",
+            "distillation is the KL divergence times T^2: the paper's lambda of 1 is a strength of 1 / T^2",
         ),
     )
 
