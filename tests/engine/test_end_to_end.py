@@ -89,6 +89,21 @@ def test_each_method_and_tuning_writes_a_whole_result(method, data, tmp_path, ca
     assert str(tmp_path / "runs") in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("baseline", "fill", "name"),
+    [
+        ("replay", "reservoir", "replay-frozen-capacity=9"),
+        ("replay", "per-class", "replay-frozen-per-class-capacity=9"),
+        ("agem", "per-experience", "agem-frozen-capacity=9"),
+        ("agem", "reservoir", "agem-frozen-reservoir-capacity=9"),
+    ],
+)
+def test_the_name_of_a_method_with_a_buffer_says_how_it_is_filled(baseline, fill, name, data, tmp_path):
+    words = ["--baseline", baseline, "--baseline.fill", fill, "--baseline.capacity", "9"]
+    assert main(["run", *words, "--tuning", "frozen", *options(data, tmp_path / "runs")]) == 0
+    assert result(tmp_path / "runs", name)["config"]["method"] == name
+
+
 def test_dkvb_carries_keys_and_values_and_is_marked_as_seeing_the_future(data, tmp_path):
     arguments = ["--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "16"]
     assert main(["run", *arguments, *options(data, tmp_path / "runs")]) == 0
