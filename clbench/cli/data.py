@@ -93,7 +93,8 @@ def _fetch(names: Sequence[str], data_dir: Path, server: str) -> int:
         else:
             written = fetch(name, data_dir, server=server, progress=progress)
         print(*written, sep="\n", flush=True)
-    return _verify([name for name in names if name != WIKI], data_dir)
+    declared = [name for name in names if name != WIKI]
+    return _verify(declared, data_dir) if declared else 0
 
 
 def _verify_cache() -> int:
@@ -111,7 +112,10 @@ def _verify_cache() -> int:
 def _verify(names: Sequence[str], data_dir: Path) -> int:
     """Compares datasets with what is declared; without names, those that are there."""
     status = 0
-    for name in names or [each for each in DATASETS if (data_dir / each).is_dir()]:
+    names = names or [each for each in DATASETS if (data_dir / each).is_dir()]
+    if not names:
+        raise UserError(f"no dataset in {data_dir}; clbench data fetch r8 --data-dir {data_dir} brings one")
+    for name in names:
         table = formats.load(data_dir, name)
         sizes = {split: len(rows) for split, rows in table.items()}
         fingerprint = table_fingerprint(table)

@@ -11,18 +11,18 @@ Columns = Mapping[str, Sequence[Any]]
 """A split as one list per column: work on many rows takes a tenth of the time that it takes on a Dataset."""
 
 
-def hold_out(split: Columns, share: float, purpose: str, *, least: int = 0) -> tuple[list[int], list[int]]:
+def hold_out(split: Columns, share: float, purpose: str) -> tuple[list[int], list[int]]:
     """The positions of the texts that stay, and of those that are held out.
 
     Args:
         split: Has the columns ``text``, ``text_pair`` and ``label``.
-        share: Of each label; at least one text of it stays.
+        share: Of each label. At least one text of it stays, and of two or more at least one is held out, or
+            else validation would know nothing of rare classes; 0 holds out none.
         purpose: Other words choose other texts.
-        least: Texts of each label that are held out whatever the share, as far as one stays.
     """
     held: set[int] = set()
     for places in by_hash(split, purpose).values():
-        count = max(least, round(len(places) * share)) if share else 0
+        count = max(1, round(len(places) * share)) if share else 0
         held.update(places[: min(count, len(places) - 1)])
     return [at for at in range(len(split["text"])) if at not in held], sorted(held)
 

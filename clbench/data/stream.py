@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from clbench.data.formats import Table
 from clbench.data.holdout import Columns, by_hash, hold_out, take
 from clbench.data.orders import arrange
 
+_ALIKE = 0.8
+"""A label of a single text is a misspelled one if it is at least so much like a declared one."""
 _HASHED = ("text", "text_pair", "label", "domain")
 
 
@@ -186,13 +190,15 @@ def _checked(
     labels = set(facts.labels) if facts else {label for part in parts for label in part.labels}
     domains = {part.domain for part in parts if part.domain is not None}
     for what, known in (("label", labels), ("domain", domains)):
+        counts = Counter(each for split in splits.values() for each in split[what])
         for name, split in splits.items() if known else ():
             others = [at for at, each in enumerate(split[what]) if each not in known]
-            if others and scenario.subset:
+            wrong = _misspelled(split[what], others, known, counts) if scenario.subset else others
+            if wrong:
+                where = table.places[name](wrong[0]) if table.places else f"{dataset}, {name}"
+                raise UserError(f"{where}: {unknown(what, str(split[what][wrong[0]]), known)}")
+            if others:
                 notes.append(f"{name}: {len(others)} texts left out, with another {what} than those declared")
-            elif others:
-                where = table.places[name](others[0]) if table.places else f"{dataset}, {name}"
-                raise UserError(f"{where}: {unknown(what, str(split[what][others[0]]), known)}")
     if "validation" not in splits:
         notes.append(
             f"validation: {share:.0%} of the training texts of each class (validation_share)"
@@ -218,6 +224,14 @@ def _checked(
         "test_texts_in_train": _overlap(splits),
         "notes": notes,
     }
+
+
+def _misspelled(
+    values: Sequence[Any], others: Sequence[int], known: Iterable[str], counts: Counter[Any]
+) -> list[int]:
+    """Which of ``others`` have a value of a single text that is nearly a known one: no class of its own."""
+    single = [at for at in others if counts[values[at]] == 1]
+    return [at for at in single if difflib.get_close_matches(str(values[at]), known, n=1, cutoff=_ALIKE)]
 
 
 def _sizes(sizes: Mapping[str, int]) -> str:

@@ -262,6 +262,8 @@ def test_verify_finds_data_that_is_another(tmp_path, capsys):
         (["fech"], "did you mean 'fetch'"),
         (["fetch", "r9", "--data-dir", "x"], "did you mean 'r8'"),
         (["fetch", "r8"], "--data-dir"),
+        (["verify", "--data-dir", "nowhere"], "no dataset in nowhere"),
+        (["verify", "r8", "--data-dir", "nowhere"], "data folder nowhere does not exist"),
     ],
 )
 def test_bad_input_is_one_line(words, expected, capsys, monkeypatch):

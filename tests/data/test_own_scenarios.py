@@ -1,5 +1,6 @@
 """Scenarios that a user declares in YAML: what they become, and the one line that says what is wrong."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 
 from clbench.cli import main
 from clbench.core.errors import UserError
+from clbench.core.scenario import Protocol
 from clbench.data.orders import arrange
 from clbench.data.scenarios import find_scenario
+from clbench.data.scenarios.declaration import ProtocolKeys
 from clbench.data.stream import load_stream, overlap
 
 
@@ -106,6 +109,25 @@ def test_experiences_of_listed_sizes_and_labels_in_any_order(tickets):
         "train: 8 texts left out, with another label than those declared" in stream.data["tickets"]["notes"]
     )
     assert sum(len(each.splits["test"]) for each in stream.experiences) == 12
+
+
+def test_a_misspelled_label_is_no_other_label(tickets):
+    with (tickets / "tickets" / "train.jsonl").open("a") as file:
+        file.write('{"body": "a", "queue": "logn", "site": "north"}\n')
+    scenario = declared(tickets, f"data: tickets\nlabels: [refund, login]\n{KEYS}")
+    with pytest.raises(UserError, match=r"train\.jsonl, line 33: unknown label 'logn'; did you mean 'login'"):
+        load_stream(scenario, scenario.protocol)
+
+
+def test_a_subset_of_classes_with_like_names(tmp_path):
+    rows = [(f"text {at} of {name}", name) for name in ("card_1", "card_2", "card_3") for at in range(3)]
+    write(tmp_path / "cards", {"train": rows, "test": rows[::3]})
+    scenario = declared(tmp_path, "data: cards\nlabels: [card_1, card_2]\n")
+    assert len(load_stream(scenario, scenario.protocol)) == 2
+
+
+def test_every_value_of_a_protocol_is_a_key():
+    assert list(ProtocolKeys.model_fields) == [each.name for each in dataclasses.fields(Protocol)]
 
 
 def test_many_labels_make_a_short_name(tickets):

@@ -61,7 +61,7 @@ def read(source: DataSource, *, labeled: bool = True) -> Table:
         if "test" in splits:
             raise UserError(f"{source.name}: test_share is {source.test_share}, but there is a test split")
         train = splits["train"]
-        kept, held = hold_out(train.columns, source.test_share, f"test {source.seed}", least=1)
+        kept, held = hold_out(train.columns, source.test_share, f"test {source.seed}")
         splits = {**splits, "train": _part(train, kept), "test": _part(train, held)}
         notes.append(
             f"test: {source.test_share:.0%} of the training texts of each label ({len(held)} texts), "

@@ -64,6 +64,7 @@ class ProtocolKeys(_Section):
     """The defaults of training; the learning rate is a matter of the method."""
 
     epochs: Count | None = Field(default=None, description="a whole number of at least 1")
+    patience: Count | None = Field(default=None, description="a whole number of at least 1")
     batch_size: Count | None = Field(default=None, description="a whole number of at least 1")
     max_tokens: Annotated[int, Field(ge=3)] | None = Field(
         default=None, description="a whole number of at least 3: two special tokens and the text"
