@@ -105,14 +105,18 @@ def test_waiting_for_keys_that_another_process_makes_costs_nothing(data, tmp_pat
     first, second = (prepare(parse_run([*line, "--results", str(tmp_path / name)])) for name in "ab")
     made = execute(first).to_json()["costs"]
     locks = [FileLock(path) for path in tmp_path.glob("cache/*/tensors/lock-*")]
+    shards = list(tmp_path.glob("cache/*/tensors/shard-*"))
     held = Event()
 
     def another() -> None:
         with ExitStack() as stack:
             for lock in locks:
                 stack.enter_context(lock)
+            hidden = [shard.rename(shard.with_name(f"hidden-{shard.name}")) for shard in shards]
             held.set()
             time.sleep(4)
+            for shard, place in zip(hidden, shards, strict=True):  # made
+                shard.rename(place)
 
     thread = Thread(target=another)
     thread.start()
