@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import io
@@ -11,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 
 from clbench.core.arguments import DOCUMENTATION
-from clbench.core.errors import UserError, unknown
+from clbench.core.errors import UserError, error_line, unknown
 
 COMMANDS = {
     "list": "list scenarios, baselines, experiments and encoders",
@@ -34,6 +35,11 @@ EXTRAS = {
     "wandb": {"httpx", "tqdm", "wandb", "wandb_workspaces"},
 }
 """The optional packages by the extra of the installation that brings them."""
+PATHS = {
+    errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR,
+    errno.EPERM, errno.EROFS,
+}  # fmt: skip
+"""What the system says of a path that cannot be read or written."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        print(f"clbench: error: {error}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
@@ -80,6 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as with "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in PATHS or error.filename is None:
+            raise
+        print(error_line(UserError(f"{error.filename}: {error.strerror}")), file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("clbench: stopped; the same command continues from here", file=sys.stderr)
         return 130

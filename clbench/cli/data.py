@@ -8,11 +8,11 @@ from pathlib import Path
 
 from clbench.core.arguments import Parser
 from clbench.core.errors import UserError, unknown
+from clbench.core.io import check_folder
 from clbench.data import formats
 from clbench.data.download.fetch import GITHUB, fetch, fetch_wikipedia
 from clbench.data.scenarios import find_scenario
 from clbench.data.scenarios.facts import DATASETS
-from clbench.data.stream import load_stream, overlap, table_fingerprint
 
 ACTIONS = ("list", "fetch", "verify", "check")
 WIKI = "wiki"
@@ -52,6 +52,10 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(
             "name the folder of the datasets with --data-dir or the environment variable CLBENCH_DATA"
         )
+    if options.action == "verify":
+        _check_there(data_dir, options.names)
+    if options.action == "fetch":
+        check_folder(data_dir, "option --data-dir")
     if options.action == "list":
         return _list(options.names or known, data_dir)
     if options.action == "fetch":
@@ -63,6 +67,7 @@ def _check(names: Sequence[str], data_dir: Path | None, order: str, encoder: str
     if not names:
         raise UserError("name a scenario or its YAML file: clbench data check tickets.yaml")
     from clbench.data.check import described
+    from clbench.data.stream import load_stream
     from clbench.models.encoder import load_encoder
 
     for at, name in enumerate(names):
@@ -74,6 +79,14 @@ def _check(names: Sequence[str], data_dir: Path | None, order: str, encoder: str
             sep="\n",
         )
     return 0
+
+
+def _check_there(data_dir: Path, names: Sequence[str]) -> None:
+    """A folder that holds nothing to verify is not one that was verified."""
+    if not data_dir.is_dir():
+        raise UserError(f"data folder {data_dir} does not exist")
+    if not names and not any((data_dir / each).is_dir() for each in DATASETS):
+        raise UserError(f"data folder {data_dir} has none of the datasets {', '.join(DATASETS)}")
 
 
 def _list(names: Sequence[str], data_dir: Path | None) -> int:
@@ -111,10 +124,10 @@ def _verify_cache() -> int:
 
 def _verify(names: Sequence[str], data_dir: Path) -> int:
     """Compares datasets with what is declared; without names, those that are there."""
+    from clbench.data.stream import overlap, table_fingerprint  # imports datasets
+
     status = 0
     names = names or [each for each in DATASETS if (data_dir / each).is_dir()]
-    if not names:
-        raise UserError(f"no dataset in {data_dir}; clbench data fetch r8 --data-dir {data_dir} brings one")
     for name in names:
         table = formats.load(data_dir, name)
         sizes = {split: len(rows) for split, rows in table.items()}

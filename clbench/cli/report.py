@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from clbench.core.arguments import Parser, word
+from clbench.core.errors import UserError
+from clbench.core.io import check_file, check_folder, write_text
+from clbench.core.ranges import Place
+from clbench.reporting.measures import chosen
 
-from clbench.core.arguments import Parser
-from clbench.core.io import write_text
-from clbench.data.scenarios import SCENARIOS
-from clbench.reporting.load import load_results
-from clbench.reporting.publish.index import index
-from clbench.reporting.publish.readme import filled
-from clbench.reporting.publish.report import write_report
-from clbench.reporting.site import write_page
-from clbench.reporting.tables.render import text_table
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,36 +24,66 @@ def main(arguments: Sequence[str]) -> int:
         "Makes tables, figures and a page from result files.",
         "clbench report runs --columns average_accuracy forgetting",
     )
-    parser.add_argument("results", nargs="*", default=["runs"], help="result files or folders of them")
+    parser.add_results()
     parser.add_argument("--columns", nargs="*", metavar="NAME", help="measures in the tables, in this order")
     output = parser.add_argument_group("output")
-    output.add_argument("--out", metavar="DIR", default="runs/report", help="folder for what is made")
-    output.add_argument("--page", action=argparse.BooleanOptionalAction, default=True, help="make the page")
-    output.add_argument("--readme", metavar="FILE", help="only fill the table blocks of this Markdown file")
     output.add_argument(
-        "--index", metavar="FILE", help="only write an overview of the results into this file"
+        "--out", type=word(Place), metavar="DIR", default="runs/report", help="folder for what is made"
     )
+    output.add_argument("--page", action=argparse.BooleanOptionalAction, default=True, help="make the page")
+    text = "only fill the table blocks of this Markdown file"
+    output.add_argument("--readme", type=word(Place), metavar="FILE", help=text)
+    text = "only write an overview of the results into this file"
+    output.add_argument("--index", type=word(Place), metavar="FILE", help=text)
     options = parser.read(arguments)
+    chosen(options.columns or ())
     if options.readme is not None:
-        path = Path(options.readme)
-        write_text(path, filled(path.read_text(encoding="utf-8"), path.parent))
-        print(path)
-        return 0
-    frame = load_results(options.results)
+        return _fill(options.readme)
     if options.index is not None:
-        path = Path(options.index)
-        declared = {name: scenario.protocol for name, scenario in SCENARIOS.items()}
-        write_text(path, index(frame, path.parent, declared))
-        print(path)
-        return 0
-    show(frame, Path(options.out), options.columns)
+        check_file(options.index, "option --index")
+    else:
+        check_folder(options.out, "option --out")
+    from clbench.reporting.load import load_results  # pandas takes a second
+
+    frame = load_results(options.results, strict=options.strict)
+    if options.index is not None:
+        return _index(frame, options.index)
+    show(frame, options.out, options.columns)
     if options.page:
-        print(write_page(frame, Path(options.out)))
+        from clbench.reporting.site import write_page
+
+        print(write_page(frame, options.out))
+    return 0
+
+
+def _fill(path: Path) -> int:
+    from clbench.reporting.publish.readme import filled
+
+    check_file(path, "option --readme")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    write_text(path, filled(text, path.parent))
+    print(path)
+    return 0
+
+
+def _index(frame: pd.DataFrame, path: Path) -> int:
+    from clbench.data.scenarios import SCENARIOS
+    from clbench.reporting.publish.index import index
+
+    declared = {name: scenario.protocol for name, scenario in SCENARIOS.items()}
+    write_text(path, index(frame, path.parent, declared))
+    print(path)
     return 0
 
 
 def show(frame: pd.DataFrame, out: Path, columns: Sequence[str] | None = None) -> None:
     """Writes tables and plots of loaded results, prints the short table and says where they are."""
+    from clbench.reporting.publish.report import write_report
+    from clbench.reporting.tables.render import text_table
+
     written = write_report(frame, out, columns=columns)
     print(text_table(frame))
     print()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from tqdm import tqdm
 
-from clbench.core.arguments import Parser
+from clbench.core.arguments import Parser, word
 from clbench.core.config import RunConfig
+from clbench.core.errors import UserError
+from clbench.core.io import check_folder
+from clbench.core.ranges import Line, Name, Place, Threads
 from clbench.core.types import WandbMode
 
 if TYPE_CHECKING:
@@ -30,34 +33,47 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "experiments",
         nargs="*",
+        type=word(Line),
         default=[],
         help="names or YAML files; without any, main, or all experiments with the given profile",
     )
-    parser.add_argument("--profile", metavar="NAME", help="quick, small, ...; without it, the first one")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="number of parallel runs")
+    text = "quick, small, ...; without it, the first one"
+    parser.add_argument("--profile", type=word(Name), metavar="NAME", help=text)
+    text = "number of parallel runs"
+    parser.add_argument("--workers", type=word(Threads), default=os.cpu_count() or 1, help=text)
     parser.add_argument("--dry-run", action="store_true", help="only print what is left to run, and its time")
     parser.add_data_dir()
     output = parser.add_argument_group("output and logging")
-    output.add_argument("--results", metavar="DIR", default="runs", help="folder for result files")
+    output.add_argument(
+        "--results", type=word(Place), metavar="DIR", default="runs", help="folder for result files"
+    )
     output.add_argument("--wandb", choices=get_args(WandbMode), default=RunConfig.wandb, help="W&B logging")
     options = parser.read(arguments)
-    from clbench.studies.reproduction import chosen_experiments, refuse_shared_places  # --help needs no torch
-    from clbench.tracking.live import usable
+    from clbench.engine.preflight import check_runs
+    from clbench.studies.reproduction import chosen_experiments, refuse_shared_places
 
-    results = Path(options.results)
-    mode = options.wandb if options.dry_run else usable(options.wandb, results)
+    results = options.results
+    check_folder(results, "option --results")
+    mode = options.wandb
+    if mode != "disabled" and not options.dry_run:
+        from clbench.tracking.live import usable  # imports torch
+
+        mode = usable(mode, results)
     chosen = []
     for experiment in chosen_experiments(options.experiments, options.profile):
         profile = options.profile or next(iter(experiment.profiles))
         folder = results / profile
         chosen.append((experiment, folder, experiment.runs(profile, folder, options.data_dir, wandb=mode)))
+    every = [run for *_, runs in chosen for run in runs]
+    refuse_shared_places(every)
+    check_runs(every)
+    _check_tables(experiment for experiment, *_ in chosen)
     if options.dry_run:
-        _forecast([run for *_, runs in chosen for run in runs], options.workers)
+        _forecast(every, options.workers)
         return 0
     outcomes: list[Outcome] = []
     for experiment, folder, runs in chosen:
         outcomes += _reproduce(experiment, folder, runs, options.workers, outcomes)
-        refuse_shared_places(outcomes)
     for folder in dict.fromkeys(folder for _, folder, _ in chosen):
         _write_page(folder, outcomes)
     failures = [outcome for outcome in outcomes if outcome.error]
@@ -67,6 +83,17 @@ def main(arguments: Sequence[str]) -> int:
     if failures:
         print(f"{len(failures)} failed: the same command tries them again", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _check_tables(experiments: Iterable[Experiment]) -> None:
+    """Measures that are unknown are an error before the first run, not after the last."""
+    from clbench.reporting.measures import chosen
+
+    for experiment in experiments:
+        try:
+            chosen(experiment.table or ())
+        except UserError as error:
+            raise UserError(f"experiment {experiment.name}: table: {error}") from error
 
 
 def _reproduce(

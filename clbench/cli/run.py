@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from clbench.core.result import RunResult
 from clbench.engine.parser import parse_run
+from clbench.engine.preflight import check_run
+
+if TYPE_CHECKING:
+    from clbench.core.result import RunResult
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs and prints the accuracy after each experience, then where the result is."""
     config = parse_run(arguments)
+    check_run(config)
     from clbench.engine.build import prepare  # imported after parsing: --help needs no torch
     from clbench.engine.loop import execute
 

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clbench.core.arguments import Parser
+from clbench.core.arguments import Parser, word
 from clbench.core.config import Budget
+from clbench.core.ranges import Count
 from clbench.engine.parser import read_run
+from clbench.engine.preflight import check_run
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,8 +23,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     group = parser.add_argument_group("search")
     text = f"how many runs the search makes (default: {Budget.trials})"
-    group.add_argument("--trials", type=int, default=Budget.trials, help=text)
+    group.add_argument("--trials", type=word(Count), default=Budget.trials, help=text)
     config, options = read_run(parser, arguments)
+    check_run(config)
     from clbench.studies.search_record import SearchRecord  # imported after parsing: --help needs no torch
     from clbench.studies.tuning import search
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clbench.core.arguments import DOCUMENTATION, Parser
+from clbench.core.arguments import DOCUMENTATION, Parser, word
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError, unknown
-from clbench.core.io import write_json
-from clbench.reporting.load import load_results
-from clbench.tracking.push import push
+from clbench.core.io import check_file, write_json
+from clbench.core.ranges import Label, Place
 from clbench.tracking.session import login_problem, one_line
 
 
@@ -31,16 +30,19 @@ def main(arguments: Sequence[str]) -> int:
 def _parser(name: str) -> Parser:
     summary = ACTIONS[name][1]
     parser = Parser(f"wandb {name}", f"{summary.capitalize()}.", f"clbench wandb {name} runs --dry-run")
-    parser.add_argument("results", nargs="*", default=["runs"], help="result files or folders of them")
-    parser.add_argument("--project", default=RunConfig.wandb_project, help="W&B project of the runs")
-    parser.add_argument("--entity", help="user or team of the project; without it, your default entity")
+    parser.add_results()
+    project, text = RunConfig.wandb_project, "W&B project of the runs"
+    parser.add_argument("--project", type=word(Label), default=project, help=text)
+    text = "user or team of the project; without it, your default entity"
+    parser.add_argument("--entity", type=word(Label), help=text)
     parser.add_argument("--dry-run", action="store_true", help="only print what would be sent")
     return parser
 
 
 def _push(words: Sequence[str]) -> int:
     parser = _parser("push")
-    parser.add_argument("--group", help="W&B group; without it, the experiment of a run, or its scenario")
+    text = "W&B group; without it, the experiment of a run, or its scenario"
+    parser.add_argument("--group", type=word(Label), help=text)
     parser.add_argument(
         "--mode",
         choices=("online", "offline"),
@@ -48,7 +50,10 @@ def _push(words: Sequence[str]) -> int:
         help="offline writes files that 'wandb sync' sends later",
     )
     options = parser.read(words)
-    files = [Path(each) for each in load_results(options.results)["path"]]
+    from clbench.reporting.load import load_results  # pandas takes a second
+    from clbench.tracking.push import push
+
+    files = [Path(each) for each in load_results(options.results, strict=options.strict)["path"]]
     if options.mode == "online" and not options.dry_run:
         _need_login("'--mode offline' writes files that 'wandb sync' sends later")
     sent = failed = skipped = 0
@@ -72,10 +77,15 @@ def _push(words: Sequence[str]) -> int:
 
 def _dashboard(words: Sequence[str]) -> int:
     parser = _parser("dashboard")
-    parser.add_argument("--json", metavar="FILE", help="write the specification of the dashboards here")
+    text = "write the specification of the dashboards here"
+    parser.add_argument("--json", type=word(Place), metavar="FILE", help=text)
     options = parser.read(words)
-    scenarios = sorted(set(load_results(options.results)["scenario"]))
+    if options.json is not None:
+        check_file(options.json, "option --json")
+    from clbench.reporting.load import load_results
     from clbench.tracking import dashboard
+
+    scenarios = sorted(set(load_results(options.results, strict=options.strict)["scenario"]))
 
     entity = options.entity or ""
     if not options.dry_run:
@@ -85,7 +95,7 @@ def _dashboard(words: Sequence[str]) -> int:
     chapters = dashboard.report(options.project, entity, scenarios)
     if options.json is not None:
         built = {"workspace": dashboard.specification(view), "report": dashboard.specification(chapters)}
-        write_json(Path(options.json), built)
+        write_json(options.json, built)
         print(options.json)
     if options.dry_run:
         print(f"workspace with {len(view.sections)} sections, report on {', '.join(scenarios)}")

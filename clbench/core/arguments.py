@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from clbench.core.errors import UserError, unknown
+from clbench.core.errors import UserError, shown, unknown
+from clbench.core.ranges import Place, reader
 
 DOCUMENTATION = "Documentation: README.md and docs/ in the repository."
 
@@ -41,8 +41,16 @@ class Parser(argparse.ArgumentParser):
         """Declares ``--data-dir``, with the environment variable CLBENCH_DATA as its default."""
         folder = os.environ.get("CLBENCH_DATA") or None
         self.add_argument(
-            "--data-dir", type=Path, metavar="DIR", default=folder, help="folder of the datasets"
+            "--data-dir", type=word(Place), metavar="DIR", default=folder, help="folder of the datasets"
         )
+
+    def add_results(self) -> None:
+        """Declares the result files that a command reads, and ``--strict``."""
+        self.add_argument(
+            "results", nargs="*", type=word(Place), default=["runs"], help="result files or folders of them"
+        )
+        text = "stop at a file that is no valid result, instead of skipping it"
+        self.add_argument("--strict", action="store_true", help=text)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """The options on a command line.
@@ -54,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         for word in rest:
             if word.startswith("-"):
                 raise self._unknown(word.partition("=")[0])
-            raise UserError(f"unexpected argument '{word}'; see '{self.prog} --help'")
+            raise UserError(f"unexpected argument {shown(word)}; see '{self.prog} --help'")
         return options
 
     def peek(self, words: Sequence[str]) -> argparse.Namespace:
@@ -92,6 +100,23 @@ class Parser(argparse.ArgumentParser):
             other = next(each for each in action.option_strings if each != name)
             found.append(other if value.lower() == "false" else name)
         return found
+
+
+def word(kind: Any) -> Callable[[str], Any]:
+    """What ``add_argument`` takes as the type of an option whose values are of a type with a range.
+
+    Args:
+        kind: One of the types of ``clbench.core.ranges``.
+    """
+    read = reader(kind)
+
+    def checked(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{shown(text)}: {error}") from error
+
+    return checked
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

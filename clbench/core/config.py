@@ -9,6 +9,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clbench.core.errors import UserError
+from clbench.core.ranges import (
+    Count,
+    Label,
+    Line,
+    Order,
+    Place,
+    Positive,
+    Seed,
+    Size,
+    Threads,
+    Tokens,
+    Weight,
+)
 from clbench.core.scenario import Protocol
 from clbench.core.types import Placement, Pooled, Precision, StreamKind, Tuning, WandbMode
 
@@ -24,10 +37,10 @@ class Budget:
         seed: Seed of its runs, and of the values that it draws.
     """
 
-    trials: int = 16
-    experiences: int | None = 3
-    order: str = "0"
-    seed: int = 0
+    trials: Count = 16
+    experiences: Count | None = 3
+    order: Order = "0"
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
@@ -83,42 +96,42 @@ class RunConfig:
         cache_features: Compute frozen features once per text and keep them on disk.
     """
 
-    scenario: str
-    baseline: str
+    scenario: Line
+    baseline: Line
     arguments: Mapping[str, Any] = field(default_factory=dict)
     tune: Budget | None = None
     tuned: tuple[str, ...] = ()
     search: Mapping[str, Any] | None = None
-    encoder: str = "minilm"
+    encoder: Line = "minilm"
     tuning: Tuning | None = None
     joint: bool = False
     single: bool = False
-    experiences: int | None = None
+    experiences: Count | None = None
     split: Literal["test", "validation"] = "test"
-    seed: int = 0
-    order: str = "0"
-    epochs: int | None = None
-    patience: int | None = None
-    batch_size: int | None = None
-    max_tokens: int | None = None
-    samples_per_epoch: int | None = None
-    train_per_class: int | None = None
-    test_per_class: int | None = None
-    lr: float | None = None
-    weight_decay: float = 0.01
-    adapter_size: int = 64
+    seed: Seed = 0
+    order: Order = "0"
+    epochs: Count | None = None
+    patience: Count | None = None
+    batch_size: Count | None = None
+    max_tokens: Tokens | None = None
+    samples_per_epoch: Count | None = None
+    train_per_class: Count | None = None
+    test_per_class: Count | None = None
+    lr: Positive | None = None
+    weight_decay: Weight = 0.01
+    adapter_size: Size = 64
     adapter_placement: Placement = "houlsby"
-    lora_rank: int = 8
-    threads: int | None = None
+    lora_rank: Size = 8
+    threads: Threads | None = None
     precision: Precision = "auto"
     pooling: Pooled = "mean"
-    data_dir: Path | None = None
-    generic_corpus: Path | None = None
-    results: Path = Path("runs")
+    data_dir: Place | None = None
+    generic_corpus: Place | None = None
+    results: Place = Path("runs")
     wandb: WandbMode = "disabled"
-    wandb_project: str = "clbench"
-    wandb_entity: str | None = None
-    wandb_group: str | None = None
+    wandb_project: Label = "clbench"
+    wandb_entity: Label | None = None
+    wandb_group: Label | None = None
     checkpoint: bool = True
     cache_features: bool = True
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
-_SHOWN = 30
-"""Known names in a message."""
+LONGEST = 200
+"""Characters of the line that a command prints for an error."""
+_SHOWN = 60
+"""Characters of a value in a message."""
+_KNOWN = 110
+"""Characters of the names that are listed in a message."""
 
 
 class UserError(Exception):
@@ -23,8 +28,53 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
         >>> print(unknown("baseline", "ewcc", ["ewc", "replay"]))
         unknown baseline 'ewcc'; did you mean 'ewc'? Known: ewc, replay
     """
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    names = sorted(map(str, known))
+    near = difflib.get_close_matches(name[:_SHOWN], names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return UserError(f"unknown {what} '{name}'; {hint}Known: {', '.join(names[:_SHOWN])}{more}")
+    listed: list[str] = []
+    while len(listed) < len(names) and len(", ".join(names[: len(listed) + 1])) <= _KNOWN - len(hint):
+        listed.append(names[len(listed)])
+    left = len(names) - len(listed)
+    more = [f"{left} more"] if left else []
+    return UserError(f"unknown {what} {shown(name)}; {hint}Known: {', '.join(listed + more) or 'none'}")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: in one line, and a long one cut.
+
+    Example:
+        >>> shown("some"), shown(1.5)
+        ("'some'", '1.5')
+    """
+    text = value if isinstance(value, str) else _repr(value)
+    text = printable(text)
+    text = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def printable(text: str) -> str:
+    """``text`` in one line: every character that a terminal would act on is escaped."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
+def error_line(error: Exception) -> str:
+    """The message of an error as a command prints it, in one line of at most ``LONGEST`` characters."""
+    text = printable(" ".join(str(error).split()))
+    line = f"clbench: error: {text}"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+
+
+def _repr(value: Any) -> str:
+    """The value as Python writes it, as far as it is short: a nested one can be huge."""
+    if isinstance(value, list | tuple | set | frozenset | dict):
+        return f"a {type(value).__name__} of {len(value)}" if len(value) > 5 else _short(value)
+    return _short(value)
+
+
+def _short(value: Any) -> str:
+    try:
+        return repr(value)
+    except (RecursionError, ValueError):  # nested too deeply; too many digits
+        return f"a value of type {type(value).__name__}"

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from clbench.core.errors import UserError
+from clbench.core.errors import UserError, shown
+from clbench.core.ranges import Weight, reader
 from clbench.core.strict_yaml import parse_yaml
 
 
@@ -30,9 +31,34 @@ def cache_budget() -> int:
     """
     text = os.environ.get("CLBENCH_CACHE_GB") or "20"
     try:
-        return int(float(text) * 1e9)
-    except (ValueError, OverflowError):
-        raise UserError(f"CLBENCH_CACHE_GB is '{text}'; a number of gigabytes is wanted") from None
+        return int(1e9 * reader(Weight)(text))
+    except ValueError as error:
+        raise UserError(f"environment variable CLBENCH_CACHE_GB is {shown(text)}: it {error}") from None
+
+
+def check_folder(folder: Path, what: str) -> None:
+    """Refuses a folder in which nothing can be written; nothing is left behind.
+
+    Args:
+        folder: There already, or to be made.
+        what: The option that names it, for the message.
+
+    Raises:
+        UserError: A file is in its place, or it cannot be written.
+    """
+    there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), Path())
+    try:
+        with tempfile.TemporaryFile(dir=there):  # the user's rights alone do not say it: /proc
+            pass
+    except OSError as error:
+        raise UserError(f"{what} is {shown(str(folder))}: {there}: {error.strerror}") from error
+
+
+def check_file(path: Path, what: str) -> None:
+    """Refuses a path at which no file can be written: see ``check_folder``."""
+    if path.is_dir():
+        raise UserError(f"{what} is {shown(str(path))}: a folder is there; a file is expected")
+    check_folder(path.parent, what)
 
 
 @contextmanager

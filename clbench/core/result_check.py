@@ -10,14 +10,19 @@ from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from clbench.core.errors import UserError
+from clbench.core.config import RunConfig
+from clbench.core.errors import UserError, printable
 from clbench.core.notes import NOTE_KINDS
+from clbench.core.ranges import ranges_of
 from clbench.core.result_schema import SCHEMA, migrated
+from clbench.core.scenario import Protocol
 from clbench.core.types import StreamKind
 
 STATUSES = ("running", "done", "failed")
 SHARES = ("average_accuracy", "anytime_average_accuracy", "learning_accuracy", "macro_f1")
 """The metrics that are between 0 and 1."""
+CHANGES = ("forgetting", "bwt", "fwt")
+"""The metrics that are between -1 and 1."""
 KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
 """The diagnostics of an experience that stand beside ``overlap``: numbers."""
 KEY_ERRORS = ("quantization_error", "unselected_changed")
@@ -30,17 +35,27 @@ COSTS = {
     "peak_bytes": ("rss", "cuda"),
 }
 """By group, the costs that tables and figures are made of."""
+LARGEST = 64 * 2**20
+"""Bytes of a result file."""
+COLUMNS = 10_000
+"""Output columns of a result: its confusion counts are made into matrices of that side."""
+TOLERANCE = 1e-6
+"""The rounding of an average accuracy."""
 DEPTH = 20
 """Levels of nested lists and objects that a result file may have."""
 
 _TESTS: Mapping[str, Callable[[Any], bool]] = {
     "a text": lambda value: isinstance(value, str),
+    "a text with letters": lambda value: isinstance(value, str) and bool(value.strip()),
     "a whole number": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "a whole number or a text": lambda value: isinstance(value, int | str) and not isinstance(value, bool),
     "a number": lambda value: _is_number(value),
     "between 0 and 1": lambda value: 0 <= value <= 1,
+    "between -1 and 1": lambda value: -1 <= value <= 1,
+    "a number of at least 0": lambda value: _is_number(value) and value >= 0,
     "an object": lambda value: isinstance(value, dict),
     "a list": lambda value: isinstance(value, list),
+    "a list of texts": lambda value: isinstance(value, list) and all(isinstance(x, str) for x in value),
     "a list of numbers": lambda value: isinstance(value, list) and all(map(_is_number, value)),
     "a list of objects": lambda value: isinstance(value, list) and all(isinstance(x, dict) for x in value),
 }
@@ -50,9 +65,9 @@ _RULES: Mapping[str, str | tuple[str, ...]] = {
     "error": "a text",
     "provenance": "an object",
     "config!": "an object",
-    **{f"config.{name}!": "a text" for name in ("scenario", "encoder", "method")},
+    **{f"config.{name}!": "a text with letters" for name in ("scenario", "encoder", "method")},
     **{f"config.{name}": "a text" for name in ("title", "baseline")},
-    **{f"config.{name}": "a list" for name in ("columns", "tuned")},
+    **{f"config.{name}": "a list of texts" for name in ("columns", "tuned")},
     "config.seed!": "a whole number",
     "config.order!": "a whole number or a text",
     "config.stream!": get_args(StreamKind),
@@ -67,17 +82,18 @@ _RULES: Mapping[str, str | tuple[str, ...]] = {
     "metrics": "an object",
     "metrics.*": "a number",
     **{f"metrics.{name}": "between 0 and 1" for name in SHARES},
+    **{f"metrics.{name}": "between -1 and 1" for name in CHANGES},
     "costs": "an object",
-    "costs.**": "a number",
+    "costs.**": "a number of at least 0",
     **{f"costs.{group}": "an object" for group in COSTS},
-    **{f"costs.{group}.{name}": "a number" for group, names in COSTS.items() for name in names},
+    **{f"costs.{group}.{name}": "a number of at least 0" for group, names in COSTS.items() for name in names},
     "experiences": "a list of objects",
     "experiences.[].seconds": "an object",
-    "experiences.[].seconds.train_per_epoch": "a number",
+    "experiences.[].seconds.**": "a number of at least 0",
     "diagnostics": "an object",
     "diagnostics.experiences": "a list of objects",
     "diagnostics.experiences.[].overlap": "a list of numbers",
-    **{f"diagnostics.experiences.[].{name}": "a number" for name in (*KEY_USE, *KEY_ERRORS)},
+    **{f"diagnostics.experiences.[].{name}": "a number of at least 0" for name in (*KEY_USE, *KEY_ERRORS)},
 }
 """By key, what its value is, or the values that it may have. An object stands before its keys.
 
@@ -93,12 +109,17 @@ def checked(path: Path) -> dict[str, Any]:
         UserError: It is not a result file, or a value in it is missing or invalid.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("not a file")
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"larger than {LARGEST >> 20} MiB")
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
         for name, value in content.items():
             if "confusion" not in name:  # by far the largest part; _check_confusion is faster
                 _check_values(value, name, DEPTH)
+        _check(content.get("schema"), "schema", "a whole number", required=True)
         content = migrated(content)
         for rule, wanted in _RULES.items():
             for key, value in _found(content, rule.rstrip("!").split(".")):
@@ -108,7 +129,10 @@ def checked(path: Path) -> dict[str, Any]:
                 raise ValueError(f"schema is {content['schema']}, but {known}")
         _check_whole({name: value for name, value in content.items() if value is not None})
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a result file: {' '.join(str(error).split())}") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"{path} is not a result file: {printable(' '.join(reason.split()))[:120]}"
+        ) from error
     return content
 
 
@@ -135,13 +159,20 @@ def _check(value: Any, key: str, wanted: str | tuple[str, ...], *, required: boo
         if value not in wanted:
             raise ValueError(f"{key} is '{value}', not one of {', '.join(wanted)}")
     elif not _TESTS[wanted](value):
-        raise ValueError(f"{key} is {f'{value}, ' if wanted.startswith('between') else ''}not {wanted}")
+        number = f"{value}, " if _is_number(value) and wanted.startswith(("between", "a number of")) else ""
+        raise ValueError(f"{key} is {number}not {wanted}")
 
 
 def _check_whole(content: Mapping[str, Any]) -> None:
     """What several values have to do with each other."""
     if content["status"] == "done" and content.get("metrics", {}).get("average_accuracy") is None:
         raise ValueError("status is 'done', but metrics.average_accuracy is missing")
+    if content["status"] == "done" and len(content.get("experiences", ())) < len(content.get("accuracy", ())):
+        raise ValueError("experiences has fewer entries than accuracy has rows")
+    for name, allowed in {**ranges_of(Protocol), **ranges_of(RunConfig)}.items():
+        value = content["config"].get(name)
+        if value is not None and not (_is_number(value) and allowed.allows(value)):
+            raise ValueError(f"config.{name} is {value!r:.40}, not {allowed}")
     for note in content["config"].get("notes") or ():
         if unknown := note.keys() - {"kind", "text"}:
             raise ValueError(f"config.notes has a note with '{min(unknown)}' besides kind and text")
@@ -153,9 +184,15 @@ def _check_whole(content: Mapping[str, Any]) -> None:
     rows = [*accuracy, *macro_f1, *filter(None, [content.get("untrained_accuracy")])]
     if len(set(map(len, rows))) > 1:
         raise ValueError("rows of accuracy, macro_f1 and untrained_accuracy differ in length")
-    if content.get("confusion") and len(content["confusion"]) != len(stream):
+    if not all(rows):
+        raise ValueError("accuracy, macro_f1 or untrained_accuracy has an empty row")
+    if content["status"] == "done":
+        _check_average(accuracy, content["metrics"]["average_accuracy"])
+    if "confusion" in content and len(content["confusion"]) != len(stream):
         raise ValueError("confusion and accuracy differ in their number of stages")
     columns = len(content["config"].get("columns") or ())
+    if columns > COLUMNS:
+        raise ValueError(f"config.columns has {columns} entries; at most {COLUMNS} are read")
     _check_confusion("untrained_confusion", content.get("untrained_confusion"), rows, columns)
     for stage in content.get("confusion", ()):
         _check_confusion("confusion", stage, rows, columns)
@@ -166,6 +203,16 @@ def _check_whole(content: Mapping[str, Any]) -> None:
                 raise ValueError(f"diagnostics.experiences.{name} is missing")
         if len(entry["overlap"]) != place:
             raise ValueError("diagnostics.experiences.overlap has not one value for each earlier experience")
+
+
+def _check_average(accuracy: Sequence[Sequence[float]], average: float) -> None:
+    if not accuracy:
+        raise ValueError("status is 'done', but accuracy has no rows")
+    last = sum(accuracy[-1]) / len(accuracy[-1])
+    if abs(last - average) > TOLERANCE:
+        raise ValueError(
+            f"metrics.average_accuracy is {average:.4f}, and the mean of the last row of accuracy {last:.4f}"
+        )
 
 
 def _check_confusion(name: str, stage: Any, rows: Sequence[Sequence[float]], columns: int) -> None:

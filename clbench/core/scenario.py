@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from clbench.core.data_source import DataSource
+from clbench.core.ranges import Count, HeldOut, Tokens
 from clbench.core.types import StreamKind
 
 if TYPE_CHECKING:
@@ -40,14 +41,14 @@ class Protocol:
         test_per_class: The same for validation and test texts.
     """
 
-    epochs: int = 1
-    patience: int | None = None
-    batch_size: int = 16
-    max_tokens: int = 128
-    samples_per_epoch: int | None = None
-    validation_share: float = 0.1
-    train_per_class: int | None = None
-    test_per_class: int | None = None
+    epochs: Count = 1
+    patience: Count | None = None
+    batch_size: Count = 16
+    max_tokens: Tokens = 128
+    samples_per_epoch: Count | None = None
+    validation_share: HeldOut = 0.1
+    train_per_class: Count | None = None
+    test_per_class: Count | None = None
 
 
 @dataclass(frozen=True)

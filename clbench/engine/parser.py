@@ -14,10 +14,10 @@ from typing import Any
 
 from clbench.core.arguments import Parser
 from clbench.core.config import RunConfig
-from clbench.core.errors import UserError
+from clbench.core.errors import UserError, shown
 from clbench.core.io import read_yaml
+from clbench.engine.method import Method, find_method
 from clbench.engine.options import converted, options_of
-from clbench.engine.registry import baseline_class, import_path
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "data and stream": (
@@ -70,12 +70,12 @@ def read_run(parser: Parser, words: Sequence[str]) -> tuple[RunConfig, dict[str,
     options = _read_file(Path(seen["config"])) if "config" in seen else {}
     name = seen.get("help_of") or seen.get("baseline") or options.get("baseline")
     if isinstance(name, str):
-        _declare_method(parser, name, baseline_class(name))
+        _declare_method(parser, name, find_method(name))
     if "help_of" in seen:
         parser.print_help()
         parser.exit()
     others = {}
-    arguments = dict(options.get("arguments") or {})
+    arguments = dict(_mapping(options.get("arguments")))
     for name, value in vars(parser.read(words)).items():
         if name.startswith(ARGUMENT):
             arguments[name.removeprefix(ARGUMENT)] = _decoded(value)
@@ -96,18 +96,22 @@ def run_config(options: Mapping[str, Any]) -> RunConfig:
         UserError: A name or value is wrong, or the scenario or the baseline is missing.
     """
     values = dict(options)
-    arguments = values.pop("arguments", None) or {}
-    if not isinstance(arguments, Mapping):
-        raise UserError(f"option arguments is {arguments!r}: 'name: value' pairs are expected")
-    values = converted(RunConfig, values, "option")
+    arguments = _mapping(values.pop("arguments", None))
+    values = converted(options_of(RunConfig), values, "option")
     for name in ("scenario", "baseline"):
         if name not in values:
             raise UserError(f"option {name} is missing; 'clbench list {name}s' shows what there is")
-    baseline = baseline_class(values["baseline"])
-    arguments = converted(baseline, arguments, f"argument of baseline {baseline.__name__}")
+    method = find_method(values["baseline"])
+    arguments = converted(method.options, arguments, f"argument of baseline {method.name}")
     data_dir = values.get("data_dir") or os.environ.get("CLBENCH_DATA")
-    values |= {"baseline": import_path(baseline), "data_dir": Path(data_dir) if data_dir else None}
+    values |= {"baseline": method.path, "data_dir": Path(data_dir) if data_dir else None}
     return RunConfig(arguments=arguments, **values)
+
+
+def _mapping(arguments: Any) -> Mapping[str, Any]:
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise UserError(f"option arguments is {shown(arguments)}: 'name: value' pairs are expected")
+    return arguments or {}
 
 
 def _declare_run(parser: Parser) -> None:
@@ -122,9 +126,9 @@ def _declare_run(parser: Parser) -> None:
                 group.add_argument("--baseline.help", dest="help_of", nargs="?", metavar="NAME", help=text)
 
 
-def _declare_method(parser: Parser, name: str, baseline: type) -> None:
+def _declare_method(parser: Parser, name: str, method: Method) -> None:
     group = parser.add_argument_group(f"arguments of {name}")
-    for argument, option in options_of(baseline).items():
+    for argument, option in method.options.items():
         option.declare(group, f"--baseline.{argument.replace('_', '-')}", ARGUMENT + argument)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from clbench.core.errors import UserError, unknown
+from clbench.core.errors import UserError, shown, unknown
 
 if TYPE_CHECKING:
     from clbench.methods.learner import ContinualLearner
@@ -43,19 +43,21 @@ def baseline_class(name: str) -> type[ContinualLearner]:
     Raises:
         UserError: There is no such method, or it is not a ``ContinualLearner``.
     """
-    from clbench.methods.learner import ContinualLearner
-
     found: Any
     if "." in name:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise UserError(f"baseline {shown(name)}: expected a name or an import path such as module.Class")
         found = _imported(name)
     elif name in (known := baseline_names()):
         found = known[name].load()
-    elif name.isidentifier() and Path(f"{name}.py").exists():
+    elif name.isidentifier() and _is_file(Path(f"{name}.py")):
         found = _only_method(name)
-    elif name.isidentifier() and Path("baselines", f"{name}.py").exists():
+    elif name.isidentifier() and _is_file(Path("baselines", f"{name}.py")):
         found = _only_method(f"baselines.{name}")
     else:
         raise UserError(f"{unknown('baseline', name, known)}, or a file {name}.py in this folder")
+    from clbench.methods.learner import ContinualLearner  # imports torch
+
     if not (inspect.isclass(found) and issubclass(found, ContinualLearner)):
         raise UserError(f"baseline '{name}' is not a subclass of clbench.ContinualLearner")
     return found
@@ -70,6 +72,13 @@ def arguments_of(baseline: type[ContinualLearner]) -> dict[str, Any]:
 def import_path(baseline: type[ContinualLearner]) -> str:
     """What ``baseline_class`` finds this class by."""
     return f"{baseline.__module__}.{baseline.__qualname__}"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for a file
+        return False
 
 
 def _imported(path: str) -> Any:
@@ -107,6 +116,8 @@ def _module(name: str) -> ModuleType:
             if str(here / package) not in paths:
                 paths.append(str(here / package))
         return importlib.import_module(name)
+    except SyntaxError as error:
+        raise UserError(f"baseline: module '{name}', line {error.lineno}: {error.msg}") from error
     except ModuleNotFoundError as error:
         if error.name is None or not name.startswith(error.name):
             raise  # the module exists, and one that it imports does not: its traceback says which

@@ -38,6 +38,7 @@ class MethodInfo:
             names in ``state_dict``. Where no prefix matches, parameters count as weights and buffers as
             statistics.
         search: What a hyperparameter search varies beside the learning rate: the range of each argument.
+        needs_task_id: Whether it works only where the experience of a text is known at test time.
         reads_at_start: The texts that ``begin_stream`` gets: the training texts of all experiences
             (``stream``: this sees the future), unlabeled text of no experience (``generic``), or none.
         deviations: How it differs from its paper where that may change results, one short sentence each.
@@ -54,6 +55,7 @@ class MethodInfo:
     tunings: tuple[Tuning, ...] = TUNINGS
     default_lr: Mapping[Tuning, float] = field(default_factory=_default_lr)
     gradient_free: bool = False
+    needs_task_id: bool = False
     memory: Mapping[str, MemoryKind] = field(default_factory=dict)
     search: Mapping[str, SearchRange] = field(default_factory=dict)
     reads_at_start: Literal["stream", "generic"] | None = None

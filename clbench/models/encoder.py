@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
@@ -14,12 +13,19 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from clbench.core.device import resolve_precision
-from clbench.core.errors import UserError, unknown
+from clbench.core.errors import UserError
 from clbench.core.types import Precision
 from clbench.models import tiny
 from clbench.models.declared import ENCODERS
 from clbench.models.plain_text import PlainText
-from clbench.models.pretrained import check_folder, position_limit, read_config, read_model, read_tokenizer
+from clbench.models.pretrained import (
+    check_folder,
+    encoder_folder,
+    position_limit,
+    read_config,
+    read_model,
+    read_tokenizer,
+)
 from clbench.models.pretrained_files import WEIGHTS, file_hashes, find_files
 from clbench.models.ragged import RaggedArray
 
@@ -199,13 +205,7 @@ def _has_segments(config: PretrainedConfig) -> bool:
 
 
 def _from_directory(name: str, precision: Precision) -> TextEncoder:
-    directory = Path(name).expanduser()
-    declared = next((each for each, source in ENCODERS.items() if source.hub_id == name), None)
-    if declared is not None and not directory.is_dir():
-        raise UserError(f"encoder '{name}' has the name '{declared}' here: --encoder {declared}")
-    if not (directory.is_dir() or os.sep in name or (os.altsep and os.altsep in name)):
-        raise unknown("encoder", name, ENCODERS)
-    check_folder(directory, name)
+    directory = encoder_folder(name)
     short = directory.resolve().name
     return _read(short, directory, {"source": f"directory {short}", "revision": ""}, None, precision)
 

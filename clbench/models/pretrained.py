@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from clbench.core.errors import UserError
+from clbench.core.errors import UserError, unknown
+from clbench.models.declared import ENCODERS
 from clbench.models.loading import loading
 from clbench.models.pretrained_files import WEIGHTS, missing_file
 
@@ -41,6 +43,22 @@ def check_folder(directory: Path, name: str) -> None:
     missing = missing_file(directory)
     if missing is not None:
         raise UserError(f"encoder directory {directory} lacks {missing}")
+
+
+def encoder_folder(name: str) -> Path:
+    """The folder of an encoder that is not declared by name.
+
+    Raises:
+        UserError: It is no folder, or lacks files.
+    """
+    directory = Path(name).expanduser()
+    declared = next((each for each, source in ENCODERS.items() if source.hub_id == name), None)
+    if declared is not None and not directory.is_dir():
+        raise UserError(f"encoder '{name}' has the name '{declared}' here: --encoder {declared}")
+    if not (directory.is_dir() or os.sep in name or (os.altsep and os.altsep in name)):
+        raise unknown("encoder", name, ENCODERS)
+    check_folder(directory, name)
+    return directory
 
 
 def read_config(directory: Path) -> PretrainedConfig:

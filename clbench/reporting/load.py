@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from clbench.core.errors import UserError
+from clbench.core.errors import UserError, error_line
 from clbench.core.metrics import METRICS
 from clbench.core.notes import Note
 from clbench.core.result import RunResult
@@ -26,12 +27,14 @@ DIAGNOSTICS = ("dead_keys", "quantization_error", "unselected_changed")
 """What is taken from a method's diagnostics after its last experience."""
 
 
-def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = True) -> pd.DataFrame:
     """One row per run, sorted by scenario, encoder, method, order and seed.
 
     Args:
         paths: One or more result files, globs, or folders, in which every ``order*-seed*.json`` at any depth
             is one.
+        strict: Whether a file that is no valid result is an error; else it is named on standard error and
+            left out.
 
     Returns:
         The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``,
@@ -48,13 +51,13 @@ def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 
     Raises:
         UserError: A path that does not exist, a file that is not a result, the same run twice, or no
-            result at all.
+            result at all. Without ``strict``, a file that is not a result is an error if no other is left.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     files = {path.resolve(): path for text in map(str, paths) for path in _files(text)}
     if not files:
         raise UserError("no result files given")
-    frame = pd.DataFrame([_row(path) for path in files.values()])
+    frame = pd.DataFrame(list(_rows(files.values(), strict=strict)))
     _refuse_twice(frame)
     _refuse_lengths(frame)
     return frame.sort_values(RUN, ignore_index=True)
@@ -93,6 +96,18 @@ def _refuse_lengths(frame: pd.DataFrame) -> None:
     if (lengths != first).any():
         path = streams.loc[lengths != first, "path"].iloc[0]
         raise UserError(f"{path} has another number of stages than other runs of its scenario")
+
+
+def _rows(files: Collection[Path], *, strict: bool) -> Iterator[dict[str, Any]]:
+    broken: list[UserError] = []
+    for path in files:
+        try:
+            yield _row(path)
+        except UserError as error:
+            broken.append(error)
+            if strict or len(broken) == len(files):
+                raise
+            print(error_line(error), file=sys.stderr)
 
 
 def _row(path: Path) -> dict[str, Any]:

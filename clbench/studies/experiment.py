@@ -13,20 +13,9 @@ from clbench.core.config import Budget, RunConfig
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import read_yaml
 from clbench.core.types import WandbMode
+from clbench.engine.method import find_method
 from clbench.engine.parser import run_config
-from clbench.engine.registry import baseline_class, import_path
 from clbench.studies.search_space import space
-
-KEYS = frozenset({"title", "methods", "profiles", "table", "runs_of"})
-"""The keys of an experiment's file."""
-AXES = frozenset(
-    {"scenarios", "seeds", "orders", "options", "scenario_options", "tune", "methods", "trained"}
-)
-"""The keys of a profile."""
-TRAINED = frozenset({"seeds", "orders", "options"})
-"""The keys of a profile's ``trained``."""
-TUNE = frozenset({"trials", "experiences"})
-"""The keys of a profile's ``tune``."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +65,25 @@ class Experiment:
         places = {"results": str(results), "data_dir": data_dir and str(data_dir)}
         configs: list[tuple[int, RunConfig]] = []
         for method in _each(axes.get("methods", self.methods)):
-            only = method.get("scenarios", axes["scenarios"])
+            only = method.get("scenarios") or axes["scenarios"]
             for scenario in (each for each in axes["scenarios"] if each in only):
                 options, own = _chosen(method, axes, scenario)
                 axis = list(itertools.product(own.get("orders", [0]), own.get("seeds", [0])))
                 for place, (order, seed) in enumerate(axis):
-                    made = run_config({**options, "seed": seed, "order": str(order), **places})
+                    given = {**options, "seed": seed, "order": str(order), **places}
+                    made = self._run(given, f"{method['baseline']} on {scenario}")
                     group = f"{self.source}-{profile}"
                     made = dataclasses.replace(
                         made, tune=_budget(made, axes.get("tune"), axis[0]), wandb=wandb, wandb_group=group
                     )
                     configs.append((place, made))
         return [config for _, config in sorted(configs, key=lambda each: each[0])]
+
+    def _run(self, options: Mapping[str, Any], entry: str) -> RunConfig:
+        try:
+            return run_config(options)
+        except UserError as error:
+            raise UserError(f"experiment {self.name}, {entry}: {error}") from error
 
 
 def _each(methods: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -104,16 +100,16 @@ def _chosen(
     common = {**axes.get("options", {}), **axes.get("scenario_options", {}).get(scenario, {})}
     own = {name: value for name, value in method.items() if name != "scenarios"} | {"scenario": scenario}
     options = {"encoder": RunConfig.encoder, **common, **own}
-    baseline = baseline_class(options["baseline"])
-    tuning = options.get("tuning") or baseline.info.tunings[0]
+    found = find_method(options["baseline"])
+    tuning = options.get("tuning") or found.info.tunings[0]
     trained = axes.get("trained", {}) if tuning != "frozen" else {}
-    options |= {**trained.get("options", {}), **own, "baseline": import_path(baseline), "tuning": tuning}
+    options |= {**trained.get("options", {}), **own, "baseline": found.path, "tuning": tuning}
     return options, {**axes, **trained}
 
 
 def _budget(config: RunConfig, tune: Mapping[str, Any] | None, first: tuple[Any, Any]) -> Budget | None:
     """The budget of the search for a run, on the first order and seed; None where nothing is searched."""
-    if tune is None or not space(baseline_class(config.baseline), config):
+    if tune is None or not space(find_method(config.baseline).info, config):
         return None
     every = tune.get("experiences") == "all"
     limits = {**tune, "experiences": None} if every else tune
@@ -149,45 +145,24 @@ def read_experiment(path: Path) -> Experiment:
     another table of the same runs.
 
     Raises:
-        UserError: It is not there, not YAML, has other keys than ``KEYS``, or lacks some.
+        UserError: It is not there, not YAML, or a key or value is wrong.
     """
-    content = read_yaml(path, "experiment")
-    if not isinstance(content, dict):
-        raise UserError(f"experiment {path}: 'key: value' lines are expected")
-    for key in set(content) - KEYS:
-        raise UserError(f"experiment {path}: {unknown('key', key, KEYS)}")
-    wanted = {"title", "runs_of"} if "runs_of" in content else {"title", "methods", "profiles"}
-    for key in sorted(wanted - set(content)):
-        raise UserError(f"experiment {path}: no '{key}'")
-    table = tuple(content["table"]) if "table" in content else None
+    return _read(path, ())
+
+
+def _read(path: Path, before: tuple[Path, ...]) -> Experiment:
+    from clbench.studies.experiment_file import checked  # imports pydantic
+
+    if path in before:
+        raise UserError(f"experiment {path}: runs_of leads back to this file")
+    content = checked(path, read_yaml(path, "experiment"))
+    table = tuple(content["table"]) if content.get("table") else None
     if "runs_of" in content:
-        beside = path.with_name(f"{content['runs_of']}.yaml")
-        other = read_experiment(beside) if beside.exists() else find_experiment(content["runs_of"])
+        name = content["runs_of"]
+        beside, known = path.with_name(f"{name}.yaml"), experiment_files()
+        if not beside.exists() and name not in known:
+            raise UserError(f"experiment {path}: {unknown('experiment of runs_of', name, known)}")
+        other = _read(beside if beside.exists() else known[name], (*before, path))
         return dataclasses.replace(other, name=path.stem, title=content["title"], table=table)
-    for name, axes in content["profiles"].items():
-        where = f"experiment {path}, profile {name}"
-        for key in set(axes) - AXES:
-            raise UserError(f"{where}: {unknown('key', key, AXES)}")
-        for key in set(axes.get("trained", {})) - TRAINED:
-            raise UserError(f"{where}: {unknown('key of trained', key, TRAINED)}")
-        if "tune" in axes:
-            _check_tune(where, axes["tune"])
-        if "scenarios" not in axes:
-            raise UserError(f"{where}: no scenarios")
-        scenarios = axes["scenarios"]
-        for scenario in set(axes.get("scenario_options", {})) - set(scenarios):
-            raise UserError(f"{where}: {unknown('scenario of scenario_options', scenario, scenarios)}")
     methods = tuple(content["methods"])
     return Experiment(path.stem, content["title"], methods, content["profiles"], table, path.stem)
-
-
-def _check_tune(where: str, tune: Any) -> None:
-    if not isinstance(tune, dict):
-        raise UserError(f"{where}: tune is {tune!r}; expected a mapping such as 'trials: 16'")
-    for key, value in tune.items():
-        if key not in TUNE:
-            raise UserError(f"{where}: {unknown('key of tune', key, TUNE)}")
-        whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        if not whole and (key, value) != ("experiences", "all"):
-            wanted = "at least 1" + (", or all" if key == "experiences" else "")
-            raise UserError(f"{where}: {key} of tune is {value!r} and must be {wanted}")

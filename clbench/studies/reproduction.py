@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
+from clbench.engine.method import find_method
 from clbench.studies.experiment import Experiment, experiment_files, find_experiment
-from clbench.studies.sweep import run_all
 from clbench.studies.worker import Outcome
 
 DEFAULT = "main"
@@ -43,6 +43,8 @@ def run_experiment(
         workers: Number of parallel runs.
         progress: Whether a single run has a progress bar; several always have one.
     """
+    from clbench.studies.sweep import run_all  # imports torch
+
     finished = [(_ungrouped(outcome.config), outcome) for outcome in before if outcome.error is None]
     shared = [next((made for config, made in finished if config == _ungrouped(run)), None) for run in runs]
     left = [run for run, earlier in zip(runs, shared, strict=True) if earlier is None]
@@ -53,17 +55,33 @@ def run_experiment(
     ]
 
 
-def refuse_shared_places(outcomes: Iterable[Outcome]) -> None:
+def refuse_shared_places(runs: Iterable[RunConfig]) -> None:
     """Different runs must not write the same result file one after the other.
 
     Raises:
         UserError: Two of them do.
     """
-    configs: dict[Path, RunConfig] = {}
-    for outcome in outcomes:
-        config = _ungrouped(outcome.config)
-        if outcome.path is not None and configs.setdefault(outcome.path, config) != config:
-            raise UserError(f"{outcome.path}: two different runs write this file; remove one of them")
+    configs: dict[Hashable, RunConfig] = {}
+    for config in map(_ungrouped, runs):
+        if configs.setdefault(_place(config), config) != config:
+            name = f"{config.baseline.rpartition('.')[2]} on {config.scenario}"
+            place = f"{name}, order {config.order}, seed {config.seed}"
+            raise UserError(f"two different runs write one result file ({place}); remove one of them")
+
+
+def _place(config: RunConfig) -> Hashable:
+    """What the place of a result file follows from: see ``clbench.engine.resolved``."""
+    method = find_method(config.baseline)
+    tuning = config.tuning or method.info.tunings[0]
+    rate = None if config.lr == method.info.default_lr.get(tuning) else config.lr
+    own = {**{name: option.default for name, option in method.options.items()}, **config.arguments}
+    arguments = tuple((name, repr(value)) for name, value in sorted(own.items()) if name not in config.tuned)
+    return (
+        config.results, Path(config.scenario).stem, Path(config.encoder).name, config.baseline, arguments,
+        tuning, config.adapter_placement if tuning == "adapter" else None,
+        None if "lr" in config.tuned else rate,
+        config.precision, config.stream_kind, config.order, config.seed,
+    )  # fmt: skip
 
 
 def result_files(outcomes: Iterable[Outcome]) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.engine.registry import arguments_of
-from clbench.methods.info import SearchRange
+from clbench.methods.info import MethodInfo, SearchRange
 
 if TYPE_CHECKING:
     from clbench.methods.learner import ContinualLearner
@@ -15,23 +15,23 @@ LR_FACTOR = 30.0
 """The learning rate is searched between the method's default divided and multiplied by this factor."""
 
 
-def space(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, SearchRange]:
+def space(info: MethodInfo, config: RunConfig) -> dict[str, SearchRange]:
     """The search space: the learning rate, and the arguments that the method lists and the user did not set.
 
     It is empty where there is nothing to search.
     """
     found: dict[str, SearchRange] = {}
-    if not baseline.info.gradient_free and config.lr is None:
-        default = _default_lr(baseline, config)
+    if not info.gradient_free and config.lr is None:
+        default = _default_lr(info, config)
         found["lr"] = (default / LR_FACTOR, default * LR_FACTOR)
-    return found | {name: each for name, each in baseline.info.search.items() if name not in config.arguments}
+    return found | {name: each for name, each in info.search.items() if name not in config.arguments}
 
 
 def defaults(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, Any]:
     """The method's own value of each dimension of its search space."""
-    own = {**arguments_of(baseline), "lr": _default_lr(baseline, config)}
-    return {name: own[name] for name in space(baseline, config)}
+    own = {**arguments_of(baseline), "lr": _default_lr(baseline.info, config)}
+    return {name: own[name] for name in space(baseline.info, config)}
 
 
-def _default_lr(baseline: type[ContinualLearner], config: RunConfig) -> float:
-    return baseline.info.default_lr[config.tuning or baseline.info.tunings[0]]
+def _default_lr(info: MethodInfo, config: RunConfig) -> float:
+    return info.default_lr[config.tuning or info.tunings[0]]

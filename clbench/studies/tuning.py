@@ -50,7 +50,7 @@ def about(config: RunConfig, shared: Shared) -> dict[str, Any]:
     del given["tuned"]
     found = {
         "budget": {"trials": config.tune.trials, "experiences": len(stream)},
-        "space": space(baseline, config),
+        "space": space(baseline.info, config),
         "by": SAMPLER,
         "config": given,
         "fingerprints": fingerprints(encoder, stream),
@@ -91,7 +91,7 @@ def search(
     if config.tune.trials < 1:
         raise UserError(f"trials {config.tune.trials}: at least one is wanted")
     baseline = baseline_class(config.baseline)
-    if not (ranges := space(baseline, config)):
+    if not (ranges := space(baseline.info, config)):
         raise UserError(f"baseline '{config.baseline}' has no hyperparameter to search: all are given")
     short, first = _trial_config(config), defaults(baseline, config)
     run = prepare(dataclasses.replace(short, results=config.results), shared=shared)

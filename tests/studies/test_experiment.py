@@ -83,7 +83,7 @@ def test_another_table_of_the_same_runs(tmp_path):
         ("title: two methods\n", "", "no 'title'"),
         ("seeds: [0, 1]", "seed: [0, 1]", "profile small: unknown key 'seed'"),
         ("{seeds: [5], ", "{sedes: [5], ", "profile small: unknown key of trained 'sedes'"),
-        ("    scenarios: [r8-cil]\n", "", "profile quick: no scenarios"),
+        ("    scenarios: [r8-cil]\n", "", "profile quick: no 'scenarios'"),
         ("{20ng-cil: {e", "{20ng: {e", "scenario of scenario_options '20ng'; did you mean '20ng-cil'"),
     ],
 )

@@ -174,10 +174,10 @@ def _diverge_all(monkeypatch):
 
 def test_what_is_given_is_not_searched(scenario):
     ewc = baseline_class("ewc")
-    assert set(space(ewc, config(scenario))) == {"lr", "strength"}
-    assert set(space(ewc, config(scenario, arguments={"strength": 3.0}))) == {"lr"}
+    assert set(space(ewc.info, config(scenario))) == {"lr", "strength"}
+    assert set(space(ewc.info, config(scenario, arguments={"strength": 3.0}))) == {"lr"}
     both = config(scenario, arguments={"strength": 3.0}, lr=0.1)
-    assert space(ewc, both) == {}
+    assert space(ewc.info, both) == {}
     with pytest.raises(UserError, match="no hyperparameter to search"):
         search(both)
 
@@ -186,7 +186,7 @@ def test_what_is_given_is_not_searched(scenario):
 def test_every_method_says_what_can_be_searched(name):
     baseline = baseline_class(name)
     run = run_config({"scenario": "class-aware", "baseline": name, "encoder": "tiny"})
-    ranges, own = space(baseline, run), defaults(baseline, run)
+    ranges, own = space(baseline.info, run), defaults(baseline, run)
     assert ranges
     for argument, each in ranges.items():
         assert all(isinstance(value, str) for value in each) or 0 < each[0] < each[1], argument

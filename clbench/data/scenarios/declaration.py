@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from clbench.core.data_source import Encoding, Format
 from clbench.core.errors import UserError, unknown
+from clbench.core.ranges import Count, HeldOut, Seed
 from clbench.core.scenario import Kind
 
 _SHOWN = 60
@@ -25,8 +26,6 @@ def _as_text(value: Any) -> Any:
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Name = Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Section(BaseModel):
@@ -70,7 +69,7 @@ class ProtocolKeys(_Section):
         default=None, description="a whole number of at least 3: two special tokens and the text"
     )
     samples_per_epoch: Count | None = Field(default=None, description="a whole number of at least 1")
-    validation_share: Share | None = Field(default=None, description="a number of at least 0 and below 1")
+    validation_share: HeldOut | None = Field(default=None, description="a number of at least 0 and below 1")
     train_per_class: Count | None = Field(default=None, description="a whole number of at least 1")
     test_per_class: Count | None = Field(default=None, description="a whole number of at least 1")
 
@@ -91,7 +90,7 @@ class Declaration(_Section):
     domains: Names | None = Field(default=None, description="a list of domains")
     tasks: Names | None = Field(default=None, description="a list of names in the folder 'data'")
     order: Literal["declared", "random"] = Field(default="declared", description="declared or random")
-    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="a whole number of at least 0")
+    seed: Seed = Field(default=0, description="a whole number of at least 0")
     keys: Keys = Field(default=Keys(), description="a mapping such as {text: body, label: queue}")
     columns: Names | None = Field(
         default=None, description="a list of the columns of a file without a header"
@@ -102,7 +101,7 @@ class Declaration(_Section):
     format: Format | None = Field(default=None, description=f"one of {', '.join(get_args(Format))}")
     encoding: Encoding = Field(default="utf-8", description=f"one of {', '.join(get_args(Encoding))}")
     splits: Splits = Field(default=Splits(), description="a mapping such as {test: dev}")
-    test_share: Share = Field(default=0.0, description="a number of at least 0 and below 1")
+    test_share: HeldOut = Field(default=0.0, description="a number of at least 0 and below 1")
     empty_texts: Literal["refuse", "drop"] = Field(default="refuse", description="refuse or drop")
     protocol: ProtocolKeys = Field(default=ProtocolKeys(), description="a mapping such as {epochs: 5}")
     citation: Text | None = Field(default=None, description="a line of text")

@@ -8,6 +8,7 @@ from pathlib import Path
 from clbench.core.errors import UserError
 
 _BLOCK = re.compile(r"(<!-- table (?P<file>\S+): (?P<section>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BEGIN = re.compile(r"<!-- table ")
 _DETAILS = re.compile(r"<details>.*?</details>\n?", re.DOTALL)
 
 
@@ -19,8 +20,11 @@ def filled(text: str, folder: Path) -> str:
     relative to FILE, is left to it.
 
     Raises:
-        UserError: There is no such file or section.
+        UserError: There is no such file or section, or a block has no end.
     """
+    begun, whole = len(_BEGIN.findall(text)), len(_BLOCK.findall(text))
+    if begun != whole:
+        raise UserError(f"{folder}: of {begun} table blocks, {whole} end; each needs a line <!-- end -->")
     return _BLOCK.sub(lambda found: f"{found[1]}\n{_section(folder, found)}\n{found[4]}", text)
 
 

@@ -27,7 +27,8 @@ def as_csv(tables: Sequence[Table]) -> str:
 
 
 def _values(row: Row, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
-    yield from row.facts
+    for name, text in row.facts:
+        yield name, _text(text)
     for cell, column in zip(row.cells, columns, strict=True):
         yield column.name, _number(cell.value)
         yield f"{column.name}_low", _number(cell.low)
@@ -37,7 +38,12 @@ def _values(row: Row, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
         if column.judged:
             yield f"{column.name}_mark", cell.mark
             yield f"{column.name}_p", _number(cell.p)
-    yield "files", ";".join(row.files)
+    yield "files", _text(";".join(row.files))
+
+
+def _text(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: ``'`` before it says so."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _number(value: float) -> str:

@@ -128,7 +128,7 @@ def test_columns_are_chosen_by_name(frame):
     assert "BWT" not in text
     with pytest.raises(UserError, match="did you mean 'forgetting'") as caught:
         markdown(frame, ["forgeting"])
-    assert "stream_accuracy" in str(caught.value)
+    assert "average_accuracy" in str(caught.value)
 
 
 def test_costs_that_no_run_records_take_no_column(tmp_path):

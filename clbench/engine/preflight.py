@@ -1,0 +1,94 @@
+"""What can be known to be wrong with a run before torch is imported, texts are read or files are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from clbench.core.config import RunConfig
+from clbench.core.errors import UserError
+from clbench.core.io import cache_budget, check_folder
+from clbench.core.scenario import Scenario
+from clbench.data import formats
+from clbench.data.scenarios import SCENARIOS, find_scenario
+from clbench.engine.method import find_method
+from clbench.models.declared import ENCODERS
+from clbench.models.pretrained import encoder_folder
+
+
+def check_runs(configs: Iterable[RunConfig]) -> None:
+    """Refuses runs of which one cannot work; each scenario is looked up once.
+
+    Raises:
+        UserError: See ``check_run``.
+    """
+    scenarios: dict[str, Scenario] = {}
+    seen = set()
+    for config in configs:
+        given = (config.scenario, config.baseline, config.tuning, config.encoder, config.experiences)
+        places = (config.data_dir, config.generic_corpus, config.results, config.joint, config.single)
+        if (given, places) not in seen:
+            seen.add((given, places))
+            if config.scenario not in scenarios:
+                scenarios[config.scenario] = find_scenario(config.scenario)
+            check_run(config, scenarios[config.scenario])
+
+
+def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
+    """Refuses a run that cannot work.
+
+    Args:
+        config: The run.
+        scenario: Its scenario, if that was looked up already.
+
+    Raises:
+        UserError: The scenario, its data, the encoder, the tuning or a folder is wrong.
+    """
+    _ = config.stream_kind  # joint and single exclude each other
+    info = find_method(config.baseline).info
+    name = config.baseline.rpartition(".")[2]
+    if config.tuning is not None and config.tuning not in info.tunings:
+        possible = " or ".join(info.tunings)
+        raise UserError(f"option tuning is '{config.tuning}': {name} works with tuning {possible}")
+    check_encoder(config.encoder)
+    scenario = find_scenario(config.scenario) if scenario is None else scenario
+    if info.needs_task_id and not scenario.task_aware:
+        raise UserError(
+            f"baseline {name} needs a scenario in which the experience is known at test time (task-aware); "
+            f"'{scenario.name}' is none"
+        )
+    most = len(scenario.parts)
+    if config.experiences is not None and config.experiences > most:
+        raise UserError(f"experiences {config.experiences}: scenario '{scenario.name}' has 1 to {most}")
+    check_data(scenario, config.data_dir)
+    if config.generic_corpus is not None and not config.generic_corpus.is_dir():
+        raise UserError(f"generic corpus {config.generic_corpus}: no such folder")
+    check_folder(config.results, "option results")
+    cache_budget()
+
+
+def check_encoder(name: str) -> None:
+    """Refuses an encoder that is neither declared nor a folder of files.
+
+    Raises:
+        UserError: It is neither.
+    """
+    if name not in ENCODERS:
+        encoder_folder(name)
+
+
+def check_data(scenario: Scenario, data_dir: Path | None) -> None:
+    """Refuses a scenario whose data is not in its folder; what is in its files is not read.
+
+    Raises:
+        UserError: No folder is given, or it lacks a dataset.
+    """
+    if scenario.source != "folder" or scenario.name not in SCENARIOS:
+        return
+    if data_dir is None:
+        raise UserError(
+            f"scenario '{scenario.name}' needs a data folder: "
+            "name it with --data-dir or the environment variable CLBENCH_DATA"
+        )
+    for dataset in dict.fromkeys(part.dataset for part in scenario.parts):
+        formats.in_folder(data_dir, dataset)

@@ -1,0 +1,168 @@
+"""The keys of an experiment's file, their types, and the one line that says what is wrong with a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from clbench.core.errors import UserError, shown, unknown
+from clbench.core.ranges import Count, Line, Name, Order, Positive, Seed
+
+NAMES = "a list of names such as [r8-cil]"
+OPTIONS = "a mapping of options such as {epochs: 5}"
+MAPPING = "a mapping such as {quick: {scenarios: [r8-cil]}}"
+Options = dict[Line, Any]
+
+
+def _as_text(value: Any) -> Any:
+    """YAML makes numbers of some orders and scenarios."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Scenarios = Annotated[list[Annotated[Line, BeforeValidator(_as_text)]], Field(min_length=1)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
+Orders = Annotated[list[Annotated[Order, BeforeValidator(_as_text)]], Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Method(BaseModel):
+    """One method of an experiment. Other keys are options of a run, which are checked with it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
+    baseline: Line = Field(description="the name of a method")
+    scenarios: Scenarios | None = Field(default=None, description=NAMES)
+    arguments: Options = Field(default={}, description="a mapping of the method's arguments")
+    lr: Positive | Annotated[list[Positive], Field(min_length=1)] | None = Field(
+        default=None, description="a number above 0, or a list of them"
+    )
+
+
+Methods = Annotated[list[Method], Field(min_length=1)]
+
+
+class Trained(_Section):
+    """What is otherwise for runs that train the encoder."""
+
+    seeds: Seeds = Field(default=[0], description="a list of seeds such as [0, 1]")
+    orders: Orders = Field(default=["0"], description="a list of orders such as [0, random:1]")
+    options: Options = Field(default={}, description=OPTIONS)
+
+
+class Tune(_Section):
+    """The budget of the hyperparameter search of each method and scenario."""
+
+    trials: Count = Field(default=16, description="a whole number of at least 1")
+    experiences: Count | Literal["all"] = Field(default=3, description="a whole number of at least 1, or all")
+
+
+class Profile(Trained):
+    """The axes of all runs of a profile."""
+
+    scenarios: Scenarios = Field(description=NAMES)
+    scenario_options: dict[Line, Options] = Field(
+        default={}, description="a mapping such as {r8-cil: {epochs: 5}}"
+    )
+    tune: Tune | None = Field(default=None, description="a mapping such as {trials: 16}")
+    methods: Methods = Field(default=[], description="a list of methods such as [{baseline: ncm}]")
+    trained: Trained = Field(default=Trained(), description="a mapping such as {seeds: [0]}")
+
+    @model_validator(mode="after")
+    def _scenarios_once(self) -> Profile:
+        for name in self.scenario_options:
+            if name not in self.scenarios:
+                raise ValueError(str(unknown("scenario of scenario_options", name, self.scenarios)))
+        for each in ("scenarios", "seeds", "orders"):
+            values = getattr(self, each)
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                raise ValueError(f"{each} has {twice} twice")
+        return self
+
+
+class ExperimentFile(_Section):
+    """A file of runs, and of a table of them."""
+
+    title: Line = Field(description="one line of text")
+    methods: Methods = Field(description="a list of methods such as [{baseline: ncm}]")
+    profiles: Annotated[dict[Name, Profile], Field(min_length=1)] = Field(description=MAPPING)
+    table: Annotated[list[Line], Field(min_length=1)] | None = Field(
+        default=None, description="a list of measures such as [average_accuracy]"
+    )
+
+    @model_validator(mode="after")
+    def _scenarios_known(self) -> ExperimentFile:
+        known = {name for profile in self.profiles.values() for name in profile.scenarios}
+        for name in (name for each in self.methods for name in each.scenarios or ()):
+            if name not in known:
+                raise ValueError(str(unknown("scenario of a method", name, known)))
+        return self
+
+
+class TableFile(_Section):
+    """A file of another table of an experiment's runs."""
+
+    title: Line = Field(description="one line of text")
+    runs_of: Name = Field(description="the name of an experiment")
+    table: Annotated[list[Line], Field(min_length=1)] | None = Field(
+        default=None, description="a list of measures such as [average_accuracy]"
+    )
+
+
+SECTIONS: Mapping[str, type[BaseModel]] = {"trained": Trained, "tune": Tune}
+"""The mappings inside a profile."""
+
+
+def checked(path: Path, content: Any) -> dict[str, Any]:
+    """The content of an experiment's file, as far as it can be told without its runs.
+
+    Raises:
+        UserError: A key is unknown or missing, or a value is wrong.
+    """
+    if not isinstance(content, dict):
+        raise UserError(f"experiment {path}: 'key: value' lines are expected")
+    model: type[BaseModel] = TableFile if "runs_of" in content else ExperimentFile
+    try:
+        return model.model_validate(content).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise UserError(f"experiment {path}{_problem(model, content, error)}") from error
+
+
+def _problem(model: type[BaseModel], content: Mapping[str, Any], error: ValidationError) -> str:
+    """The first error in one line: where it is, key, value and what is right."""
+    # An unknown key says more than the missing one that was meant.
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    reason = first["msg"].removeprefix("Value error, ")
+    where, what, value, section = "", "key", content, model
+    steps: list[Any] = [*first["loc"]]
+    if not steps:
+        return f": {reason}"
+    if "[key]" in steps:
+        return f": {steps[0]} has the key {shown(steps[-2])}: {reason}"
+    if steps[0] == "profiles" and len(steps) > 1:
+        where, value, section, steps = (
+            f", profile {steps[1]}",
+            content["profiles"][steps[1]],
+            Profile,
+            steps[2:],
+        )
+    if steps[:1] in (["trained"], ["tune"]) and len(steps) > 1:
+        what, value, section = f"key of {steps[0]}", value[steps[0]], SECTIONS[steps[0]]
+        where += "" if first["type"] == "extra_forbidden" else f", {steps[0]}"
+        steps = steps[1:]
+    if steps[:1] == ["methods"] and len(steps) > 2:
+        where, value = f"{where}, method {steps[1] + 1}", value["methods"][steps[1]]
+        section, steps = Method, steps[2:]
+    if not steps:
+        return f"{where}: {reason if first['type'] == 'value_error' else f'{shown(value)} is no mapping'}"
+    key = str(steps[0])
+    if first["type"] == "missing":
+        return f"{where}: no '{key}'"
+    if key not in section.model_fields:
+        return f"{where}: {unknown(what, key, section.model_fields)}"
+    return f"{where}: {key} is {shown(value[key])}; expected {section.model_fields[key].description}"
