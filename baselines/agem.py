@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from clbench.core.ranges import Capacity, Count
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -49,7 +50,11 @@ class AGEM(ContinualLearner):
     )
 
     def __init__(
-        self, context: RunContext, capacity: int = 128, reference: int = 64, fill: Fill = "per-experience"
+        self,
+        context: RunContext,
+        capacity: Capacity = 128,
+        reference: Count = 64,
+        fill: Fill = "per-experience",
     ) -> None:
         super().__init__(context)
         if fill != "per-experience":

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clbench.core.batch import Batch
+from clbench.core.ranges import Capacity, Weight
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner
 from clbench.methods.replay_buffer import Fill, ReplayBuffer
@@ -42,7 +43,7 @@ class DER(ContinualLearner):
     )
 
     def __init__(
-        self, context: RunContext, capacity: int = 128, alpha: float = 3.0, fill: Fill = "reservoir"
+        self, context: RunContext, capacity: Capacity = 128, alpha: Weight = 3.0, fill: Fill = "reservoir"
     ) -> None:
         super().__init__(context)
         self.alpha = alpha
@@ -81,9 +82,9 @@ class DERPP(DER):
     def __init__(
         self,
         context: RunContext,
-        capacity: int = 128,
-        alpha: float = 1.0,
-        beta: float = 1.0,
+        capacity: Capacity = 128,
+        alpha: Weight = 1.0,
+        beta: Weight = 1.0,
         fill: Fill = "reservoir",
     ) -> None:
         super().__init__(context, capacity, alpha, fill)

@@ -1,14 +1,14 @@
 """The discrete key-value bottleneck for text (DKVB, arXiv 2412.08528; Traeuble et al., arXiv 2207.11240).
 
-Each token state of a frozen encoder is cut into H heads; in each, it selects the nearest of K keys. Keys are
-moving averages of token states and then frozen; only the values behind the selected keys learn. With the
-non-parametric decoder a value has one entry per output column, and logits are the mean of selected values.
+Each token state of a frozen encoder is cut into H heads; in each, it selects the nearest of K keys: averages
+of token states, frozen. Only the values of these keys learn; logits are their mean (non-parametric decoder).
 
 Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text, then rows are looked up.
 """
 
 from __future__ import annotations
 
+from clbench.core.ranges import Count, Positive, Ratio, Size, Width
 from clbench.methods.dkvb.choices import Choices, Lifetime, Moved, Optimizer, ValueStart, Variant
 from clbench.methods.dkvb.codebook import Update
 from clbench.methods.dkvb.key_init import KeyInitialization, Start
@@ -62,26 +62,26 @@ class DKVB(BottleneckLearner):
         self,
         context: RunContext,
         variant: Variant = "default",
-        heads: int | None = None,
-        keys: int = 4096,
+        heads: Size | None = None,
+        keys: Size = 4096,
         segmentation: Segmentation = "hidden",
         pooling: Pooled = "mean",
         place: Place = "after",
         decoder: Decoder = "non-parametric",
-        top_k: int = 1,
-        projection: int = 0,
+        top_k: Size = 1,
+        projection: Width = 0,
         padding: Padding | None = None,
         initialization: KeyTexts = "oracle",
         moved: Moved | None = None,
-        init_epochs: int | None = None,
-        init_batch_size: int | None = None,
-        decay: float = 0.2,
+        init_epochs: Count | None = None,
+        init_batch_size: Count | None = None,
+        decay: Ratio = 0.2,
         update: Update | None = None,
         start: Start | None = None,
         values: ValueStart | None = None,
         optimizer: Optimizer | None = None,
         lifetime: Lifetime | None = None,
-        decoder_lr: float | None = None,
+        decoder_lr: Positive | None = None,
     ) -> None:
         ways = Choices.of(
             variant, padding=padding, moved=moved, init_batch_size=init_batch_size, update=update,

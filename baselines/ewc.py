@@ -6,8 +6,7 @@ labels y within the class mask. With F_t the one estimated on experience t, F is
 
 - ``averaged`` (default): the mean of all F_t so far, with a from the last boundary;
 - ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
-- ``separate`` (the original): one penalty per experience, each with its own a. The sum is one quadratic
-  penalty, with the sum of the F_t and the mean of the a weighted by F_t, so the memory does not grow.
+- ``separate`` (the original): a penalty per experience; their sum is one, with sum F_t, and mean a by F_t.
 
 Carried: two numbers per trainable weight. A boundary costs one backward pass per text and label.
 """
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
+from clbench.core.ranges import Count, Ratio, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -54,10 +54,10 @@ class EWC(ContinualLearner):
     def __init__(
         self,
         context: RunContext,
-        strength: float = 500.0,
-        fisher_examples: int = 100,
+        strength: Weight = 500.0,
+        fisher_examples: Count = 100,
         fisher: Literal["averaged", "online", "separate"] = "averaged",
-        gamma: float = 0.95,
+        gamma: Ratio = 0.95,
         labels: Literal["exact", "sampled", "true"] = "exact",
     ) -> None:
         super().__init__(context)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
+from clbench.core.ranges import Positive, Size, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.gating import MOST, GatedClassifier
 from clbench.methods.info import MethodInfo
@@ -47,6 +48,7 @@ class HAT(ContinualLearner):
         paper="Serra et al. 2018, arXiv 1801.01423",
         bibtex=("serra2018hat", "ke2021bcl"),
         family="projections and masks",
+        needs_task_id=True,
         tunings=("frozen", "adapter"),
         default_lr={"frozen": 0.5, "adapter": 0.05},
         memory={"network.gates.used": "statistics"},
@@ -60,7 +62,7 @@ class HAT(ContinualLearner):
     network: GatedClassifier
 
     def __init__(
-        self, context: RunContext, sparsity: float = 0.75, largest: float = 400.0, width: int = 512
+        self, context: RunContext, sparsity: Weight = 0.75, largest: Positive = 400.0, width: Size = 512
     ) -> None:
         if not context.task_aware:
             raise UserError("HAT needs a scenario in which the experience is known at test time (task-aware)")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
+from clbench.core.ranges import Weight
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -35,7 +36,7 @@ class L2(ContinualLearner):
     )
     boundaries: Tensor
 
-    def __init__(self, context: RunContext, strength: float = 0.5) -> None:
+    def __init__(self, context: RunContext, strength: Weight = 0.5) -> None:
         super().__init__(context)
         self.strength = strength
         self.weights = dict(self.named_trainable())

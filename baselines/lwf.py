@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from clbench.core.batch import Batch
+from clbench.core.ranges import Positive, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -48,7 +49,7 @@ class LwF(ContinualLearner):
 
     seen: Tensor
 
-    def __init__(self, context: RunContext, strength: float = 1.0, temperature: float = 2.0) -> None:
+    def __init__(self, context: RunContext, strength: Weight = 1.0, temperature: Positive = 2.0) -> None:
         super().__init__(context)
         self.strength = strength
         self.temperature = temperature

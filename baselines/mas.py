@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
+from clbench.core.ranges import Count, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -41,7 +42,7 @@ class MAS(ContinualLearner):
         deviations=("importance is estimated on some of the texts",),
     )
 
-    def __init__(self, context: RunContext, strength: float = 0.05, examples: int = 100) -> None:
+    def __init__(self, context: RunContext, strength: Weight = 0.05, examples: Count = 100) -> None:
         super().__init__(context)
         self.examples = examples
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)

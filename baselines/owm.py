@@ -19,6 +19,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
+from clbench.core.ranges import Positive
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -49,7 +50,7 @@ class OWM(ContinualLearner):
         ),
     )
 
-    def __init__(self, context: RunContext, alpha: float = 10.0) -> None:
+    def __init__(self, context: RunContext, alpha: Positive = 10.0) -> None:
         super().__init__(context)
         self.alpha = alpha
         self.layers = {

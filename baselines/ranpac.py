@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clbench.core.ranges import Positive, Size
 from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import PrototypeLearner, chosen_ridge, ridge_regression, sums_by_class
 from clbench.models.context import RunContext
@@ -52,7 +53,7 @@ class RanPAC(PrototypeLearner):
     held_targets: Tensor  # (C, M)
     weight: Tensor  # (C, M)
 
-    def __init__(self, context: RunContext, dimensions: int = 2000, ridge: float | None = None) -> None:
+    def __init__(self, context: RunContext, dimensions: Size = 2000, ridge: Positive | None = None) -> None:
         super().__init__(context)
         ways = ["ridge is chosen on texts of all experiences, where the paper takes those of the last one"]
         if ridge is not None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from clbench.core.batch import Batch, concatenate
+from clbench.core.ranges import Capacity
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner
 from clbench.methods.replay_buffer import Fill, ReplayBuffer
@@ -37,7 +38,7 @@ class Replay(ContinualLearner):
         named_by_value=("fill",),
     )
 
-    def __init__(self, context: RunContext, capacity: int = 128, fill: Fill = "reservoir") -> None:
+    def __init__(self, context: RunContext, capacity: Capacity = 128, fill: Fill = "reservoir") -> None:
         super().__init__(context)
         self.buffer = ReplayBuffer(
             capacity, *self.network.row_shape, context.columns, context.experiences, fill

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
+from clbench.core.ranges import Positive, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -45,7 +46,7 @@ class SI(ContinualLearner):
         deviations=("negative terms of the importance count as zero, where the authors clip their sum",),
     )
 
-    def __init__(self, context: RunContext, strength: float = 2.0, damping: float = 0.1) -> None:
+    def __init__(self, context: RunContext, strength: Weight = 2.0, damping: Positive = 0.1) -> None:
         super().__init__(context)
         self.damping = damping
         weights = dict(self.named_trainable())
