@@ -37,7 +37,7 @@ READS: Mapping[KeyTexts, Literal["stream", "generic"] | None] = {
 }
 EPOCHS: Mapping[KeyTexts, int] = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
 LR: Mapping[Optimizer, float] = {
-    "adagrad": 0.3, "sgd": 0.1, "row-adagrad": 0.1, "row-adam": 0.1, "sparse-adam": 0.03, "reference": 0.01
+    "adagrad": 0.2, "sgd": 0.1, "row-adagrad": 0.1, "row-adam": 0.1, "sparse-adam": 0.03, "reference": 0.01
 }  # fmt: skip
 DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "sparse-adam": 1e-3, "reference": 1e-3}
 ROW_OPTIMIZERS: Mapping[str, type[RowOptimizer]] = {
