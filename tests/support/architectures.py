@@ -76,6 +76,7 @@ def _tokenizers() -> dict[str, PreTrainedTokenizerFast]:
 
 def _left(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
     tokenizer.padding_side = tokenizer.truncation_side = "left"
+    tokenizer.init_kwargs |= {"padding_side": "left", "truncation_side": "left"}  # what is saved
     return tokenizer
 
 
