@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from clbench.core.arguments import Parser
+from clbench.core.arguments import Parser, word
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import check_folder
+from clbench.core.ranges import Line, Order
 from clbench.data import formats
 from clbench.data.download.fetch import GITHUB, fetch, fetch_wikipedia
 from clbench.data.scenarios import find_scenario
@@ -28,10 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("action", help=f"one of {', '.join(ACTIONS)}")
     parser.add_argument("names", nargs="*", default=[], help="datasets, by default all; for check, scenarios")
     parser.add_data_dir()
-    parser.add_argument("--server", metavar="URL", default=GITHUB, help="where the original repositories are")
+    text = "where the original repositories are"
+    parser.add_argument("--server", type=word(Line), metavar="URL", default=GITHUB, help=text)
     parser.add_argument("--cache", action="store_true", help="verify the cached features instead of datasets")
-    parser.add_argument("--order", default="0", help="for check: the order of the experiences")
-    parser.add_argument("--encoder", default="minilm", help="for check: whose tokens are counted")
+    text = "for check: the order of the experiences"
+    parser.add_argument("--order", type=word(Order), default="0", help=text)
+    text = "for check: whose tokens are counted"
+    parser.add_argument("--encoder", type=word(Line), default="minilm", help=text)
     options = parser.read(arguments)
     if options.action not in ACTIONS:
         raise unknown("action", options.action, ACTIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -16,6 +17,9 @@ import yaml
 from clbench.core.errors import UserError, shown
 from clbench.core.ranges import Weight, reader
 from clbench.core.strict_yaml import parse_yaml
+
+_NAME = 200
+"""Bytes of the name of a folder; file systems take 255."""
 
 
 def cache_dir() -> Path:
@@ -59,6 +63,22 @@ def check_file(path: Path, what: str) -> None:
     if path.is_dir():
         raise UserError(f"{what} is {shown(str(path))}: a folder is there; a file is expected")
     check_folder(path.parent, what)
+
+
+def folder_name(text: str) -> str:
+    """``text`` as the name of one folder; what it lost, or its end if it is too long, shows in a hash.
+
+    Example:
+        >>> folder_name("ewc-frozen-strength=10.0"), folder_name("mine-file=../../x")
+        ('ewc-frozen-strength=10.0', 'mine-file=.._.._x-7c6f4464')
+    """
+    name = "".join(letter if letter.isprintable() and letter not in "/\\" else "_" for letter in text)
+    name = name.lstrip(".").encode("utf-8", "replace")[:_NAME].decode("utf-8", "ignore")
+    return (
+        name
+        if name and name == text
+        else f"{name or '_'}-{hashlib.sha256(repr(text).encode()).hexdigest()[:8]}"
+    )
 
 
 @contextmanager

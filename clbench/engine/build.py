@@ -9,7 +9,7 @@ import torch
 
 from clbench.core.config import RunConfig
 from clbench.core.costs import Meter
-from clbench.core.io import cache_budget, cache_dir
+from clbench.core.io import cache_budget, cache_dir, folder_name
 from clbench.core.provenance import provenance
 from clbench.core.result import RunResult
 from clbench.core.scenario import Protocol, Scenario, Stream
@@ -101,7 +101,8 @@ def prepare(
     meter = Meter()
     data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed, meter=meter)
     resolved = resolved_config(config, learner, stream, protocol)
-    folder = config.results / scenario.name / encoder.name / resolved["method"]
+    names = (scenario.name, encoder.name, resolved["method"])
+    folder = config.results.joinpath(*map(folder_name, names))
     path = folder / f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
     source = provenance(fingerprints(encoder, stream), torch.get_num_threads())
     source |= {"datasets": stream.data, "experiment": config.wandb_group}
