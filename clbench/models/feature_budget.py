@@ -23,9 +23,16 @@ class Budget:
     def __init__(self, folder: Path, limit: int | None) -> None:
         self.folder = folder
         self.limit = limit
+        self._kept = False
+
+    def settle(self) -> None:
+        """The same as ``enforce()``, unless nothing was written here since then: it looks at every file."""
+        if not self._kept:
+            self.enforce()
 
     def enforce(self, keep: Collection[Path] = ()) -> None:
         """Removes least recently used shards until the rest fits, except those in ``keep``."""
+        self._kept = not keep
         if self.limit is None:
             return
         # In a folder that cannot be written, nothing is added and nothing can be removed.

@@ -103,7 +103,7 @@ class FeatureCache:
             make = self._encode if prefix.transform is None else self._continue
             make(encoder, *some, [keys[at] for at in missing], max_tokens, prefix)
         rows, costs = store.rows(keys)
-        self._budget.enforce()
+        self._budget.settle()
         asked = Asked()
         asked.add(_family(encoder, max_tokens), keys, costs[:, 0])
         if prefix.transform is not None:
