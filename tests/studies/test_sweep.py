@@ -132,7 +132,7 @@ def test_what_experiments_share_is_looked_at_once(scenario, tmp_path, monkeypatc
         asked.append([config.baseline.rpartition(".")[2] for config in configs])
         return run_all(configs, **options)
 
-    monkeypatch.setattr("clbench.studies.reproduction.run_all", watched)
+    monkeypatch.setattr("clbench.studies.sweep.run_all", watched)
     line = ["reproduce", str(first), str(more), "--workers", "1", "--results", str(tmp_path / "runs")]
     assert main(line) == 0
     assert asked == [["NCM", "SLDA"], ["RanPAC"]]
@@ -146,4 +146,5 @@ def test_two_runs_that_differ_do_not_write_one_file(scenario, tmp_path, capsys):
     path = experiment(scenario, "twice", "{baseline: ncm}", "{baseline: ncm, batch_size: 3}")
     line = ["reproduce", str(path), "--workers", "1", "--results", str(tmp_path / "runs")]
     assert main(line) == 2
-    assert "ncm/order0-seed0.json: two different runs write this file" in capsys.readouterr().err
+    assert "two different runs write one result file (NCM on " in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
