@@ -103,12 +103,14 @@ def search(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.seed))
-    study.enqueue_trial(first)
+    # A default of None, with which a method chooses by itself, is no point of the space.
+    drawn_first = None not in first.values()
+    if drawn_first:
+        study.enqueue_trial(first)
     for number in range(config.tune.trials):
-        trial = study.ask()
-        values = suggest(trial, ranges)
-        if number == 0:
-            values = first
+        trial = study.ask() if number or drawn_first else None
+        drawn = {} if trial is None else suggest(trial, ranges)
+        values = drawn if number else first
         if number < len(known) and known[number].values == values:
             made = known[number]
         else:
@@ -116,7 +118,8 @@ def search(
             made = _tried(with_values(short, values), values, shared)
         record = dataclasses.replace(record, trials=(*record.trials, made))
         record.write(path)
-        study.tell(trial, made.accuracy or 0.0)  # a diverged trial is as bad as can be
+        if trial is not None:
+            study.tell(trial, made.accuracy or 0.0)  # a diverged trial is as bad as can be
         on_trial(number, made.accuracy)
     if record.best is None:
         raise UserError(f"all {config.tune.trials} trials of the search diverged: {path}")
