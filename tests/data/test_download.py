@@ -262,7 +262,7 @@ def test_verify_finds_data_that_is_another(tmp_path, capsys):
         (["fech"], "did you mean 'fetch'"),
         (["fetch", "r9", "--data-dir", "x"], "did you mean 'r8'"),
         (["fetch", "r8"], "--data-dir"),
-        (["verify", "--data-dir", "nowhere"], "no dataset in nowhere"),
+        (["verify", "--data-dir", "nowhere"], "data folder nowhere does not exist"),
         (["verify", "r8", "--data-dir", "nowhere"], "data folder nowhere does not exist"),
     ],
 )

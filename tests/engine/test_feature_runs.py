@@ -84,7 +84,7 @@ def test_a_whole_run_encodes_each_text_once_and_the_next_run_none(
         for split in ("train", "test")
         for text in experience.splits[split]["text"]
     }
-    assert len(texts) == 8 * (4 + 2)
+    assert len(texts) == 8 * (3 + 2)  # one of four training texts is for validation
     needed = len(texts) + (9 if method == "generic" else 0)
     assert first.data.cache.texts_encoded == needed
     assert len(passes) == needed

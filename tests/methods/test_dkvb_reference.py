@@ -23,7 +23,8 @@ PADDED = FrozenPrefix("padded")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr("clbench.engine.build.find_scenario", SCENARIOS.__getitem__)
+    for module in ("build", "preflight"):
+        monkeypatch.setattr(f"clbench.engine.{module}.find_scenario", SCENARIOS.__getitem__)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from clbench.models.frozen_prefix import FrozenPrefix
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr("clbench.engine.build.find_scenario", SCENARIOS.__getitem__)
+    for module in ("build", "preflight"):
+        monkeypatch.setattr(f"clbench.engine.{module}.find_scenario", SCENARIOS.__getitem__)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_adamw_lives_for_an_experience_or_for_the_stream(lifetime, decoder, data
 def test_sgd_has_no_state_so_that_its_lifetime_makes_no_difference(data, tmp_path):
     ends = []
     for lifetime in ("experience", "reference"):
-        run = prepared(data, tmp_path / lifetime, ".lifetime", lifetime)
+        run = prepared(data, tmp_path / lifetime, ".optimizer", "sgd", ".lifetime", lifetime)
         execute(run)
         ends.append(run.learner.network.state_dict())
     assert difference(*ends) == 0
@@ -250,9 +251,9 @@ def test_each_initialization_runs_from_the_command_line_without_the_cache_too(in
     ("more", "expected"),
     [
         ((".heads", "5"), "heads 5"),
-        ((".heads", "0"), "heads 0"),
+        ((".heads", "0"), "heads is '0'"),
         ((".keys", "0"), "keys"),
-        ((".top_k", "0"), "top_k 0"),
+        ((".top_k", "0"), "top_k is '0'"),
         ((".top_k", "65"), "top_k 65"),
         ((".segmentation", "token", ".place", "before"), "segmentation token"),
         ((".segmentation", "token", ".projection", "5"), "segmentation token"),

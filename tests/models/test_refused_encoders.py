@@ -24,7 +24,7 @@ def larger_tokenizer(folder: Path) -> str:
 
 def only_a_pickle(folder: Path) -> str:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    return "lacks model.safetensors; the pickle pytorch_model.bin is not read: save them with AutoModel"
+    return "lacks model.safetensors; the pickle pytorch_model.bin is not read: save them"
 
 
 def in_several_files(folder: Path) -> str:

@@ -24,7 +24,7 @@ HOSTILE = [
     "\u540d\u524d",
     "\u65b9\u6cd5",
     "dkvb-$x$",
-    "",
+    "\x1b",
 ]
 ORDINARY = ["finetune-full-joint", "ncm", "ewc-frozen", "ewc-full", "dkvb-np-oracle", "dkvb-np-random"]
 CROWD = [
@@ -165,7 +165,7 @@ def test_hostile_names_are_drawn_and_stay_apart(tmp_path, kind):
     figure = plots.stream_accuracy_figure(frame)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(set(names)) == len(HOSTILE)
-    assert {"$\\frac{$", "_hidden", "<img onerror=alert(1)>|", "dkvb-$x$", "(no name)"} <= set(names)
+    assert {"$\\frac{$", "_hidden", "<img onerror=alert(1)>|", "dkvb-$x$", "�"} <= set(names)
     (path,) = [path for path in save(figure, tmp_path / "figure") if path.suffix == f".{kind}"]
     content = path.read_bytes()
     assert b"<img" not in content
