@@ -36,10 +36,12 @@ READS: Mapping[KeyTexts, Literal["stream", "generic"] | None] = {
     "random": "generic",
 }
 EPOCHS: Mapping[KeyTexts, int] = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
-LR: Mapping[Optimizer, float] = {
-    "adagrad": 0.2, "sgd": 0.1, "row-adagrad": 0.1, "row-adam": 0.1, "sparse-adam": 0.03, "reference": 0.01
+LR: Mapping[Optimizer, tuple[float, float]] = {
+    "adagrad": (0.2, 0.01), "sgd": (0.1, 1.0), "row-adagrad": (0.1, 0.1), "row-adam": (0.1, 0.1),
+    "sparse-adam": (0.03, 0.03), "reference": (0.01, 0.01),
 }  # fmt: skip
-DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "sparse-adam": 1e-3, "reference": 1e-3}
+"""Default learning rates of values with a non-parametric and a parametric decoder."""
+DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "adagrad": 1e-3, "reference": 1e-3}
 ROW_OPTIMIZERS: Mapping[str, type[RowOptimizer]] = {
     "adagrad": SparseAdagrad, "sgd": RowSGD, "row-adagrad": RowAdagrad, "row-adam": RowAdam
 }  # fmt: skip
@@ -82,7 +84,7 @@ class BottleneckLearner(ContinualLearner):
         self.texts = texts
         self.initialization = initialization
         self.choices = choices
-        default = LR[choices.optimizer]
+        default = LR[choices.optimizer][self.network.decoder is not None]
         self.lr = default if context.lr is None else context.lr
         self.decoder_lr = DECODER_LR[choices.optimizer] if decoder_lr is None else decoder_lr
         self.diagnostics = KeyDiagnostics(self.network, context.experiences)
