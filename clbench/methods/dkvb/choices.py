@@ -12,7 +12,7 @@ from clbench.methods.dkvb.layout import Padding
 
 Variant = Literal["default", "reference"]
 Optimizer = Literal["adagrad", "sgd", "row-adagrad", "row-adam", "sparse-adam", "reference"]
-Moved = Literal["carry", "reference"]
+Moved = Literal["stay", "carry"]
 ValueStart = Literal["zero", "reference"]
 Lifetime = Literal["experience", "reference"]
 
@@ -23,8 +23,8 @@ class Choices:
 
     Attributes:
         padding: Padding has no weight (``masked``), or texts are padded to the limit and padding counts.
-        moved: Where keys move between experiences, each takes the value of the nearest key before the move,
-            or values stay with the number of their key.
+        moved: Where keys move between experiences, values stay with the number of their key, as in the public
+            code, or each key takes the value of the key that was nearest to its new place (``carry``).
         init_batch_size: Texts per step of key initialization.
         update: Keys move to the mean of their queries, or to the sum.
         start: Keys start at token states, or Kaiming-uniform.
@@ -37,7 +37,7 @@ class Choices:
     """
 
     padding: Padding = "masked"
-    moved: Moved = "carry"
+    moved: Moved = "stay"
     init_batch_size: int = 256
     update: Update = "mean"
     start: Start = "states"
@@ -54,7 +54,7 @@ class Choices:
 
 REFERENCE = Choices(
     padding="reference",
-    moved="reference",
+    moved="stay",
     init_batch_size=16,
     update="reference",
     start="reference",
