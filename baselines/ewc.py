@@ -39,7 +39,7 @@ class EWC(ContinualLearner):
         fisher_examples: Most texts of an experience to estimate its Fisher information on.
         fisher: How the Fisher information of several experiences is combined.
         gamma: Decay of the Fisher information, for ``online``.
-        labels: All, weighted by p(y|x) (``exact``), or one per text: ``sampled`` from it, or the ``true``.
+        labels: All (``exact``), one ``sampled``, or the ``true``; None: exact if frozen, else sampled.
     """
 
     info = MethodInfo(
@@ -58,12 +58,13 @@ class EWC(ContinualLearner):
         fisher_examples: Count = 100,
         fisher: Literal["averaged", "online", "separate"] = "averaged",
         gamma: Ratio = 0.95,
-        labels: Literal["exact", "sampled", "true"] = "exact",
+        labels: Literal["exact", "sampled", "true"] | None = None,
     ) -> None:
         super().__init__(context)
-        ways = tuple(DEVIATIONS[each] for each in (fisher, labels) if each in DEVIATIONS)
+        self.labels = labels or ("exact" if context.tuning == "frozen" else "sampled")
+        ways = tuple(DEVIATIONS[each] for each in (fisher, self.labels) if each in DEVIATIONS)
         self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, *ways))
-        self.fisher_examples, self.fisher, self.gamma, self.labels = fisher_examples, fisher, gamma, labels
+        self.fisher_examples, self.fisher, self.gamma = fisher_examples, fisher, gamma
         self.penalty = QuadraticPenalty(dict(self.named_trainable()), strength)
 
     def loss(self, batch: Batch) -> Tensor:
@@ -73,8 +74,7 @@ class EWC(ContinualLearner):
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
         """Estimates the Fisher information on the experience and moves the anchor."""
         penalty, new = self.penalty, self.estimate(reader)
-        old = {name: penalty.importance[name].clone() for name in new}
-        anchor = {name: penalty.anchor[name].clone() for name in new}
+        old, anchor = ({n: each[n].clone() for n in new} for each in (penalty.importance, penalty.anchor))
         if self.fisher == "averaged":
             count = float(penalty.boundaries)
             penalty.consolidate({name: (count * old[name] + new[name]) / (count + 1) for name in new})
