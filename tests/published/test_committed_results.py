@@ -6,9 +6,9 @@ from io import StringIO
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from support.committed_reports import REPORTS, RESULTS, main, pages, quick, results_index, single_head
+from support.committed_reports import REPORTS, RESULTS, main, pages, quick, results_index, single_head, values
 
-from clbench.reporting import accuracy_cost_figure, stream_accuracy_figure
+from clbench.reporting import accuracy_cost_figure, learning_rate_figure, stream_accuracy_figure
 from clbench.reporting.figures.canvas import save
 from clbench.reporting.tables.render import csv, markdown
 from clbench.studies.experiment import find_experiment
@@ -35,6 +35,7 @@ def first_scenario(frame: pd.DataFrame) -> Figure:
 PICTURES = {
     "small/report/main/accuracy_cost": (main, accuracy_cost_figure),
     "small/report/single_head/stream_accuracy": (single_head, stream_accuracy_figure),
+    "few/report/values/learning_rate": (lambda: values("few"), learning_rate_figure),
     "quick/report/main/accuracy_cost-pydocs-cil-minilm": (quick, first_scenario),
 }
 

@@ -39,6 +39,10 @@ def quick() -> pd.DataFrame:
     return load_results(sorted((RESULTS / "quick").glob("pydocs-*")))
 
 
+def values(profile: str) -> pd.DataFrame:
+    return load_results(sorted(folder for folder in (RESULTS / profile).iterdir() if folder.name != "report"))
+
+
 REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "small/report/main": main,
     "small/report/runtime": main,
@@ -47,6 +51,8 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "small/report/cost": single_head,
     "small/report/architecture": lambda: load_results([SMALL / "r8-iid"]),
     "quick/report/main": quick,
+    "few/report/values": lambda: values("few"),
+    "many/report/values": lambda: values("many"),
 }
 
 
