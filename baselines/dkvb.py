@@ -8,7 +8,7 @@ Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text
 
 from __future__ import annotations
 
-from clbench.core.ranges import Count, Positive, Ratio, Size, Width
+from clbench.core.ranges import Amount, Count, Fraction, Positive, Size, Width
 from clbench.methods.dkvb.choices import Choices, Lifetime, Moved, Optimizer, ValueStart, Variant
 from clbench.methods.dkvb.codebook import Update
 from clbench.methods.dkvb.key_init import KeyInitialization, Start
@@ -73,9 +73,9 @@ class DKVB(BottleneckLearner):
         padding: Padding | None = None,
         initialization: KeyTexts = "oracle",
         moved: Moved | None = None,
-        init_epochs: Count | None = None,
+        init_epochs: Amount | None = None,
         init_batch_size: Count | None = None,
-        decay: Ratio = 0.2,
+        decay: Fraction = 0.2,
         update: Update | None = None,
         start: Start | None = None,
         values: ValueStart | None = None,

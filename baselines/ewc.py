@@ -6,9 +6,9 @@ labels y within the class mask. With F_t the one estimated on experience t, F is
 
 - ``averaged`` (default): the mean of all F_t so far, with a from the last boundary;
 - ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
-- ``separate`` (the original): a penalty per experience; their sum is one, with sum F_t, and mean a by F_t.
+- ``separate`` (the original): one penalty per experience, which add up to a single quadratic penalty.
 
-Carried: two numbers per trainable weight. A boundary costs one backward pass per text and label.
+Carried: two numbers per trainable weight. A boundary costs a backward pass per text, and label if ``exact``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class EWC(ContinualLearner):
         fisher_examples: Most texts of an experience to estimate its Fisher information on.
         fisher: How the Fisher information of several experiences is combined.
         gamma: Decay of the Fisher information, for ``online``.
-        labels: All (``exact``), one ``sampled``, or the ``true``; None: exact if frozen, else sampled.
+        labels: All (``exact``), one ``sampled`` or the ``true`` one; None: exact if frozen, else sampled.
     """
 
     info = MethodInfo(

@@ -22,7 +22,6 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from clbench.core.batch import Batch
-from clbench.core.errors import UserError
 from clbench.core.ranges import Positive, Size, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.gating import MOST, GatedClassifier
@@ -64,8 +63,6 @@ class HAT(ContinualLearner):
     def __init__(
         self, context: RunContext, sparsity: Weight = 0.75, largest: Positive = 400.0, width: Size = 512
     ) -> None:
-        if not context.task_aware:
-            raise UserError("HAT needs a scenario in which the experience is known at test time (task-aware)")
         super().__init__(context, GatedClassifier(context, width, largest))
         self.sparsity = sparsity
 

@@ -19,7 +19,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from clbench.core.ranges import Ratio
+from clbench.core.ranges import Fraction
 from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import (
     PrototypeLearner,
@@ -63,7 +63,7 @@ class SLDA(PrototypeLearner):
     weight: Tensor  # (C, D)
     bias: Tensor  # (C,)
 
-    def __init__(self, context: RunContext, shrinkage: Ratio | None = None) -> None:
+    def __init__(self, context: RunContext, shrinkage: Fraction | None = None) -> None:
         super().__init__(context)
         if shrinkage is None:
             estimated = "shrinkage is estimated, where the paper fixes it"

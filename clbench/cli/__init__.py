@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     # Lightning and transformers warn about choices that are made on purpose here.
     warnings.filterwarnings("ignore", module=r"(lightning|torch\.utils\.data|transformers)\..*")
+    warnings.filterwarnings("ignore", "Sparse invariant checks", UserWarning)  # of torch's own optimizers
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0

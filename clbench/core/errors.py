@@ -59,10 +59,19 @@ def printable(text: str) -> str:
     )
 
 
+def message(error: Exception) -> str:
+    r"""What an exception of a library says, in one line; the name of its class if it says nothing.
+
+    Example:
+        >>> message(ValueError("two\n  lines")), message(ValueError())
+        ('two lines', 'ValueError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def error_line(error: Exception) -> str:
     """The message of an error as a command prints it, in one line of at most ``LONGEST`` characters."""
-    text = printable(" ".join(str(error).split()))
-    line = f"clbench: error: {text}"
+    line = f"clbench: error: {printable(message(error))}"
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 

@@ -163,6 +163,8 @@ Share = Annotated[float, Range(0, 1, above=True, below=True)]
 """A share that is neither nothing nor all."""
 HeldOut = Annotated[float, Range(0, 1, below=True)]
 """A share that can be nothing, but not all."""
+Fraction = Annotated[float, Range(0, 1, above=True)]
+"""A share that can be all, but not nothing."""
 Ratio = Annotated[float, Range(0, 1)]
 """A share that can be nothing or all."""
 Line = Annotated[str, Words(1000)]

@@ -85,11 +85,6 @@ def load_table(scenario: Scenario, dataset: str, data_dir: Path | None) -> Table
         return Table(pydocs.load(dataset))
     if dataset in scenario.sources:
         return formats.read(scenario.sources[dataset])
-    if data_dir is None:
-        raise UserError(
-            f"scenario '{scenario.name}' needs a data folder: "
-            "name it with --data-dir or the environment variable CLBENCH_DATA"
-        )
     return formats.read(formats.in_folder(data_dir, dataset))
 
 

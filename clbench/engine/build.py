@@ -16,7 +16,6 @@ from clbench.core.scenario import Protocol, Scenario, Stream
 from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
 from clbench.data.datamodule import ScenarioDataModule
-from clbench.data.scenarios import find_scenario
 from clbench.engine.early_stopping import check_patience
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import resolved_config, tuning_of
@@ -87,7 +86,7 @@ def prepare(
         on_progress("loading texts and encoder", 0, 1)
     shared = Shared() if shared is None else shared
     if scenario is None:
-        scenario = find_scenario(config.scenario)
+        scenario = shared.scenario(config.scenario)
     encoder = shared.encoder(config)
     protocol = config.protocol(scenario.protocol)
     encoder.check_length(protocol.max_tokens)

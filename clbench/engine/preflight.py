@@ -10,7 +10,7 @@ from clbench.core.errors import UserError
 from clbench.core.io import cache_budget, check_folder
 from clbench.core.scenario import Scenario
 from clbench.data import formats
-from clbench.data.scenarios import SCENARIOS, find_scenario
+from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
 from clbench.models.declared import ENCODERS
 from clbench.models.pretrained import encoder_folder
@@ -83,12 +83,7 @@ def check_data(scenario: Scenario, data_dir: Path | None) -> None:
     Raises:
         UserError: No folder is given, or it lacks a dataset.
     """
-    if scenario.source != "folder" or scenario.name not in SCENARIOS:
-        return
-    if data_dir is None:
-        raise UserError(
-            f"scenario '{scenario.name}' needs a data folder: "
-            "name it with --data-dir or the environment variable CLBENCH_DATA"
-        )
-    for dataset in dict.fromkeys(part.dataset for part in scenario.parts):
-        formats.in_folder(data_dir, dataset)
+    if scenario.source == "folder":
+        for dataset in dict.fromkeys(part.dataset for part in scenario.parts):
+            if dataset not in scenario.sources:
+                formats.in_folder(data_dir, dataset)

@@ -11,7 +11,6 @@ from typing import Any
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.core.result import RunResult
-from clbench.data.scenarios import find_scenario
 from clbench.engine.checkpoint import compared
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import given_config, tuning_of
@@ -56,7 +55,7 @@ class Recorded:
         Raises:
             UserError: There may be one, but the configuration or the data is wrong.
         """
-        scenario = find_scenario(config.scenario)
+        scenario = self._shared.scenario(config.scenario)
         beside = self._in(config.results)
         candidates = beside.get((scenario.name, config.baseline, config.order, config.seed), [])
         if not candidates:

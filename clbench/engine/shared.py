@@ -1,4 +1,4 @@
-"""What runs of one process have in common: encoders and streams, each loaded once."""
+"""What runs of one process have in common: scenarios, encoders and streams, each loaded once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from clbench.core.config import RunConfig
 from clbench.core.scenario import Protocol, Scenario, Stream
 from clbench.core.types import Precision
+from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream, of_kind
 from clbench.models.encoder import TextEncoder, load_encoder
 
@@ -15,15 +16,26 @@ STREAMS = 8
 
 
 class Shared:
-    """Encoders and streams, by what they depend on.
+    """Scenarios, encoders and streams, by what they depend on.
 
     A run uses files as they were when this process first read them, and its result holds the fingerprints of
     exactly that content. A file that changes later is noticed by the next process.
     """
 
     def __init__(self) -> None:
+        self._scenarios: dict[str, Scenario] = {}
         self._encoders: dict[tuple[str, Precision], TextEncoder] = {}
         self._streams: list[tuple[tuple[Any, ...], Stream]] = []
+
+    def scenario(self, name: str) -> Scenario:
+        """The scenario of a name or YAML file. Labels of a scenario of one's own come from its texts.
+
+        Raises:
+            UserError: See ``find_scenario``.
+        """
+        if name not in self._scenarios:
+            self._scenarios[name] = find_scenario(name)
+        return self._scenarios[name]
 
     def encoder(self, config: RunConfig) -> TextEncoder:
         """The encoder of a run.

@@ -86,6 +86,11 @@ class ContinualLearner(lightning.LightningModule):
         if context.tuning not in self.info.tunings:
             possible = " or ".join(self.info.tunings)
             raise UserError(f"{type(self).__name__} works with tuning {possible}, not {context.tuning}")
+        if self.info.needs_task_id and not context.task_aware:
+            raise UserError(
+                f"{type(self).__name__} needs a scenario in which the experience is known at test time "
+                "(task-aware)"
+            )
         self.context = context
         self.network = TextClassifier(context) if network is None else network
         if context.pooling not in ("mean", self.network.pooling):

@@ -130,7 +130,8 @@ class FeatureCache:
                 tensors, metadata = read_tensors(shard)  # another process may have made them
                 if not metadata:
                     tensors, metadata = self._make_tensors(shard, address, make)
-        self._budget.enforce()
+                    self._budget.enforce()
+        self._budget.settle()
         # The rows that went into them count as asked for, also when there was no need to look at them.
         self._record(Asked.from_text(metadata["asked_for"]))
         return tensors, Cost(**json.loads(metadata["cost"]))

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import secrets
-import shutil
-import warnings
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +11,11 @@ from filelock import FileLock
 
 from clbench.core.errors import UserError
 from clbench.core.io import cache_dir, write_text
+from clbench.models.cache_files import DamagedError, drop, verify, write_shard
 from clbench.models.loading import loading, sha256
 
-LAYOUT = 1
+LAYOUT = 2
 """The version of the unpacked folder."""
-_HASHES = "sha256.json"
 # What save_pretrained writes of the library and the machine, and not of the model.
 _INCIDENTAL = ("transformers_version", "_name_or_path", "is_local", "local_files_only")
 
@@ -45,8 +40,8 @@ class GgufFile:
 def dequantized(name: str, declared: GgufFile, path: Path) -> Path:
     """A folder with the model's weights in bfloat16, its configuration and its tokenizer.
 
-    It is made once, in the cache folder, and its hashes are checked each time. It holds the whole language
-    model, whose encoder is the same without the output layer.
+    It is made once, in the cache folder, and its checksums are compared each time. It holds the whole
+    language model, whose encoder is the same without the output layer.
 
     Args:
         name: Of the model, for messages.
@@ -58,9 +53,9 @@ def dequantized(name: str, declared: GgufFile, path: Path) -> Path:
             cannot be written.
     """
     folder = cache_dir() / "unpacked" / f"{name}-{declared.sha256[:16]}-{LAYOUT}"
-    if _intact(folder):
-        return folder
     try:
+        if _intact(folder):
+            return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
             if not _intact(folder):  # another process may have made it
@@ -72,18 +67,14 @@ def dequantized(name: str, declared: GgufFile, path: Path) -> Path:
 
 def _intact(folder: Path) -> bool:
     """Whether the folder is there; it is removed where its content is not what was written."""
-    if not folder.is_dir():
-        return False
     try:
-        hashes = json.loads((folder / _HASHES).read_text(encoding="utf-8"))
-        damaged = next((file for file in sorted(hashes) if sha256(folder / file) != hashes[file]), None)
-    except (OSError, ValueError, TypeError, AttributeError):
-        damaged = _HASHES
-    if damaged is None:
-        return True
-    warnings.warn(f"{folder / damaged} is damaged; the folder is made again", stacklevel=2)
-    shutil.rmtree(folder, ignore_errors=True)
-    return False
+        verify(folder)
+    except FileNotFoundError:
+        return False
+    except DamagedError as error:
+        drop(folder, error)
+        return False
+    return True
 
 
 def _unpack(name: str, declared: GgufFile, path: Path, folder: Path) -> None:
@@ -96,14 +87,7 @@ def _unpack(name: str, declared: GgufFile, path: Path, folder: Path) -> None:
         )
     if importlib.util.find_spec("gguf") is None:
         raise UserError(f"model '{name}' is a GGUF file: pip install 'clbench[smollm2]' to read it")
-    with ExitStack() as stack:
-        temporary = folder.with_name(f".partial-{secrets.token_hex(6)}")
-        temporary.mkdir()
-        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
-        _save(path, temporary)
-        hashes = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
-        write_text(temporary / _HASHES, json.dumps(hashes, indent=1) + "\n")
-        os.rename(temporary, folder)  # noqa: PTH104 - a folder onto a free name
+    write_shard(folder, ".partial-", lambda temporary: _save(path, temporary), lambda _: None)
 
 
 def _save(path: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clbench.core.errors import UserError
+from clbench.core.errors import UserError, message
 
 
 @contextmanager
@@ -27,8 +27,7 @@ def loading(what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # OSError, ValueError, KeyError, RuntimeError and SafetensorError all occur
-        reason = " ".join(f"{error}".split())[:200]
-        raise UserError(f"{what} cannot be read: {reason or type(error).__name__}") from error
+        raise UserError(f"{what} cannot be read: {message(error)[:200]}") from error
     finally:
         logging.set_verbosity(verbosity)
         if bars:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from clbench.core.config import RunConfig
-from clbench.data.scenarios import find_scenario
 from clbench.engine.recorded import Recorded
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import tuning_of
@@ -58,16 +57,16 @@ def plan(configs: Iterable[RunConfig]) -> list[Planned]:
     """
     configs, shared = list(configs), Shared()
     recorded, searches = Recorded(shared), Searches(shared)
-    found = [_look_for_search(searches, config) for config in distinct_searches(configs)]
-    found += [_look(recorded, searches, config) for config in configs]
+    found = [_look_for_search(shared, searches, config) for config in distinct_searches(configs)]
+    found += [_look(shared, recorded, searches, config) for config in configs]
     done = [each for each in found if each.state == "done" and each.seconds]
     return [each if each.state == "done" else replace(each, seconds=_expected(each, done)) for each in found]
 
 
-def _look_for_search(searches: Searches, config: RunConfig) -> Planned:
+def _look_for_search(shared: Shared, searches: Searches, config: RunConfig) -> Planned:
     assert config.tune is not None
     place = f"search of {config.tune.trials} trials"
-    planned = replace(_named(config), place=place, search=True)
+    planned = replace(_named(shared, config), place=place, search=True)
     if (found := searches.find(config)) is None:
         return planned
     _, record = found
@@ -77,7 +76,7 @@ def _look_for_search(searches: Searches, config: RunConfig) -> Planned:
     )
 
 
-def _named(config: RunConfig) -> Planned:
+def _named(shared: Shared, config: RunConfig) -> Planned:
     """A run without a result file."""
     baseline, tuning = baseline_class(config.baseline), tuning_of(config)
     parts = [baseline.__name__.lower(), *([tuning] if len(baseline.info.tunings) > 1 else [])]
@@ -85,13 +84,12 @@ def _named(config: RunConfig) -> Planned:
     parts += [f"{name}={value}" for name, value in given.items() if name not in config.tuned]
     method = "-".join(parts if config.stream_kind == "sequential" else [*parts, config.stream_kind])
     place = f"order{config.order.replace(':', '-')}-seed{config.seed}"
-    return Planned(
-        find_scenario(config.scenario).name, method, place, "to run", kind=f"{config.baseline} {method}"
-    )
+    scenario = shared.scenario(config.scenario).name
+    return Planned(scenario, method, place, "to run", kind=f"{config.baseline} {method}")
 
 
-def _look(recorded: Recorded, searches: Searches, config: RunConfig) -> Planned:
-    planned = _named(config)
+def _look(shared: Shared, recorded: Recorded, searches: Searches, config: RunConfig) -> Planned:
+    planned = _named(shared, config)
     if config.tune is not None:
         search = searches.find(config)
         if search is None or not search[1].done:

@@ -73,14 +73,13 @@ def _place(config: RunConfig) -> Hashable:
     """What the place of a result file follows from: see ``clbench.engine.resolved``."""
     method = find_method(config.baseline)
     tuning = config.tuning or method.info.tunings[0]
-    rate = None if config.lr == method.info.default_lr.get(tuning) else config.lr
     own = {**{name: option.default for name, option in method.options.items()}, **config.arguments}
     arguments = tuple((name, repr(value)) for name, value in sorted(own.items()) if name not in config.tuned)
     return (
         config.results, Path(config.scenario).stem, Path(config.encoder).name, config.baseline, arguments,
         tuning, config.adapter_placement if tuning == "adapter" else None,
-        None if "lr" in config.tuned else rate,
-        config.precision, config.stream_kind, config.order, config.seed,
+        None if "lr" in config.tuned else config.lr,
+        config.pooling, config.precision, config.stream_kind, config.order, config.seed,
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clbench.core.config import RunConfig
-from clbench.data.scenarios import find_scenario
 from clbench.engine.shared import Shared
 from clbench.studies.search_record import FILE, SearchRecord
 from clbench.studies.tuning import about, search_of
@@ -38,7 +37,7 @@ class Searches:
         Raises:
             UserError: There may be one, but the configuration or the data is wrong.
         """
-        scenario, config = find_scenario(config.scenario).name, search_of(config)
+        scenario, config = self._shared.scenario(config.scenario).name, search_of(config)
         if config.results not in self._records:
             paths = sorted(config.results.glob(f"*/*/*/{FILE}"))
             read = [(path, SearchRecord.read(path)) for path in paths]

@@ -114,7 +114,8 @@ def _run(jobs: Sequence[Job], outcomes: dict[int, Outcome], workers: int, displa
                 display.finished(at, outcomes[at])
 
             while waiting or pending:
-                for at in [each for each in waiting if jobs[each].after in (None, *outcomes)]:
+                begun = {None, *outcomes}
+                for at in [each for each in waiting if jobs[each].after in begun]:
                     waiting.remove(at)
                     try:
                         ready = _ready(jobs[at], outcomes)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
-from clbench.data.scenarios import find_scenario
 from clbench.engine.build import prepare
 from clbench.engine.checkpoint import compared
 from clbench.engine.loop import execute
@@ -42,8 +41,8 @@ def search_of(config: RunConfig) -> RunConfig:
 def about(config: RunConfig, shared: Shared) -> dict[str, Any]:
     """What a search depends on, as JSON values: see ``SearchRecord``."""
     assert config.tune is not None
-    short, baseline = _trial_config(config), baseline_class(config.baseline)
-    scenario, encoder = find_scenario(config.scenario), shared.encoder(config)
+    short, baseline = _trial_config(config, shared), baseline_class(config.baseline)
+    scenario, encoder = shared.scenario(config.scenario), shared.encoder(config)
     protocol = short.protocol(scenario.protocol)
     stream = shared.stream(short, scenario, protocol)
     given = compared({**given_config(short, encoder, stream, protocol), "lr": config.lr})
@@ -84,8 +83,6 @@ def search(
     Raises:
         UserError: There is nothing to search, a run is not possible, or all trials diverged.
     """
-    import optuna
-
     config, shared = search_of(config), Shared() if shared is None else shared
     assert config.tune is not None
     if config.tune.trials < 1:
@@ -93,7 +90,7 @@ def search(
     baseline = baseline_class(config.baseline)
     if not (ranges := space(baseline.info, config)):
         raise UserError(f"baseline '{config.baseline}' has no hyperparameter to search: all are given")
-    short, first = _trial_config(config), defaults(baseline, config)
+    short, first = _trial_config(config, shared), defaults(baseline, config)
     run = prepare(dataclasses.replace(short, results=config.results), shared=shared)
     path, earlier = run.path.with_name(FILE), SearchRecord.read(run.path.with_name(FILE))
     record = SearchRecord(about(config, shared), _source(run.result.provenance))
@@ -101,16 +98,9 @@ def search(
     if earlier is not None and known and earlier.done:
         return path
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.seed))
-    # A default of None, with which a method chooses by itself, is no point of the space.
-    drawn_first = None not in first.values()
-    if drawn_first:
-        study.enqueue_trial(first)
+    sampler = _Sampler(first, ranges, config.seed)
     for number in range(config.tune.trials):
-        trial = study.ask() if number or drawn_first else None
-        drawn = {} if trial is None else suggest(trial, ranges)
-        values = drawn if number else first
+        values = sampler.draw()
         if number < len(known) and known[number].values == values:
             made = known[number]
         else:
@@ -118,12 +108,47 @@ def search(
             made = _tried(with_values(short, values), values, shared)
         record = dataclasses.replace(record, trials=(*record.trials, made))
         record.write(path)
-        if trial is not None:
-            study.tell(trial, made.accuracy or 0.0)  # a diverged trial is as bad as can be
+        sampler.tell(made.accuracy)
         on_trial(number, made.accuracy)
     if record.best is None:
         raise UserError(f"all {config.tune.trials} trials of the search diverged: {path}")
     return path
+
+
+class _Sampler:
+    """Draws the values of one trial after the other, each knowing the accuracy of those before.
+
+    Args:
+        first: The values of the first trial.
+        ranges: The search space.
+        seed: Decides what is drawn.
+    """
+
+    def __init__(self, first: Mapping[str, Any], ranges: Mapping[str, SearchRange], seed: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        sampler = optuna.samplers.TPESampler(seed=seed)
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._ranges = ranges
+        self._first: Mapping[str, Any] | None = first
+        self._trial: optuna.Trial | None = None
+
+    def draw(self) -> dict[str, Any]:
+        """The values of the next trial."""
+        first, self._first, self._trial = self._first, None, None
+        if first is not None:
+            if None in first.values():  # with which a method chooses by itself: no point of the space
+                return dict(first)
+            self._study.enqueue_trial(dict(first))
+        self._trial = self._study.ask()
+        drawn = suggest(self._trial, self._ranges)
+        return drawn if first is None else dict(first)  # defaults are not rounded
+
+    def tell(self, accuracy: float | None) -> None:
+        """Takes note of the accuracy of that trial; None if it diverged, which is as bad as can be."""
+        if self._trial is not None:
+            self._study.tell(self._trial, accuracy or 0.0)
 
 
 def suggest(trial: optuna.Trial, ranges: Mapping[str, SearchRange]) -> dict[str, Any]:
@@ -140,10 +165,10 @@ def suggest(trial: optuna.Trial, ranges: Mapping[str, SearchRange]) -> dict[str,
     return chosen
 
 
-def _trial_config(config: RunConfig) -> RunConfig:
+def _trial_config(config: RunConfig, shared: Shared) -> RunConfig:
     """The run of a trial, before hyperparameters are chosen."""
     assert config.tune is not None
-    length = config.experiences or len(find_scenario(config.scenario).parts)
+    length = config.experiences or len(shared.scenario(config.scenario).parts)
     first = min(config.tune.experiences or length, length)
     return dataclasses.replace(
         config, tune=None, experiences=first, split="validation", checkpoint=False, wandb="disabled"

@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from clbench.benchmark import naive
+from clbench.benchmark.cases import CASES
+from clbench.benchmark.comparisons import SCALING
 from clbench.benchmark.measure import Comparison, Measured, repeated
+from clbench.benchmark.names import NAMES
+from clbench.benchmark.protocols import PROTOCOLS
 from clbench.cli import main
 from clbench.core.batch import Batch, pack
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
@@ -106,3 +110,7 @@ def test_bench_measures_prints_and_writes(tmp_path, capsys, monkeypatch):
     assert "encode" in capsys.readouterr().out
     assert main(["bench", "encod"]) == 2
     assert "did you mean 'encode'" in capsys.readouterr().err
+
+
+def test_the_command_knows_every_measurement_by_name():
+    assert sorted(NAMES) == sorted([*CASES, *(each.name for each in PROTOCOLS), SCALING])

@@ -23,7 +23,7 @@ PADDED = FrozenPrefix("padded")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    for module in ("build", "preflight"):
+    for module in ("shared", "preflight"):
         monkeypatch.setattr(f"clbench.engine.{module}.find_scenario", SCENARIOS.__getitem__)
 
 

@@ -16,7 +16,7 @@ from clbench.models.frozen_prefix import FrozenPrefix
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    for module in ("build", "preflight"):
+    for module in ("shared", "preflight"):
         monkeypatch.setattr(f"clbench.engine.{module}.find_scenario", SCENARIOS.__getitem__)
 
 

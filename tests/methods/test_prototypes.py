@@ -105,7 +105,8 @@ def test_ranpac_chooses_no_ridge_on_a_single_class(monkeypatch):
     train = features(40, seed=1)
     train.targets[:] = 1
     monkeypatch.setattr("baselines.ranpac.chosen_ridge", lambda *_: pytest.fail("there is nothing to tell"))
-    learnt(RanPAC(context(), dimensions=10), train)
+    chosen, fixed = (learnt(RanPAC(context(), 10, ridge), train) for ridge in (None, 1000.0))
+    assert torch.equal(chosen.weight, fixed.weight)
 
 
 @pytest.mark.parametrize("baseline", [NCM, SLDA, RanPAC])

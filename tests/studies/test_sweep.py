@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
@@ -13,6 +13,10 @@ import pytest
 from support.in_process import without_processes
 
 from clbench.cli import main
+from clbench.core.errors import UserError
+from clbench.engine.build import prepare
+from clbench.engine.parser import run_config
+from clbench.studies.reproduction import refuse_shared_places
 from clbench.studies.sweep import run_all
 from clbench.testing.streams import write_texts
 
@@ -148,3 +152,25 @@ def test_two_runs_that_differ_do_not_write_one_file(scenario, tmp_path, capsys):
     assert main(line) == 2
     assert "two different runs write one result file (NCM on " in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"pooling": "cls"},
+        {"precision": "bfloat16"},
+        {"lr": 0.5},
+        {"joint": True},
+        {"order": "random:1"},
+        {"seed": 1},
+        {"batch_size": 3},
+        {"weight_decay": 0.1},
+    ],
+    ids=str,
+)
+def test_runs_are_refused_exactly_where_they_would_write_the_same_file(changed, scenario, tmp_path):
+    plain = {"scenario": str(scenario), "encoder": "tiny", "baseline": "finetune", "tuning": "frozen"}
+    runs = [run_config({**plain, "results": str(tmp_path), **each}) for each in ({}, changed)]
+    first, second = (prepare(run).path for run in runs)
+    with pytest.raises(UserError, match="two different runs") if first == second else nullcontext():
+        refuse_shared_places(runs)

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from tqdm import tqdm
 
-from clbench.core.errors import UserError
+from clbench.core.errors import UserError, message
 
 ATTEMPTS = 3
 """How many times a transfer is tried before the command gives up."""
@@ -43,9 +43,8 @@ def download(url: str, target: Path, blob_sha1: str, *, progress: bool = False) 
             raise UserError(f"{url}: the server answers {error.response.status_code}") from error
         except httpx.HTTPError as error:
             if attempt == ATTEMPTS - 1:
-                reason = " ".join(str(error).split()) or type(error).__name__
                 raise UserError(
-                    f"{url} cannot be fetched ({reason}); run the same command again to resume"
+                    f"{url} cannot be fetched ({message(error)}); run the same command again to resume"
                 ) from error
     found = git_blob_sha1(part)
     if found != blob_sha1:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.core.data_source import DataSource
-from clbench.core.errors import UserError
+from clbench.core.errors import UserError, message
 from clbench.data.formats.rows import Raw
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def read_parquet(path: Path, source: DataSource, wanted: Sequence[str]) -> Raw:
             there = [name for name in wanted if name in schema.names] or schema.names[:1]
             columns = file.read(columns=there).to_pydict()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as Parquet: {_one_line(error)}") from error
+        raise UserError(f"{path} cannot be read as Parquet: {message(error)}") from error
     known = Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else {}
     return _raw(columns, schema.names, known, str(path))
 
@@ -42,7 +42,7 @@ def read_saved(source: DataSource, wanted: Sequence[str]) -> dict[str, Raw]:
     try:
         found = load_from_disk(str(source.path), keep_in_memory=True)
     except Exception as error:  # the library lets errors of JSON, Arrow, types and files through
-        raise UserError(f"{source.path} cannot be read as a saved dataset: {_one_line(error)}") from error
+        raise UserError(f"{source.path} cannot be read as a saved dataset: {message(error)}") from error
     return _splits(found if isinstance(found, dict) else {"train": found}, wanted, source)
 
 
@@ -57,7 +57,7 @@ def read_hub(source: DataSource, wanted: Sequence[str]) -> dict[str, Raw]:
             builder.download_and_prepare()
             return _splits(builder.as_dataset(in_memory=True), wanted, source)
     except Exception as error:  # the library lets errors of the network, of files and of the dataset through
-        raise UserError(f"dataset {source.name} on the hub: {_one_line(error)}") from error
+        raise UserError(f"dataset {source.name} on the hub: {message(error)}") from error
     raise UserError(f"dataset {source.name} on the hub cannot be reached; what is kept here is another one")
 
 
@@ -87,8 +87,3 @@ def _raw(
 def _name(feature: Any, value: int | None) -> str | None:
     """The name of a class; None for -1, which stands for a label that is not public."""
     return feature.names[value] if value is not None and 0 <= value < len(feature.names) else None
-
-
-def _one_line(error: Exception) -> str:
-    lines = " ".join(str(error).split())
-    return (lines if len(lines) <= 200 else f"{lines[:197]}...") or type(error).__name__

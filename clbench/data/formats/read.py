@@ -87,12 +87,17 @@ def load(data_dir: Path, dataset: str, *, labeled: bool = True) -> DatasetDict:
     return read(in_folder(data_dir, dataset), labeled=labeled).splits
 
 
-def in_folder(data_dir: Path, dataset: str) -> DataSource:
+def in_folder(data_dir: Path | None, dataset: str) -> DataSource:
     """A dataset in the folder of all datasets.
 
     Raises:
-        UserError: The folder or the dataset is missing.
+        UserError: No folder is named, or it or the dataset is missing.
     """
+    if data_dir is None:
+        raise UserError(
+            f"dataset '{dataset}' is in a data folder: name it with --data-dir or the environment variable "
+            "CLBENCH_DATA"
+        )
     if not data_dir.is_dir():
         raise UserError(
             f"data folder {data_dir} does not exist; "

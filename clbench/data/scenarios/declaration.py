@@ -9,11 +9,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from clbench.core.data_source import Encoding, Format
-from clbench.core.errors import UserError, unknown
+from clbench.core.errors import UserError, shown, unknown
 from clbench.core.ranges import Count, HeldOut, Seed
 from clbench.core.scenario import Kind
-
-_SHOWN = 60
 
 
 def _as_text(value: Any) -> Any:
@@ -161,7 +159,7 @@ def _problem(content: Mapping[Any, Any], error: ValidationError) -> str:
     about = model.model_fields[key].description
     if key not in value:
         return f"{where}the key '{key}' is missing; it is {about}"
-    return f"{where}{key} is {_shown(value[key])}; expected {about}"
+    return f"{where}{key} is {shown(value[key])}; expected {about}"
 
 
 def _steps(content: Mapping[Any, Any], places: Sequence[Any]) -> list[Any]:
@@ -180,8 +178,3 @@ def _model(path: Sequence[Any]) -> type[BaseModel]:
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "data": Hub, "keys": Keys, "splits": Splits, "protocol": ProtocolKeys
 }  # fmt: skip
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -30,8 +30,8 @@ class Choices:
         start: Keys start at token states, or Kaiming-uniform.
         values: Values start at zero, or standard normal. A value that no text selects in training keeps its
             start for ever: noise, unless it is zero.
-        optimizer: Adagrad, SGD, Adagrad or Adam with one number per row, or torch's SparseAdam, on the
-            selected values; or AdamW on all.
+        optimizer: Adagrad, SGD, Adagrad or Adam with one number per row, or SparseAdam, on the selected
+            values; or AdamW on all.
         lifetime: A new optimizer for each experience, or one for the stream: of AdamW, or of SGD, which has
             no state.
     """

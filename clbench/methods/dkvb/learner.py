@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -17,14 +17,7 @@ from clbench.methods.dkvb.choices import Choices, Optimizer
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
-from clbench.methods.dkvb.optimizers import (
-    KeptMoments,
-    RowAdagrad,
-    RowAdam,
-    RowOptimizer,
-    RowSGD,
-    SparseAdagrad,
-)
+from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowSGD
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
@@ -42,9 +35,11 @@ LR: Mapping[Optimizer, tuple[float, float]] = {
 }  # fmt: skip
 """Default learning rates of values with a non-parametric and a parametric decoder."""
 DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "adagrad": 1e-3, "reference": 1e-3}
-ROW_OPTIMIZERS: Mapping[str, type[RowOptimizer]] = {
-    "adagrad": SparseAdagrad, "sgd": RowSGD, "row-adagrad": RowAdagrad, "row-adam": RowAdam
+OPTIMIZERS: Mapping[str, Callable[[list[dict[str, Any]]], torch.optim.Optimizer]] = {
+    "adagrad": torch.optim.Adagrad, "sgd": RowSGD, "row-adagrad": RowAdagrad, "row-adam": RowAdam,
+    "sparse-adam": torch.optim.SparseAdam,
 }  # fmt: skip
+"""Those that move the rows of a sparse gradient and no others."""
 
 
 class BottleneckLearner(ContinualLearner):
@@ -130,10 +125,8 @@ class BottleneckLearner(ContinualLearner):
         groups: list[dict[str, Any]] = [{"params": [self.network.values.weight], "lr": self.lr * scale}]
         if self.network.decoder is not None:
             groups.append({"params": list(self.network.decoder.parameters()), "lr": self.decoder_lr})
-        if kind == "sparse-adam":
-            return torch.optim.SparseAdam(groups)
-        if kind in ROW_OPTIMIZERS:
-            return ROW_OPTIMIZERS[kind](groups)
+        if kind in OPTIMIZERS:
+            return OPTIMIZERS[kind](groups)
         optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay, fused=True)
         if self.moments is not None:
             self.moments.give(optimizer)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class RowOptimizer(torch.optim.Optimizer):
-    """An optimizer whose state belongs to rows: a step changes rows that have a gradient, and their state.
+    """An optimizer whose state has one number per row, beside weights that have as many rows.
 
     A sparse gradient is that of some rows (it is coalesced); a dense one is that of all rows. Rows without a
     gradient do not change, and neither does their state.
@@ -56,22 +56,6 @@ class RowSGD(RowOptimizer):
     def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
         """-lr g."""
         return gradient * -lr
-
-
-class SparseAdagrad(RowOptimizer):
-    """Adagrad (Duchi et al. 2011): s <- s + g^2, w <- w - lr g / sqrt(s), each entry with its own sum.
-
-    The same as ``torch.optim.Adagrad``, which takes 24 times as long for 6,000 selected rows of 131,072.
-    """
-
-    def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
-        """-lr g / sqrt(s), after s has grown."""
-        state = self.state[weight]
-        if not state:
-            state["sums"] = torch.zeros_like(weight, requires_grad=False)
-        sums: Tensor = state["sums"][rows] + gradient.square()
-        state["sums"][rows] = sums
-        return gradient * (-lr * sums.clamp(min=TINY).rsqrt())
 
 
 class RowAdagrad(RowOptimizer):
