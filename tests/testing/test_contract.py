@@ -43,6 +43,7 @@ OWN = {
     ("owm", "lora"): {"lr": 0.1, "epochs": 8},
     # At first it holds on to the logits of early steps.
     ("der", "full"): {"lr": 3e-3, "epochs": 8},
+    ("der", "adapter"): {"lr": 5e-3, "epochs": 16},
     ("agem", "full"): {"lr": 0.05, "epochs": 8},
     ("agem", "frozen"): {"lr": 1.0, "epochs": 8},
     ("agem", "adapter"): {"lr": 0.2, "epochs": 8},
