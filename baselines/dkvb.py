@@ -52,7 +52,7 @@ class DKVB(BottleneckLearner):
         bibtex=("diera2024dkvb", "traeuble2023dkvb"),
         family="bottleneck",
         tunings=("frozen",),
-        default_lr={"frozen": 0.2},
+        default_lr={"frozen": 0.1},
         memory={"network.keys": "keys", "network.projections": "keys", "network.values": "values"},
         named_arguments=("decoder", "initialization"),
         diagnostics=("diagnostics.",),

@@ -30,7 +30,7 @@ READS: Mapping[KeyTexts, Literal["stream", "generic"] | None] = {
 }
 EPOCHS: Mapping[KeyTexts, int] = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
 LR: Mapping[Optimizer, tuple[float, float]] = {
-    "adagrad": (0.2, 0.01), "sgd": (0.1, 1.0), "row-adagrad": (0.1, 0.1), "row-adam": (0.1, 0.1),
+    "adagrad": (0.1, 0.01), "sgd": (0.1, 1.0), "row-adagrad": (0.1, 0.1), "row-adam": (0.1, 0.1),
     "sparse-adam": (0.03, 0.03), "reference": (0.01, 0.01),
 }  # fmt: skip
 """Default learning rates of values with a non-parametric and a parametric decoder."""
