@@ -151,11 +151,11 @@ def read_experiment(path: Path) -> Experiment:
 
 
 def _read(path: Path, before: tuple[Path, ...]) -> Experiment:
-    from clbench.studies.experiment_file import checked  # imports pydantic
+    from clbench.studies.experiment_file import experiment_content  # imports pydantic
 
     if path in before:
         raise UserError(f"experiment {path}: runs_of leads back to this file")
-    content = checked(path, read_yaml(path, "experiment"))
+    content = experiment_content(path, read_yaml(path, "experiment"))
     table = tuple(content["table"]) if content.get("table") else None
     if "runs_of" in content:
         name = content["runs_of"]

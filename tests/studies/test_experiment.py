@@ -80,11 +80,34 @@ def test_another_table_of_the_same_runs(tmp_path):
     ("old", "new", "message"),
     [
         ("title: two methods", "titel: two methods", "unknown key 'titel'; did you mean 'title'"),
-        ("title: two methods\n", "", "no 'title'"),
-        ("seeds: [0, 1]", "seed: [0, 1]", "profile small: unknown key 'seed'"),
-        ("{seeds: [5], ", "{sedes: [5], ", "profile small: unknown key of trained 'sedes'"),
-        ("    scenarios: [r8-cil]\n", "", "profile quick: no 'scenarios'"),
-        ("{20ng-cil: {e", "{20ng: {e", "scenario of scenario_options '20ng'; did you mean '20ng-cil'"),
+        ("title: two methods\n", "", "the key 'title' is missing; it is one line of text"),
+        ("seeds: [0, 1]", "seed: [0, 1]", "profiles small: unknown key 'seed'; did you mean 'seeds'"),
+        (
+            "{seeds: [5], ",
+            "{sedes: [5], ",
+            "profiles small: trained: unknown key 'sedes'; did you mean",
+        ),
+        ("    scenarios: [r8-cil]\n", "", "profiles quick: the key 'scenarios' is missing; it is"),
+        (
+            "{20ng-cil: {e",
+            "{20ng: {e",
+            "profiles small: unknown scenario of scenario_options '20ng'",
+        ),
+        ("epochs: 4}", "lr: -1}", "methods 2: lr is -1; expected a number above 0, or a list of them"),
+        (
+            "[{baseline: slda}]",
+            "[{baselin: slda}]",
+            "quick: methods 1: the key 'baseline' is missing",
+        ),
+        ("[{baseline: slda}]", "[slda]", "profiles quick: methods is ['slda']; expected a list of methods"),
+        ("[0, 1]", "[0, -1]", "profiles small: seeds is [0, -1]; expected a list of seeds such as [0, 1]"),
+        ("{seeds: [5], ", "{seeds: 5, ", "profiles small: trained: seeds is 5; expected a list of seeds"),
+        ("  small:", "  ../small:", "profiles has the key '../small': must be one line of"),
+        (
+            "    scenarios: [r8-cil]\n    m",
+            "    scenarios: [r8-cil]\n    1: 2\n    m",
+            "quick: unknown key '1'",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(old, new, message, tmp_path):
