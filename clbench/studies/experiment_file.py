@@ -56,6 +56,9 @@ class Profile(Trained):
     """The axes of all runs of a profile."""
 
     scenarios: Scenarios = Field(description=NAMES)
+    encoders: Annotated[list[Line], Field(min_length=1)] = Field(
+        default=[], description="a list of encoders such as [minilm]"
+    )
     scenario_options: dict[Line, Options] = Field(
         default={}, description="a mapping such as {r8-cil: {epochs: 5}}"
     )
@@ -64,11 +67,13 @@ class Profile(Trained):
     trained: Trained = Field(default=Trained(), description="a mapping such as {seeds: [0]}")
 
     @model_validator(mode="after")
-    def _scenarios_once(self) -> Profile:
+    def _axes(self) -> Profile:
         for name in self.scenario_options:
             if name not in self.scenarios:
                 raise ValueError(str(unknown("scenario of scenario_options", name, self.scenarios)))
-        for each in ("scenarios", "seeds", "orders"):
+        if self.encoders and "encoder" in self.options:
+            raise ValueError("encoders and the option encoder exclude each other")
+        for each in ("scenarios", "seeds", "orders", "encoders"):
             values = getattr(self, each)
             twice = next((value for value in values if values.count(value) > 1), None)
             if twice is not None:

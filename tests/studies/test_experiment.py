@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from clbench.core.errors import UserError
+from clbench.data.scenarios.intents import SCENARIOS
 from clbench.studies.experiment import find_experiment, read_experiment
 
 BASE = """
@@ -148,3 +149,34 @@ def test_a_list_of_learning_rates_is_a_method_for_each(tmp_path):
     found = read_experiment(written(tmp_path, text)).runs("small", tmp_path, None)
     rates = [run.lr for run in found if run.tuning == "frozen" and run.scenario == "r8-cil"]
     assert rates == [0.01, 0.3] * 4
+
+
+def test_each_method_runs_with_each_encoder(tmp_path):
+    text = BASE.replace("options: {encoder: tiny, ", "encoders: [tiny, minilm]\n    options: {")
+    text = text.replace("{baseline: ncm}", "{baseline: ncm, encoder: bert-base}")
+    found = read_experiment(written(tmp_path, text)).runs("small", tmp_path, None)
+    first = [
+        run for run in found if run.scenario == "20ng-cil" and (run.order, run.seed) in (("0", 0), ("0", 5))
+    ]
+    assert [(run.baseline.rpartition(".")[2], run.encoder) for run in first] == [
+        ("NCM", "bert-base"), ("Finetune", "tiny"), ("Finetune", "minilm"), ("HAT", "tiny"), ("HAT", "minilm")
+    ]  # fmt: skip
+    both = BASE.replace("options: {encoder: tiny, ", "encoders: [tiny]\n    options: {encoder: tiny, ")
+    with pytest.raises(UserError, match="profiles small: encoders and the option encoder exclude each other"):
+        read_experiment(written(tmp_path, both))
+
+
+def intents(name: str):
+    return find_experiment(name).runs("intents", Path("runs"), None)
+
+
+def test_the_streams_of_intents_are_in_experiments():
+    shipped = {run.scenario for name in ("main", "single_head") for run in intents(name)}
+    assert shipped == {scenario.name for scenario in SCENARIOS}
+
+
+def test_a_frozen_table_has_a_second_encoder():
+    frozen = find_experiment("frozen")
+    for profile in frozen.profiles:
+        encoders = {run.encoder for run in frozen.runs(profile, Path("runs"), None)}
+        assert encoders == {"minilm", "smollm2-135m-instruct-q4"}
