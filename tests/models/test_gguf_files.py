@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
+from clbench.cli import main
 from clbench.core.batch import pack, padded
 from clbench.core.errors import UserError
 from clbench.models import gguf_files, pretrained_files
@@ -142,6 +143,18 @@ def test_it_is_unpacked_once_and_again_only_if_it_is_damaged(file, declared, cac
                 assert dequantized("small", declared, file) == folder
             assert load_encoder(str(folder)).fingerprint == first
     assert [path.name for path in cache.glob("unpacked/*") if path.is_dir()] == [folder.name]
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_check_of_the_cache_finds_a_flipped_byte(file, declared, capsys):
+    weights = dequantized("small", declared, file) / "model.safetensors"
+    assert main(["data", "verify", "--cache"]) == 0
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 4
+    weights.write_bytes(content)
+    assert main(["data", "verify", "--cache"]) == 1
+    assert f"{weights} is damaged" in capsys.readouterr().out
+    assert not weights.exists()
 
 
 def test_what_cannot_be_unpacked_is_one_line(file, declared, cache, monkeypatch, tmp_path):
