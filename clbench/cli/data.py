@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clbench.core.arguments import Parser, word
 from clbench.core.errors import UserError, unknown
-from clbench.core.io import check_folder
+from clbench.core.io import cache_dir, check_folder
 from clbench.core.ranges import Line, Order
 from clbench.data import formats
 from clbench.data.download.fetch import GITHUB, fetch, fetch_wikipedia
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_data_dir()
     text = "where the original repositories are"
     parser.add_argument("--server", type=word(Line), metavar="URL", default=GITHUB, help=text)
-    parser.add_argument("--cache", action="store_true", help="verify the cached features instead of datasets")
+    parser.add_argument("--cache", action="store_true", help="verify the cache instead of datasets")
     text = "for check: the order of the experiences"
     parser.add_argument("--order", type=word(Order), default="0", help=text)
     text = "for check: whose tokens are counted"
@@ -41,9 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         raise unknown("action", options.action, ACTIONS)
     if options.cache:
         if options.action != "verify" or options.names:
-            raise UserError(
-                "option --cache: the cached features are verified as a whole: clbench data verify --cache"
-            )
+            raise UserError("option --cache: the cache is verified as a whole: clbench data verify --cache")
         return _verify_cache()
     if options.action == "check":
         return _check(options.names, options.data_dir, options.order, options.encoder)
@@ -115,15 +113,20 @@ def _fetch(names: Sequence[str], data_dir: Path, server: str) -> int:
 
 
 def _verify_cache() -> int:
-    """Checks every file of the cached features; 1 if one was damaged."""
+    """Checks every file of the cache; 1 if one was damaged."""
+    from clbench.data.pydocs.store import check_tables
     from clbench.models.cache_check import check_cache
 
     found = check_cache()
-    for damage in found.damaged:
+    tables, wrong = check_tables()
+    damaged = [*found.damaged, *wrong]
+    for damage in damaged:
         print(f"{damage}: removed; the next run that needs it makes it again")
     size = f"{found.nbytes / 1e6:,.0f} MB"
-    print(f"{found.folder}: {found.shards} shards, {size}; {len(found.damaged)} damaged", flush=True)
-    return 1 if found.damaged else 0
+    print(
+        f"{cache_dir()}: {found.shards} shards, {size}; {tables} tables; {len(damaged)} damaged", flush=True
+    )
+    return 1 if damaged else 0
 
 
 def _verify(names: Sequence[str], data_dir: Path) -> int:

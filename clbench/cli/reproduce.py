@@ -43,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--workers", type=word(Threads), default=os.cpu_count() or 1, help=text)
     parser.add_argument("--dry-run", action="store_true", help="only print what is left to run, and its time")
     parser.add_data_dir()
+    text = "leave out scenarios whose dataset is not in the data folder"
+    parser.add_argument("--skip-missing-data", action="store_true", help=text)
     output = parser.add_argument_group("output and logging")
     output.add_argument(
         "--results", type=word(Place), metavar="DIR", default="runs", help="folder for result files"
@@ -63,7 +65,10 @@ def main(arguments: Sequence[str]) -> int:
     for experiment in chosen_experiments(options.experiments, options.profile):
         profile = options.profile or next(iter(experiment.profiles))
         folder = results / profile
-        chosen.append((experiment, folder, experiment.runs(profile, folder, options.data_dir, wandb=mode)))
+        runs = experiment.runs(profile, folder, options.data_dir, wandb=mode)
+        if options.skip_missing_data:
+            runs = _with_data(runs, options.data_dir)
+        chosen.append((experiment, folder, runs))
     every = [run for *_, runs in chosen for run in runs]
     refuse_shared_places(every)
     check_runs(every)
@@ -83,6 +88,27 @@ def main(arguments: Sequence[str]) -> int:
     if failures:
         print(f"{len(failures)} failed: the same command tries them again", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _with_data(runs: Sequence[RunConfig], data_dir: Path | None) -> list[RunConfig]:
+    """The runs whose data is there; a line for each scenario that is left out.
+
+    Raises:
+        UserError: None is left.
+    """
+    from clbench.studies.reproduction import without_data
+
+    missing = without_data(runs)
+    for scenario, datasets in missing.items():
+        print(
+            f"left out: {scenario}; clbench data fetch {' '.join(datasets)} --data-dir {data_dir}",
+            file=sys.stderr,
+        )
+    kept = [run for run in runs if run.scenario not in missing]
+    if runs and not kept:
+        names = sorted({name for datasets in missing.values() for name in datasets})
+        raise UserError(f"data folder {data_dir} has none of the datasets {', '.join(names)}")
+    return kept
 
 
 def _check_tables(experiments: Iterable[Experiment]) -> None:

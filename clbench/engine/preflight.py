@@ -83,7 +83,16 @@ def check_data(scenario: Scenario, data_dir: Path | None) -> None:
     Raises:
         UserError: No folder is given, or it lacks a dataset.
     """
-    if scenario.source == "folder":
-        for dataset in dict.fromkeys(part.dataset for part in scenario.parts):
-            if dataset not in scenario.sources:
-                formats.in_folder(data_dir, dataset)
+    for dataset in _in_data_dir(scenario):
+        formats.in_folder(data_dir, dataset)
+
+
+def missing_datasets(scenario: Scenario, data_dir: Path) -> list[str]:
+    """The datasets of a scenario that a folder of datasets lacks."""
+    return [dataset for dataset in _in_data_dir(scenario) if not (data_dir / dataset).is_dir()]
+
+
+def _in_data_dir(scenario: Scenario) -> list[str]:
+    """The datasets of a scenario that are in the folder of all datasets."""
+    names = dict.fromkeys(part.dataset for part in scenario.parts) if scenario.source == "folder" else {}
+    return [name for name in names if name not in scenario.sources]

@@ -1,10 +1,9 @@
-"""The full check of the feature cache: every file against its checksum."""
+"""The full check of cached features and unpacked models: every file against its checksum."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from clbench.core.io import cache_dir
 from clbench.models.cache_files import DamagedError, verify
@@ -16,23 +15,22 @@ class Checked:
     """What a check of the cache found.
 
     Attributes:
-        folder: The cache.
-        shards: How many shards there are.
+        shards: How many shards of features and unpacked models there are.
         nbytes: Their size.
         damaged: What is wrong with each damaged shard. They are removed: the next run makes them again.
     """
 
-    folder: Path
     shards: int
     nbytes: int
     damaged: tuple[str, ...]
 
 
 def check_cache() -> Checked:
-    """Compares all files of the cached features with their checksums, and removes damaged shards."""
-    folder = cache_dir() / f"features-{LAYOUT}"
+    """Compares all files of features and unpacked models with their checksums; removes damaged folders."""
     shards, nbytes, damaged = 0, 0, []
-    for shard in sorted(folder.glob("*/shard-*")):
+    features = (cache_dir() / f"features-{LAYOUT}").glob("*/shard-*")
+    models = (each for each in (cache_dir() / "unpacked").glob("*") if each.is_dir())
+    for shard in (*sorted(features), *sorted(models)):
         try:
             nbytes += sum(file.stat().st_size for file in shard.iterdir())
             verify(shard)
@@ -42,4 +40,4 @@ def check_cache() -> Checked:
             damaged.append(str(error))
             shutil.rmtree(shard, ignore_errors=True)
         shards += 1
-    return Checked(folder, shards, nbytes, tuple(damaged))
+    return Checked(shards, nbytes, tuple(damaged))

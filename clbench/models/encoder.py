@@ -172,7 +172,7 @@ def load_encoder(name: str, precision: Precision = "float32") -> TextEncoder:
     source = ENCODERS.get(name)
     if source is None:
         return _from_directory(name, precision)
-    if source.hub_id is None:
+    if source.built_in:
         provenance = {"source": "built in", "revision": "", "weights_sha256": ""}
         return TextEncoder(
             name, tiny.config(), tiny.fingerprint(), provenance, tiny.tokenizer(), tiny.model, precision

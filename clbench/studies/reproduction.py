@@ -8,7 +8,9 @@ from pathlib import Path
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
+from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
+from clbench.engine.preflight import missing_datasets
 from clbench.studies.experiment import Experiment, experiment_files, find_experiment
 from clbench.studies.worker import Outcome
 
@@ -30,6 +32,21 @@ def chosen_experiments(names: Sequence[str], profile: str | None) -> list[Experi
         known = sorted({name for experiment in every for name in experiment.profiles})
         raise UserError(f"no experiment has a profile '{profile}'; known: {', '.join(known)}")
     return found
+
+
+def without_data(runs: Iterable[RunConfig]) -> dict[str, list[str]]:
+    """The scenarios of which the data folder lacks datasets, with these datasets.
+
+    Raises:
+        UserError: A scenario is unknown.
+    """
+    places = {run.scenario: run.data_dir for run in runs}
+    found = {
+        name: missing_datasets(find_scenario(name), folder)
+        for name, folder in places.items()
+        if folder is not None and folder.is_dir()
+    }
+    return {name: datasets for name, datasets in found.items() if datasets}
 
 
 def run_experiment(

@@ -4,8 +4,11 @@ import gzip
 import json
 import os
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from datasets import Dataset
+from pyarrow import parquet
 from support.data_forms import TEST, WRITERS, as_csv, as_jsonl, columns, error_of, table
 
 from clbench.core.data_source import DataSource
@@ -198,3 +201,53 @@ def test_of_each_label_one_text_stays_for_training(tmp_path):
     assert sorted(label for _, label in found["train"]) == ["x", "y"]
     assert [label for _, label in found["test"]] == ["x"]
     assert len(table(tmp_path / "t.csv", test_share=0.99)["test"]) == 1
+
+
+def arrays(**columns: list[str]) -> pa.Table:
+    """A table; names that end in a digit are without it, so that two columns can have one name."""
+    names = [name.rstrip("0123456789") for name in columns]
+    return pa.Table.from_arrays([pa.array(values) for values in columns.values()], names=names)
+
+
+TWICE = {
+    "jsonl": b'{"text": "a", "label": "b", "x": 1}\n{"text": "a", "label": "b", "KEY": "c", "KEY": 2}\n',
+    "json": b'[{"text": "a", "label": "b"}, {"text": "a", "label": "b", "KEY": 1, "KEY": 2}]',
+    "csv": b"text,label,KEY,KEY\na,b,c,d\na,b,c,d\n",
+    "tsv": b"text\tlabel\tKEY\tKEY\na\tb\tc\td\na\tb\tc\td\n",
+}
+
+
+@pytest.mark.parametrize("ending", [*TWICE, "parquet"])
+def test_only_a_key_that_is_read_must_not_be_there_twice(ending, tmp_path):
+    path = tmp_path / f"t.{ending}"
+
+    def put(key: str) -> None:
+        if ending == "parquet":
+            rows = {"text": ["a", "a"], "label": ["b", "b"], f"{key}1": ["c", "c"], f"{key}2": ["d", "d"]}
+            parquet.write_table(arrays(**rows), path)
+        else:
+            path.write_bytes(TWICE[ending].replace(b"KEY", key.encode()))
+
+    put("more")
+    assert table(path, test_share=0.5) == {"train": [("a", "b")], "test": [("a", "b")]}
+    put("domain")
+    place = {"jsonl": ", line 2", "json": ", record 2", "csv": ", line 1", "tsv": ", line 1"}.get(ending, "")
+    assert error_of(path) == f"HERE{place}: 'domain' is there twice"
+
+
+@pytest.mark.parametrize("form", ["parquet", "saved"])
+def test_bytes_that_are_not_utf8_are_named_in_binary_forms_too(form, tmp_path):
+    half = b"\xed\xa0\x80"  # U+D800, which UTF-8 does not allow
+    offsets = pa.py_buffer(np.array([0, 1, 4], np.int32).tobytes())
+    texts = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(b"a" + half))
+    rows = pa.Table.from_arrays([texts, pa.array(["x", "y"])], names=["text", "label"])
+    if form == "parquet":
+        parquet.write_table(rows, tmp_path / "t.parquet")
+        assert error_of(tmp_path / "t.parquet") == (
+            "HERE, row 2: 'text' is not UTF-8: invalid continuation byte"
+        )
+    else:
+        Dataset(rows).save_to_disk(tmp_path / "saved")
+        assert error_of(tmp_path / "saved") == (
+            "HERE, train, row 2: 'text' is not UTF-8: invalid continuation byte"
+        )

@@ -138,7 +138,7 @@ def test_nothing_is_written_into_the_data_folder(write: Callable[..., Path]):
         (b'{"text": "a", "label": null}', "'label' is missing"),
         (b'{"text": "a", "label": [1]}', "'label' must be a string, a number, true or false, not [1]"),
         (b'{"text": "a", "label": " "}', "'label' is empty"),
-        (b'{"text": "a", "text": "b", "label": "a"}', "the key 'text' is there twice"),
+        (b'{"text": "a", "text": "b", "label": "a"}', "'text' is there twice"),
         (b'{"text": "\\ud800", "label": "a"}', "'text' has half of a character pair (\\ud800)"),
         (b'{"text": "a", "label": 1' + b"0" * 5000 + b"}", "not read: Exceeds the limit"),
         (b'{"text": "a", "label": ' + b"[" * 100_000, "not read: values are nested too deeply"),

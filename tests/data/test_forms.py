@@ -130,7 +130,7 @@ def test_csv_of_another_make(tmp_path):
         "HERE, line 1: expected 2 cells (text, label), found 1"
     )
     path.write_text("text,text\na,b\n")
-    assert error_of(path) == "HERE, line 1: the column 'text' is there twice"
+    assert error_of(path) == "HERE, line 1: 'text' is there twice"
     path.write_text('text,label\n"open,x\n')
     assert error_of(path) == "HERE, line 2: not CSV: unexpected end of data"
     path.write_text(f"text,label\n{'long ' * 100_000},x\nb,x\n")

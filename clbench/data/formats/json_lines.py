@@ -12,7 +12,7 @@ from clbench.core.data_source import DataSource
 from clbench.core.errors import UserError
 from clbench.core.io import replacing
 from clbench.data.formats.content import read_bytes, read_text
-from clbench.data.formats.rows import Raw, shown
+from clbench.data.formats.rows import Raw, refuse_twice, shown
 
 _BLOCK = 1 << 20  # bytes that the JSON reader parses at a time; a line must fit in
 _BRACKETS = (
@@ -42,7 +42,7 @@ def read_json_lines(path: Path, source: DataSource, wanted: Sequence[str]) -> Ra
     rows, numbers = [], []
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            rows.append(_object(line, f"{path}, line {number}"))
+            rows.append(_object(line, f"{path}, line {number}", wanted))
             numbers.append(number)
     return _raw(rows, wanted, lambda at: f"{path}, line {numbers[at]}")
 
@@ -55,6 +55,8 @@ def read_json_array(path: Path, source: DataSource, wanted: Sequence[str]) -> Ra
     for at, row in enumerate(rows):
         if not isinstance(row, dict):
             raise UserError(f"{path}, record {at + 1}: expected an object with 'text', found {shown(row)}")
+        if isinstance(row, _Doubled):
+            refuse_twice(row.keys_read, wanted, f"{path}, record {at + 1}")
     return _raw(rows, wanted, lambda at: f"{path}, record {at + 1}")
 
 
@@ -91,7 +93,20 @@ def _parsed_at_once(lines: list[bytes], wanted: Sequence[str]) -> dict[str, list
     return {key: table.column(key).to_pylist() for key in wanted}
 
 
-def _object(line: bytes, where: str) -> dict[str, Any]:
+class _Doubled(dict[str, Any]):
+    """An object with a key that is there twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.keys_read = [key for key, _ in pairs]
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Doubled(pairs)
+
+
+def _object(line: bytes, where: str, wanted: Sequence[str]) -> dict[str, Any]:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
@@ -100,20 +115,14 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         hint = "; an array of objects is a file '*.json'" if isinstance(row, list) else ""
         raise UserError(f"{where}: expected an object with 'text', found {shown(row)}{hint}")
+    if isinstance(row, _Doubled):
+        refuse_twice(row.keys_read, wanted, where)
     return row
 
 
 def _value(text: str, where: str) -> Any:
-    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise UserError(f"{where}: the key '{twice}' is there twice")
-        return found
-
     try:
-        return json.loads(text, object_pairs_hook=distinct)
+        return json.loads(text, object_pairs_hook=_distinct)
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if error.lineno > 1 else ""
         raise UserError(f"{where}: not JSON: {error.msg} at {line}column {error.colno}") from error

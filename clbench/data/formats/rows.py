@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +44,18 @@ class Split:
     columns: dict[str, list[str | None]]
     place: Place
     dropped: int = 0
+
+
+def refuse_twice(names: Iterable[str], wanted: Iterable[str], where: str) -> None:
+    """Refuses columns of which it is open what to read; those that are not read can have equal names.
+
+    Raises:
+        UserError: One of ``wanted`` is there twice.
+    """
+    counts = Counter(names)
+    twice = next((name for name in wanted if counts[name] > 1), None)
+    if twice is not None:
+        raise UserError(f"{where}: '{twice}' is there twice")
 
 
 def checked(raw: Raw, source: DataSource, what: str, *, labeled: bool) -> Split:

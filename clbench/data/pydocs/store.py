@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import hashlib
 import shutil
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +68,25 @@ def folder(*, progress: bool) -> Path:
                         lines = (row._asdict() for row in rows)
                         formats.write_lines(path / table / f"{split}.jsonl.gz", lines)
     return path
+
+
+def check_tables() -> tuple[int, list[str]]:
+    """Reads every kept table, whose bytes gzip's checksum covers.
+
+    Returns:
+        How many files there are, and what is wrong with those that are damaged. Their folders are removed:
+        the next run that needs them builds the tables again.
+    """
+    files = sorted((cache_dir() / "pydocs").glob("*/*/*.jsonl.gz"))
+    damaged = {}
+    for file in files:
+        try:
+            gzip.decompress(file.read_bytes())
+        except (OSError, EOFError, zlib.error):
+            damaged[file] = f"{file} is damaged"
+    for file in damaged:
+        shutil.rmtree(file.parents[1], ignore_errors=True)
+    return len(files), list(damaged.values())
 
 
 def _build(progress: bool) -> dict[str, Splits]:

@@ -15,7 +15,7 @@ from clbench.data import formats
 from clbench.data.orders import divided, shuffled
 
 if TYPE_CHECKING:
-    from clbench.data.scenarios.declaration import Declaration
+    from clbench.data.scenarios.declaration import Declaration, Hub
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -59,26 +59,37 @@ def _sources(path: Path, found: Declaration) -> dict[str, DataSource]:
         seed=found.seed,
         empty_texts=found.empty_texts,
     )
-    if not isinstance(found.data, str):
-        hub = found.data
-        source = replace(common, hub=hub.hub, revision=hub.revision, config=hub.config or "")
-        return {hub.hub.rpartition("/")[2]: source}
-    place = (path.parent / found.data).resolve()
-    if not place.exists():
-        near = [each.name for each in place.parent.iterdir()] if place.parent.is_dir() else []
-        raise UserError(
-            f"scenario {path}: data: {unknown('file or folder', place.name, near)} (in {place.parent})"
-        )
-    if found.kind != "task":
-        return {_name(place): replace(common, path=place)}
-    if not place.is_dir():
-        raise UserError(f"scenario {path}: data is '{found.data}'; kind task needs a folder of datasets")
-    there = {_name(each): each for each in sorted(place.iterdir()) if not each.name.startswith(".")}
+    if isinstance(found.data, dict):
+        there = {name: _source(path, common, place) for name, place in found.data.items()}
+        names = list(there)
+    else:
+        one = _source(path, common, found.data)
+        if found.kind != "task":
+            return {one.hub.rpartition("/")[2] if one.path is None else _name(one.path): one}
+        if one.path is None or not one.path.is_dir():
+            raise UserError(f"scenario {path}: data is '{found.data}'; kind task needs a folder of datasets")
+        entries = [each for each in one.path.iterdir() if not each.name.startswith(".")]
+        there = {_name(each): replace(common, path=each) for each in sorted(entries)}
+        names = formats.in_order(there)
     for name in found.tasks or ():
         if name not in there:
             raise UserError(f"scenario {path}: {unknown('entry of tasks', name, there)}")
-    names = found.tasks or formats.in_order(there)
-    return {name: replace(common, path=there[name]) for name in names}
+    return {name: there[name] for name in found.tasks or names}
+
+
+def _source(path: Path, common: DataSource, place: str | Hub) -> DataSource:
+    """One dataset: on the hub, or a file or folder from the place of the scenario's file."""
+    if not isinstance(place, str):
+        keys = {**common.keys, **place.keys.model_dump(exclude_none=True)}
+        config = place.config or ""
+        return replace(common, hub=place.hub, revision=place.revision, config=config, keys=keys)
+    found = (path.parent / place).resolve()
+    if not found.exists():
+        near = [each.name for each in found.parent.iterdir()] if found.parent.is_dir() else []
+        raise UserError(
+            f"scenario {path}: data: {unknown('file or folder', found.name, near)} (in {found.parent})"
+        )
+    return replace(common, path=found)
 
 
 def _name(place: Path) -> str:

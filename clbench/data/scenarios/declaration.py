@@ -1,46 +1,25 @@
-"""The keys of a scenario's YAML file, their types, and the one line that says what is wrong with a value."""
+"""The keys of a scenario's YAML file, their types, and which of them go together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
 from clbench.core.data_source import Encoding, Format
-from clbench.core.errors import UserError, shown, unknown
+from clbench.core.errors import UserError
+from clbench.core.file_keys import Section, as_text, checked
 from clbench.core.ranges import Count, HeldOut, Seed
 from clbench.core.scenario import Kind
 
-
-def _as_text(value: Any) -> Any:
-    """A label as it is in the data: YAML has made a number or a boolean of some."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
-
-
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Name = Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1)]
+Name = Annotated[str, BeforeValidator(as_text), StringConstraints(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Hub(_Section):
-    """A dataset on the Hugging Face Hub."""
-
-    hub: Text = Field(description="the name of a dataset on the hub, such as clinc/clinc_oos")
-    revision: Text = Field(
-        pattern="^[0-9a-f]{40}$", description="the commit of the dataset, 40 hexadecimal digits"
-    )
-    config: Text | None = Field(default=None, description="the configuration of a dataset that has several")
-
-
-class Keys(_Section):
+class Keys(Section):
     """The names in the data."""
 
     text: Text | None = Field(default=None, description="the name of a column")
@@ -49,7 +28,18 @@ class Keys(_Section):
     domain: Text | None = Field(default=None, description="the name of a column")
 
 
-class Splits(_Section):
+class Hub(Section):
+    """A dataset on the Hugging Face Hub."""
+
+    hub: Text = Field(description="the name of a dataset on the hub, such as clinc/clinc_oos")
+    revision: Text = Field(
+        pattern="^[0-9a-f]{40}$", description="the commit of the dataset, 40 hexadecimal digits"
+    )
+    config: Text | None = Field(default=None, description="the configuration of a dataset that has several")
+    keys: Keys = Field(default=Keys(), description="a mapping such as {label: intent}")
+
+
+class Splits(Section):
     """The names of the splits in the data."""
 
     train: Text | None = Field(default=None, description="the name of a split in the data")
@@ -57,7 +47,7 @@ class Splits(_Section):
     test: Text | None = Field(default=None, description="the name of a split in the data")
 
 
-class ProtocolKeys(_Section):
+class ProtocolKeys(Section):
     """The defaults of training; the learning rate is a matter of the method."""
 
     epochs: Count | None = Field(default=None, description="a whole number of at least 1")
@@ -72,11 +62,29 @@ class ProtocolKeys(_Section):
     test_per_class: Count | None = Field(default=None, description="a whole number of at least 1")
 
 
-class Declaration(_Section):
+def _form(data: Any) -> str:
+    """Which of the forms of ``data`` is meant, so that an error is about that one."""
+    if not isinstance(data, Mapping):
+        return "<place>"
+    return "<tasks>" if Hub.model_fields.keys().isdisjoint(data) else "<hub>"
+
+
+Place = Annotated[Text, Tag("<place>")] | Annotated[Hub, Tag("<hub>")]
+Tasks = Annotated[
+    dict[
+        Name,
+        Annotated[Place, Discriminator(lambda data: "<hub>" if isinstance(data, Mapping) else "<place>")],
+    ],
+    Field(min_length=1),
+]
+
+
+class Declaration(Section):
     """A scenario's YAML file."""
 
-    data: Text | Hub = Field(
-        description="a file or folder, from the place of this file, or {hub: NAME, revision: COMMIT}"
+    data: Annotated[Place | Annotated[Tasks, Tag("<tasks>")], Discriminator(_form)] = Field(
+        description="a file or folder, from the place of this file, or {hub: NAME, revision: COMMIT}; for "
+        "kind task, also {TASK: one of these, ...}"
     )
     kind: Kind = Field(default="class", description=f"one of {', '.join(get_args(Kind))}")
     title: Text | None = Field(default=None, description="a line of text")
@@ -86,7 +94,7 @@ class Declaration(_Section):
     )
     labels: Names | None = Field(default=None, description="a list of labels")
     domains: Names | None = Field(default=None, description="a list of domains")
-    tasks: Names | None = Field(default=None, description="a list of names in the folder 'data'")
+    tasks: Names | None = Field(default=None, description="a list of names in 'data'")
     order: Literal["declared", "random"] = Field(default="declared", description="declared or random")
     seed: Seed = Field(default=0, description="a whole number of at least 0")
     keys: Keys = Field(default=Keys(), description="a mapping such as {text: body, label: queue}")
@@ -118,10 +126,7 @@ def declaration(path: Path, content: Any) -> Declaration:
     """
     if not isinstance(content, dict):
         raise UserError(f"scenario {path}: expected a mapping with keys such as 'data' and 'kind'")
-    try:
-        found = Declaration.model_validate(content)
-    except ValidationError as error:
-        raise UserError(f"scenario {path}: {_problem(content, error)}") from error
+    found = checked(f"scenario {path}", Declaration, content)
     given = found.model_fields_set
     for key, kind in ONLY_FOR.items():
         if key in given and found.kind != kind:
@@ -129,7 +134,15 @@ def declaration(path: Path, content: Any) -> Declaration:
     if found.kind == "task" and "labels" in given:
         raise UserError(f"scenario {path}: labels goes with kind class or domain, and the kind is task")
     if found.kind == "task" and isinstance(found.data, Hub):
-        raise UserError(f"scenario {path}: data: kind task needs a folder with a dataset for each task")
+        raise UserError(
+            f"scenario {path}: data is one dataset; kind task needs one for each task: a folder of them, or "
+            "{NAME: {hub: ..., revision: ...}, ...}"
+        )
+    if found.kind != "task" and isinstance(found.data, dict):
+        raise UserError(
+            f"scenario {path}: data with a dataset for each name goes with kind task, and the kind is "
+            f"{found.kind}; a dataset on the hub is {{hub: NAME, revision: COMMIT}}"
+        )
     for key in ("labels", "domains", "tasks", "columns"):
         names = getattr(found, key) or []
         twice = next((name for name in names if names.count(name) > 1), None)
@@ -143,38 +156,3 @@ def declaration(path: Path, content: Any) -> Declaration:
             f"scenario {path}: seed is {found.seed}, but neither 'order: random' nor test_share is set"
         )
     return found
-
-
-def _problem(content: Mapping[Any, Any], error: ValidationError) -> str:
-    """The first error in one line: key, value and what is right."""
-    first, *others = [_steps(content, each["loc"]) for each in error.errors(include_url=False)]
-    # Of a value that can be of several types, what is wrong inside it says more.
-    inside = [each for each in others if each[: len(first)] == first]
-    *outer, key = max([first, *inside], key=len)
-    where, value, model = "".join(f"{step}: " for step in outer), content, _model(outer)
-    for step in outer:
-        value = value[step]
-    if key not in model.model_fields:
-        return f"{where}{unknown('key', str(key), model.model_fields)}"
-    about = model.model_fields[key].description
-    if key not in value:
-        return f"{where}the key '{key}' is missing; it is {about}"
-    return f"{where}{key} is {shown(value[key])}; expected {about}"
-
-
-def _steps(content: Mapping[Any, Any], places: Sequence[Any]) -> list[Any]:
-    """The keys that lead to an error, without the members of a union and the places in a list."""
-    first, *rest = places
-    section, value = SECTIONS.get(first), content.get(first)
-    if section is None or not isinstance(value, dict):
-        return [first]
-    return [first, *(step for step in rest if step in section.model_fields or step in value)][:2]
-
-
-def _model(path: Sequence[Any]) -> type[BaseModel]:
-    return SECTIONS.get(path[0], Declaration) if path else Declaration
-
-
-SECTIONS: Mapping[str, type[BaseModel]] = {
-    "data": Hub, "keys": Keys, "splits": Splits, "protocol": ProtocolKeys
-}  # fmt: skip
