@@ -7,8 +7,7 @@ labels y within the class mask. With F_t the one estimated on experience t, F is
 - ``averaged`` (default): the mean of all F_t so far, with a from the last boundary;
 - ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
 - ``separate`` (the original): one penalty per experience, which add up to a single quadratic penalty.
-
-Carried: two numbers per trainable weight. A boundary costs a backward pass per text, and label if ``exact``.
+Of a language model y is all next tokens of a text. Carried: two numbers per trainable weight. A boundary costs a backward pass per text, and label if ``exact``.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from clbench.core.ranges import Count, Ratio, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
-from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
+from clbench.methods.penalties import Labels, QuadraticPenalty, likelihood_gradients, mean_over_examples
 from clbench.models.context import RunContext
 
 DEVIATIONS = {"averaged": "one penalty with the mean of the F_t", "true": "true labels, not all labels"}
@@ -46,6 +45,7 @@ class EWC(ContinualLearner):
         paper="Kirkpatrick et al. 2017, arXiv 1612.00796",
         bibtex=("kirkpatrick2017ewc", "schwarz2018progress"),
         family="penalties",
+        tasks=("classification", "language-model"),
         memory={"penalty.": "statistics"},
         search={"strength": (1.0, 1e6)},
         deviations=("the Fisher information is estimated on some of the texts",),
@@ -58,10 +58,11 @@ class EWC(ContinualLearner):
         fisher_examples: Count = 100,
         fisher: Literal["averaged", "online", "separate"] = "averaged",
         gamma: Ratio = 0.95,
-        labels: Literal["exact", "sampled", "true"] | None = None,
+        labels: Labels | None = None,
     ) -> None:
         super().__init__(context)
-        self.labels = labels or ("exact" if context.tuning == "frozen" else "sampled")
+        few = context.tuning == "frozen" and context.task == "classification"
+        self.labels: Labels = labels or ("exact" if few else "sampled")
         ways = tuple(DEVIATIONS[each] for each in (fisher, self.labels) if each in DEVIATIONS)
         self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, *ways))
         self.fisher_examples, self.fisher, self.gamma = fisher_examples, fisher, gamma
@@ -91,10 +92,5 @@ class EWC(ContinualLearner):
         return mean_over_examples(self, reader, self._likelihoods, torch.square, self.fisher_examples)
 
     def _likelihoods(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        logits: Tensor = self(batch)[0]
-        p = logits.detach().masked_fill(~batch.class_mask[0], -torch.inf).softmax(0)
-        rows = torch.eye(len(p)).to(p) - p  # d log p(y|x) / d logits, for each y
-        if self.labels == "exact":
-            return logits, p.sqrt().unsqueeze(1) * rows
-        sampled = p.cpu().multinomial(1, generator=self.generator).to(p.device)
-        return logits, rows[sampled if self.labels == "sampled" else batch.targets]
+        logits: Tensor = self(batch)
+        return logits, likelihood_gradients(self.network, logits, batch, self.labels, self.generator)

@@ -1,7 +1,7 @@
 """Naive fine-tuning (NCL): train on each experience in turn, with no measure against forgetting.
 
 With ``--tuning full`` all of the encoder trains: the usual lower bound. With ``--tuning frozen`` only the
-output layer does: the linear probe on pooled features. Carried: the trainable parameters.
+output layer does: the linear probe on pooled features. A language model trains on its next tokens. Carried: the trainable parameters.
 """
 
 from __future__ import annotations
@@ -13,4 +13,4 @@ from clbench.methods.learner import ContinualLearner
 class Finetune(ContinualLearner):
     """Cross-entropy on the current experience: the base class without overrides."""
 
-    info = MethodInfo(family="naive")
+    info = MethodInfo(family="naive", tasks=("classification", "language-model"))

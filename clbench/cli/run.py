@@ -29,8 +29,11 @@ def main(arguments: Sequence[str]) -> int:
 
     def on_stage(stage: int, result: RunResult) -> None:
         name = result.experiences[stage]["name"]
-        accuracy = result.stream_accuracy[stage]
-        print(f"[{stage + 1}/{stages}] {name}: stream accuracy {accuracy:.4f}", flush=True)
+        if result.language:
+            measured = f"bits per byte {result.language['stream'][stage]:.4f}"
+        else:
+            measured = f"stream accuracy {result.stream_accuracy[stage]:.4f}"
+        print(f"[{stage + 1}/{stages}] {name}: {measured}", flush=True)
 
     try:
         result = execute(run, progress=progress, on_stage=on_stage)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from clbench.core.errors import UserError
 from clbench.core.ranges import (
+    Amount,
     Count,
     Label,
     Line,
@@ -92,6 +93,7 @@ class RunConfig:
         wandb_project: W&B project of the run.
         wandb_entity: User or team of the project; the default is that of the W&B account.
         wandb_group: W&B group of the run; the default is its scenario.
+        continuations: Test texts of each experience that a language model continues at the end, for ROUGE-L.
         checkpoint: Save the learner after each experience, to continue a run that was stopped.
         cache_features: Compute frozen features once per text and keep them on disk.
     """
@@ -132,6 +134,7 @@ class RunConfig:
     wandb_project: Label = "clbench"
     wandb_entity: Label | None = None
     wandb_group: Label | None = None
+    continuations: Amount = 100
     checkpoint: bool = True
     cache_features: bool = True
 

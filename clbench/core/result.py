@@ -41,6 +41,8 @@ class RunResult:
         costs: Seconds, FLOPs, parameters, bytes carried, peak memory.
         experiences: Name, sizes and costs of each stage.
         diagnostics: What the method reports about itself.
+        language: What was measured of a language model, in place of accuracies: see
+            ``clbench.core.language_result``; empty where classes are learned.
         path: The file that it was read from or last written to.
     """
 
@@ -58,7 +60,13 @@ class RunResult:
     costs: dict[str, Any] = field(default_factory=dict)
     experiences: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: dict[str, Any] = field(default_factory=dict)
+    language: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+
+    @property
+    def stages(self) -> int:
+        """S, how many stages are finished."""
+        return len(self.language.get("bits_per_byte", ())) or len(self.accuracy)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -115,6 +123,8 @@ class RunResult:
         del content["path"]
         if self.error is None:
             del content["error"]
+        if not self.language:
+            del content["language"]
         return {"schema": SCHEMA, **content}
 
     def write(self, path: Path) -> None:

@@ -66,7 +66,7 @@ def resume(run: Run) -> int:
     if not run.path.exists():
         return 0
     earlier = RunResult.read(run.path)
-    path = checkpoint_folder(run) / f"stage{len(earlier.accuracy) - 1}.safetensors"
+    path = checkpoint_folder(run) / f"stage{earlier.stages - 1}.safetensors"
     if not _is_same(run, earlier, "running") or not path.exists():
         return 0
     with safe_open(path, "pt") as file:
@@ -77,7 +77,7 @@ def resume(run: Run) -> int:
     run.result = dataclasses.replace(earlier, config=run.result.config, provenance=run.result.provenance)
     run.meter.earlier = earlier.costs["wall_seconds"]
     run.meter.costs.update(costs_from_json(earlier.costs))
-    return len(earlier.accuracy)
+    return earlier.stages
 
 
 def compared(config: dict[str, Any]) -> dict[str, Any]:

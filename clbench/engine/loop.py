@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from clbench.core.costs import reset_peak
 from clbench.core.device import one_thread
-from clbench.core.metrics import accuracy_from_counts
 from clbench.core.result import RunResult
 from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
-from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
 from clbench.engine.early_stopping import EarlyStopping
-from clbench.engine.evaluation import confusion
 from clbench.engine.progress import SafeStream, StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
+from clbench.engine.scoring import readable_texts, scoring_of
 from clbench.engine.training import Trained, Training, make_fabric
 from clbench.methods.learner import TextReader
 from clbench.tracking.live import Tracker
@@ -75,7 +72,7 @@ def execute(
             trained = train(run, index, fabric, steps_bar)
             consolidate(run, index, stage)
             run.result.experiences.append(costs_of_stage(run, stage, before, trained))
-            evaluate(run, stage)
+            scoring_of(run).stage(run, stage)
             finish_stage(run, index)
             tracker.stage()
             if on_stage is not None:
@@ -91,7 +88,7 @@ def begin_stream(run: Run) -> None:
         reader: TextReader = (
             data.reader()
             if learner.info.reads_at_start == "stream"
-            else data.generic_reader(generic_texts(run.config.data_dir, run.config.generic_corpus))
+            else data.generic_reader(readable_texts(run))
         )
         learner.generator.manual_seed(derive(seed, "begin"))
         with seeded(derive(seed, "begin")), run.meter.phase("keys"):
@@ -138,7 +135,7 @@ def early_stopping(run: Run, index: int) -> EarlyStopping | None:
 
     def accuracy() -> float:
         with run.meter.phase("validate"):
-            found = accuracy_from_counts(confusion(learner, batches).sum(axis=0))
+            found = scoring_of(run).quality(run, batches)
         learner.train()
         return found
 
@@ -165,37 +162,19 @@ def consolidate(run: Run, index: int, stage: Stage) -> None:
 def evaluate_untrained(run: Run) -> None:
     """Evaluates the learner before any training: the baseline of forward transfer."""
     run.data.enter(0, run.learner.network.prefix)
-    run.result.set_untrained(_confusion(run, range(len(run.stream))))
-
-
-def evaluate(run: Run, stage: Stage) -> None:
-    """Evaluates the learner after a stage; experiences it is not evaluated on keep their last counts."""
-    counts = _confusion(run, stage.evaluated)
-    result = run.result
-    kept = result.counts(-1 if result.confusion else None)
-    kept[list(stage.evaluated)] = counts[list(stage.evaluated)]
-    result.add_stage(kept)
+    scoring_of(run).untrained(run)
 
 
 def finish_stage(run: Run, index: int) -> None:
     """Writes the result so far, and the checkpoint from which the run can go on."""
-    run.result.costs = costs_of_run(run)
     if index == len(run.stream.stages) - 1:
+        scoring_of(run).finish(run)
         run.result.status = "done"
+    run.result.costs = costs_of_run(run)
     if run.keeps_checkpoints and run.result.status != "done":
         save(run, index)
     else:
         run.result.write(run.path)
-
-
-def _confusion(run: Run, experiences: Sequence[int]) -> np.ndarray:
-    """Confusion counts (T, C, C) on the evaluation texts of these experiences, and zeros for the others."""
-    learner, data = run.learner, run.data
-    with run.meter.phase("evaluate"):
-        load = data.test_dataloader if run.config.split == "test" else data.val_dataloader
-        batches = load(experiences)
-        with one_thread(learner.network.prefix is not None):
-            return confusion(learner, batches)
 
 
 @contextmanager

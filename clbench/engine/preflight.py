@@ -12,6 +12,7 @@ from clbench.core.scenario import Scenario
 from clbench.data import formats
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
+from clbench.methods.info import refused_task
 from clbench.models.declared import ENCODERS
 from clbench.models.pretrained import encoder_folder
 
@@ -52,6 +53,8 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         raise UserError(f"option tuning is '{config.tuning}': {name} works with tuning {possible}")
     check_encoder(config.encoder)
     scenario = find_scenario(config.scenario) if scenario is None else scenario
+    if scenario.task not in info.tasks:
+        raise UserError(f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}")
     if info.needs_task_id and not scenario.task_aware:
         raise UserError(
             f"baseline {name} needs a scenario in which the experience is known at test time (task-aware); "

@@ -46,6 +46,7 @@ def given_config(
         "lora_rank": config.lora_rank,
         "pooling": config.pooling,
         "precision": str(encoder.dtype).removeprefix("torch."),
+        **({"continuations": config.continuations} if stream.scenario.task == "language-model" else {}),
         **dataclasses.asdict(protocol),
     }
 

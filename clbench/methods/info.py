@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from clbench.core.types import TUNINGS, Family, Tuning
+from clbench.core.types import TUNINGS, Family, Task, Tuning
 
 MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
 MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
@@ -31,6 +31,7 @@ class MethodInfo:
         bibtex: Keys of the papers in ``clbench/core/citations.bib``.
         family: The group of methods that it belongs to; figures color by family.
         tunings: The tunings that it works with; the first is its default.
+        tasks: What it can learn: the classes of texts, next tokens of a language model, or both.
         default_lr: Learning rate for each tuning.
         gradient_free: Whether there are no training steps: everything is learned in ``end_experience``, in
             one pass.
@@ -53,6 +54,7 @@ class MethodInfo:
     bibtex: tuple[str, ...] = ()
     family: Family = "other"
     tunings: tuple[Tuning, ...] = TUNINGS
+    tasks: tuple[Task, ...] = ("classification",)
     default_lr: Mapping[Tuning, float] = field(default_factory=_default_lr)
     gradient_free: bool = False
     needs_task_id: bool = False
@@ -63,3 +65,10 @@ class MethodInfo:
     named_arguments: tuple[str, ...] = ()
     named_by_value: tuple[str, ...] = ()
     diagnostics: tuple[str, ...] = ()
+
+
+def refused_task(name: str, task: Task) -> str:
+    """The error of a method on a scenario that it cannot learn."""
+    if task == "language-model":
+        return f"{name} learns classes of texts; it has no form for a scenario of kind language-model"
+    return f"{name} learns next tokens; it needs a scenario of kind language-model"
