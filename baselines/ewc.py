@@ -7,7 +7,9 @@ labels y within the class mask. With F_t the one estimated on experience t, F is
 - ``averaged`` (default): the mean of all F_t so far, with a from the last boundary;
 - ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
 - ``separate`` (the original): one penalty per experience, which add up to a single quadratic penalty.
-Of a language model y is all next tokens of a text. Carried: two numbers per trainable weight. A boundary costs a backward pass per text, and label if ``exact``.
+Of a language model, y is all next tokens of a text.
+
+Carried: two numbers per trainable weight. A boundary costs a backward pass per text, and label if ``exact``.
 """
 
 from __future__ import annotations

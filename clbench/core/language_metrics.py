@@ -1,8 +1,8 @@
 """The metrics of a stream of a language model: pure functions of matrices of bits per byte.
 
-``R[t, i]`` is the bits per byte on experience i after training stage t: lower is better. Averages are those of
-R itself. What compares stages is that of ``-R`` (see ``clbench.core.metrics``), so that its sign means what
-it means for accuracies: forgetting is the rise over the best, and a positive transfer is a gain.
+``R[t, i]`` is the bits per byte on experience i after training stage t: lower is better. Averages are those
+of R itself. What compares stages is that of ``-R`` (see ``clbench.core.metrics``), so that its sign means
+what it means for accuracies: forgetting is the rise over the best, and a positive transfer is a gain.
 """
 
 from __future__ import annotations

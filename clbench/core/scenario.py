@@ -2,9 +2,9 @@
 
 A scenario lays all classes out as ``C`` output columns and says which of them each experience owns:
 shared between experiences (domain-incremental), disjoint (class-incremental), or own per task
-(task-incremental). A language model has one column, its next token. ``task_aware`` says whether the experience is known at test time. Single-head
+(task-incremental). ``task_aware`` says whether the experience is known at test time. Single-head
 evaluation then uses no class mask; multi-head evaluation masks the logits to the columns of the example's
-experience. One linear layer serves every scenario.
+experience. One linear layer serves every scenario. A language model has one column, its next token.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["class", "domain", "task", "language-model"]
 NEXT_TOKEN = "next token"
-"""The one output column of a scenario of kind ``language-model``, whose outputs are the tokens of its model."""
+"""The one output column of a scenario of kind ``language-model``, whose outputs are its model's tokens."""
 SPLITS = ("train", "validation", "test")
 
 

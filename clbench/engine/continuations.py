@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -10,9 +10,6 @@ from torch import Tensor
 from clbench.core.costs import Cost
 from clbench.engine.build import Run
 from clbench.models.language_network import FrozenLanguageModel, LanguageNetwork
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 AT_ONCE = 16
 """Texts that are continued together; all have prompts of one length."""
@@ -41,7 +38,8 @@ class Continuations:
     def made(self) -> dict[str, list[dict[str, str]]]:
         """By experience, of each text its beginning, how it goes on, and how both models continue it."""
         run, network = self._run, cast(LanguageNetwork, self._run.learner.network)
-        source, found = network.source, {}
+        source = network.source
+        found: dict[str, list[dict[str, str]]] = {}
         network.eval()
         for each in run.stream.experiences:
             texts = each.splits["test" if run.config.split == "test" else "validation"][:]["text"]
@@ -98,7 +96,7 @@ def greedy(network: LanguageNetwork, prompts: Tensor, length: int) -> Tensor:
     Returns:
         (B, length) token ids.
     """
-    body = cast("PreTrainedModel", network.body)
+    body = network.body
     body.to(device=prompts.device)  # type: ignore[call-arg]  # transformers wraps it untyped
     body.eval()
     ids, cache = prompts, None

@@ -79,7 +79,13 @@ class LanguageScoring:
             mean, before = np.mean(pairs, axis=0).tolist()
             shown = texts[: Continuations.SHOWN]
             entries.append(
-                {"name": name, "texts": len(texts), "rouge_l": mean, "untrained_rouge_l": before, "shown": shown}
+                {
+                    "name": name,
+                    "texts": len(texts),
+                    "rouge_l": mean,
+                    "untrained_rouge_l": before,
+                    "shown": shown,
+                }
             )
             scores.append((mean, before))
         run.result.language["continuations"] = entries
@@ -101,8 +107,9 @@ class LanguageScoring:
     def _general(self, run: Run) -> np.ndarray:
         """Nats and bytes (2,) of the text that no method reads and no experience has."""
         with run.meter.phase("evaluate"):
-            found: np.ndarray = likelihoods(run.learner, run.data.evaluated_texts(general_texts(run)[0]))
-            return found.sum(axis=0)
+            found = likelihoods(run.learner, run.data.evaluated_texts(general_texts(run)[0]))
+        total: np.ndarray = found.sum(axis=0)
+        return total
 
 
 def general_texts(run: Run) -> tuple[list[str], list[str]]:

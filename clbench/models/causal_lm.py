@@ -97,7 +97,7 @@ class LanguageModel(TextEncoder):
 
 
 def log_likelihoods(output: Any, states: Tensor, tokens: Tensor) -> Tensor:
-    """log p of tokens (M,) in nats, by an output layer on states (M, D), some at a time."""
+    """Log p of tokens (M,) in nats, by an output layer on states (M, D), some at a time."""
     parts = [
         -F.cross_entropy(output(some), following, reduction="none")
         for some, following in zip(states.split(ROWS_AT_ONCE), tokens.split(ROWS_AT_ONCE), strict=True)
@@ -132,7 +132,7 @@ def read_language_model(directory: Path, config: PretrainedConfig) -> PreTrained
     from transformers import AutoModelForCausalLM
 
     with loading(f"language model directory {directory}"):
-        model, report = AutoModelForCausalLM.from_pretrained(
+        found: Any = AutoModelForCausalLM.from_pretrained(
             directory,
             config=config,
             dtype=torch.float32,
@@ -141,6 +141,7 @@ def read_language_model(directory: Path, config: PretrainedConfig) -> PreTrained
             trust_remote_code=False,
             output_loading_info=True,
         )
+    model, report = found
     if report["missing_keys"]:  # transformers would go on with random values
         raise UserError(f"{directory / WEIGHTS} lacks the tensor {min(report['missing_keys'])}")
     return cast("PreTrainedModel", model.eval())

@@ -61,7 +61,7 @@ class LanguageNetwork(Network):
 
     def targets(self, batch: Batch) -> Tensor:
         """The next tokens (M,)."""
-        return batch.rows[:, self.source.hidden_size].long()
+        return batch.rows[:, -2].long()
 
     def sizes(self, batch: Batch) -> Tensor:
         """How many predictions each text has, (B,)."""
@@ -72,11 +72,11 @@ class LanguageNetwork(Network):
         return logits
 
     def log_likelihoods(self, batch: Batch) -> Tensor:
-        """log p of each next token in nats, (M,)."""
+        """Log p of each next token in nats, (M,)."""
         return log_likelihoods(self.output, self.states(batch), self.targets(batch))
 
     def distribution(self, states: Tensor) -> Tensor:
-        """log p of all tokens that may follow, (B, V), from states (B, D)."""
+        """Log p of all tokens that may follow, (B, V), from states (B, D)."""
         return F.log_softmax(self.output(states), 1)
 
 
@@ -131,7 +131,7 @@ class TunedLanguageModel(LanguageNetwork):
         if self.head is not None:
             return cast("Tensor", self.head(states))
         assert self.model is not None
-        return F.linear(states, self.model.get_input_embeddings().weight)
+        return F.linear(states, cast("Tensor", self.model.get_input_embeddings().weight))
 
     def states(self, batch: Batch) -> Tensor:
         """Those of the trained copy, of all tokens but the last of each text."""

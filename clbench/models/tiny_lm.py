@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -65,8 +65,7 @@ def language_model() -> PreTrainedModel:
 
 def model() -> PreTrainedModel:
     """A new copy of the model without its output layer, as an encoder."""
-    found: PreTrainedModel = language_model().base_model
-    return found
+    return cast("PreTrainedModel", language_model().base_model)
 
 
 @functools.cache

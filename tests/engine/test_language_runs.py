@@ -43,7 +43,9 @@ def test_bits_per_byte_are_those_of_a_loop_over_tokens(done):
     for at, experience in enumerate(run.stream.experiences):
         texts = experience.splits["test"][:]["text"]
         assert len(texts) == 6  # the limit on texts of an experience holds
-        assert math.isclose(result.language["untrained"][at], naive_bits(model, tokenizer, texts, 24), rel_tol=1e-5)
+        assert math.isclose(
+            result.language["untrained"][at], naive_bits(model, tokenizer, texts, 24), rel_tol=1e-5
+        )
     general = naive_bits(model, tokenizer, general_texts(run)[0], 24)
     assert math.isclose(result.language["untrained_general"], general, rel_tol=1e-5)
     trained = run.learner.network.model
@@ -56,10 +58,13 @@ def test_bits_per_byte_are_those_of_a_loop_over_tokens(done):
 def test_training_learns_and_the_result_file_can_be_read(done):
     run, result = done
     bits = np.array(result.language["bits_per_byte"])
-    assert bits.shape == (3, 3) and not result.accuracy
+    assert bits.shape == (3, 3)
+    assert not result.accuracy
     assert (np.diag(bits) < np.array(result.language["untrained"]) - 0.5).all()
     again = RunResult.read(run.path)
-    assert again.language == result.language and again.metrics == result.metrics and again.stages == 3
+    assert again.language == result.language
+    assert again.metrics == result.metrics
+    assert again.stages == 3
     assert again.metrics["average_bits_per_byte"] == pytest.approx(bits[-1].mean())
     assert again.metrics["forgetting_bits"] == pytest.approx(
         np.mean([bits[2, i] - bits[i:2, i].min() for i in range(2)])
@@ -68,11 +73,13 @@ def test_training_learns_and_the_result_file_can_be_read(done):
 
 def test_the_text_of_retention_is_not_read_by_methods(done):
     held, readable = general_texts(done[0])
-    assert held and readable and not set(held) & set(readable)
+    assert held
+    assert readable
+    assert not set(held) & set(readable)
 
 
 def test_continuations_are_the_most_likely_tokens_one_by_one(done):
-    run, result = done
+    _run, result = done
     entries = result.language["continuations"]
     assert [each["name"] for each in entries] == ["letters", "digits", "capitals"]
     assert all(each["texts"] == 2 for each in entries)
@@ -115,8 +122,10 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, baseline, options):
         language_run(tmp_path, baseline, "stopped", **options), on_stage=lambda stage, _: stages.append(stage)
     )
     assert stages == [1, 2]
-    assert resumed.language == whole.language and resumed.metrics == whole.metrics
-    assert whole.status == "done" and all(value > 0 for value in whole.language["stream"])
+    assert resumed.language == whole.language
+    assert resumed.metrics == whole.metrics
+    assert whole.status == "done"
+    assert all(value > 0 for value in whole.language["stream"])
 
 
 def test_tunings_start_as_the_language_model(tmp_path):
@@ -134,7 +143,10 @@ def test_replay_shows_the_buffer_next_tokens_of_both(tmp_path):
     learner = run.learner
     first, second = list(run.data.reader(0).batches(4))[:2]
     learner.on_train_batch_end(None, first, 0)
-    both = [float(F.cross_entropy(learner(each), learner.network.targets(each), reduction="sum")) for each in (first, second)]
+    both = [
+        float(F.cross_entropy(learner(each), learner.network.targets(each), reduction="sum"))
+        for each in (first, second)
+    ]
     count = sum(int(learner.network.sizes(each).sum()) for each in (first, second))
     learner.eval()
     assert float(learner.loss(second)) == pytest.approx(sum(both) / count, rel=1e-5)
@@ -144,7 +156,8 @@ def test_early_stopping_is_by_bits_per_byte(tmp_path):
     run = language_run(tmp_path, "finetune", tuning="full", lr=3e-3, patience=1, epochs=3)
     execute(run)
     told = run.result.experiences[0]["early_stopping"]
-    assert told["validation_accuracy"] == sorted(told["validation_accuracy"]) and told["best_epoch"] == 3
+    assert told["validation_accuracy"] == sorted(told["validation_accuracy"])
+    assert told["best_epoch"] == 3
 
 
 def test_what_does_not_go_together_is_refused(tmp_path):

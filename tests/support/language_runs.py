@@ -9,9 +9,9 @@ from clbench.engine.build import Run, prepare
 from clbench.engine.parser import run_config
 
 DOMAINS = {
-    "letters": "abcde fghij klmno pqrst uvwxy zabcd".split(),
-    "digits": "12345 67890 24680 13579 11235 81321".split(),
-    "capitals": "ALPHA BRAVO DELTA GOLF HOTEL INDIA".split(),
+    "letters": ["abcde", "fghij", "klmno", "pqrst", "uvwxy", "zabcd"],
+    "digits": ["12345", "67890", "24680", "13579", "11235", "81321"],
+    "capitals": ["ALPHA", "BRAVO", "DELTA", "GOLF", "HOTEL", "INDIA"],
 }
 PROTOCOL = Protocol(epochs=2, batch_size=4, max_tokens=24, test_per_class=6)
 SCENARIO = Scenario(
@@ -39,7 +39,9 @@ def write_lines(folder: Path) -> Path:
             for _ in range(size)
         ]
         (folder / "lines" / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
-    texts = [" ".join(draw.choice("the of and to in is".split()) for _ in range(8)) for _ in range(40)]
+    texts = [
+        " ".join(draw.choice(["the", "of", "and", "to", "in", "is"]) for _ in range(8)) for _ in range(40)
+    ]
     (folder / "general" / "all.txt").write_text("\n\n".join(texts))
     return folder
 

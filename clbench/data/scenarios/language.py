@@ -1,4 +1,4 @@
-"""The scenarios of language models: experiences are domains of text, and what is learned is the next token."""
+"""The scenarios of language models: experiences are domains of text, and next tokens are learned."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ SCENARIOS = (
     _language(
         "20ng-lm",
         "Language model of 20 Newsgroups, 10 pairs of groups",
-        tuple(Part(name, "20ng", pair) for name, pair in zip(orders.NEWSGROUPS, NEWSGROUP_PAIRS, strict=True)),
+        tuple(
+            Part(name, "20ng", pair) for name, pair in zip(orders.NEWSGROUPS, NEWSGROUP_PAIRS, strict=True)
+        ),
         orders=orders.NEWSGROUP_ORDERS,
         **_known("20ng"),
     ),
