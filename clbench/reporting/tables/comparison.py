@@ -22,8 +22,8 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """One row per scenario, encoder and method, also for methods without a finished run.
 
     Within a scenario and encoder the joint upper bounds stand first; then the methods by falling average
-    accuracy, equals by name; then those without a finished run, by name. A method that has runs elsewhere
-    in ``frame``, but none here, has a row with status ``missing``.
+    accuracy, or rising bits per byte, equals by name; then those without a finished run, by name. A method
+    that has runs elsewhere in ``frame``, but none here, has a row with status ``missing``.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -31,8 +31,9 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             but its runs.
 
     Returns:
-        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``notes``, ``stream`` and ``competes``,
-        as :func:`~clbench.reporting.load.load_results` describes them; ``status``: ``done`` if every run is,
+        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``notes``, ``stream`` and
+        ``competes``, as :func:`~clbench.reporting.load.load_results` describes them;
+        ``status``: ``done`` if every run is,
         ``partial`` if some are, otherwise ``failed``, ``running`` or ``missing``; ``runs``: the number of
         result files; ``n``: how many of them are done; ``files``: their paths; and for each of
         :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it, ``_low`` and
@@ -54,6 +55,7 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
                 {
                     "scenario": scenario,
                     "title": panel["title"].iloc[0],
+                    "task": panel["task"].iloc[0],
                     "encoder": encoder,
                     "method": method,
                     **(_described(runs) if len(runs) else described),
@@ -66,7 +68,7 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             {
                 "without": table["n"] == 0,
                 "stream": table["stream"] != "joint",
-                "loss": -table["average_accuracy"],
+                "loss": (-table["average_accuracy"]).fillna(table["average_bits_per_byte"]),
                 "method": table["method"],
             }
         ).sort_values(["without", "stream", "loss", "method"])

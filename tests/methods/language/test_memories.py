@@ -86,8 +86,8 @@ def test_knn_lm_is_that_of_a_loop_over_all_entries(runs):
     temperature, weight = network.chosen
     found = network.log_likelihoods(batch)
     for row, value in zip(batch.rows, found, strict=True):
-        distances = [(float((row[:-2] - key.float()).square().sum()), int(token))
-                     for key, token in zip(network.keys[:seen], network.tokens[:seen], strict=True)]  # fmt: skip
+        pairs = zip(network.keys[:seen], network.tokens[:seen], strict=True)
+        distances = [(float((row[:-2] - key.float()).square().sum()), int(token)) for key, token in pairs]
         nearest = sorted(distances)[:8]
         unit = sum(distance for distance, _ in nearest) / 8
         votes = defaultdict(float)
