@@ -21,7 +21,7 @@ FIELDS = ("rows", "lengths", "targets", "class_mask", "experience")
 def context(**options) -> RunContext:
     """A frozen ``tiny`` encoder, three columns, two experiences."""
     defaults = {"columns": COLUMNS, "experiences": 2, "max_tokens": 16, "tuning": "frozen"}
-    return RunContext(encoder=load_encoder("tiny"), **(defaults | options))
+    return RunContext(**({"encoder": load_encoder("tiny")} | defaults | options))
 
 
 def features(count: int, size: int = SIZE, seed: int = 0, experience: int = 0) -> Batch:

@@ -54,7 +54,9 @@ OWN = {
 }
 # It needs to know the experience of a text.
 REFUSED = {("hat", "class"), ("hat", "domain")}
-METHODS = sorted(baseline_names())
+METHODS = sorted(
+    name for name in baseline_names() if "classification" in baseline_class(name).info.tasks
+)  # those of language models: tests/methods/language
 MATRIX = [
     (name, tuning, kind)
     for name in METHODS

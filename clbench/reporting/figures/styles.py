@@ -27,7 +27,10 @@ FILLS = ("full", "none", "left", "bottom")
 # Within a kind, shades of one hue. Methods that share a marker are of different lightness.
 _KNOWN: dict[str, tuple[str, str, str]] = {
     "finetune": ("naive", BLACK, "o"),
+    "frozenlm": ("naive", "#5A5A5A", "X"),
     "dkvb": ("bottleneck", BLUE, "D"),
+    "dkvbcounts": ("bottleneck", "#00395C", "P"),
+    "dkvbvalues": ("bottleneck", "#4C9BD6", "v"),
     "ewc": ("penalties", VERMILION, "s"),
     "si": ("penalties", "#7F3800", "v"),
     "mas": ("penalties", ORANGE, ">"),
@@ -36,6 +39,7 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "replay": ("rehearsal", GREEN, "^"),
     "der": ("rehearsal", "#00563F", "<"),
     "derpp": ("rehearsal", "#5CC9A7", "o"),
+    "knnlm": ("rehearsal", "#3F7D20", "s"),
     "agem": ("rehearsal", "#8A9A00", "D"),
     "ncm": ("prototypes", PURPLE, "v"),
     "slda": ("prototypes", "#83305F", "s"),

@@ -16,12 +16,12 @@ from clbench.methods.language.memory import WEIGHTS
 from clbench.methods.language.tf_idf import RowMask
 
 METHODS = {
-    "frozen-lm": {},
-    "knn-lm": {"capacity": 4000, "neighbors": 8},
-    "dkvb-counts": {"heads": 2, "keys": 16, "capacity": 2000},
-    "dkvb-values": {"heads": 2, "keys": 16},
+    "frozenlm": {},
+    "knnlm": {"capacity": 4000, "neighbors": 8},
+    "dkvbcounts": {"heads": 2, "keys": 16, "capacity": 2000},
+    "dkvbvalues": {"heads": 2, "keys": 16},
 }
-MEMORIES = ("knn-lm", "dkvb-counts")
+MEMORIES = ("knnlm", "dkvbcounts")
 
 
 def made(folder, name, **options):
@@ -52,14 +52,14 @@ def states_of(run, batch):
 @pytest.mark.parametrize("name", MEMORIES)
 def test_memories_lower_the_bits_of_every_learned_domain(runs, name):
     language = runs[1][name].result.language
-    assert language["untrained"] == runs[1]["frozen-lm"].result.language["untrained"]
+    assert language["untrained"] == runs[1]["frozenlm"].result.language["untrained"]
     for row in range(3):
         for column in range(row + 1):
             assert language["bits_per_byte"][row][column] < language["untrained"][column] - 0.2
 
 
 def test_the_frozen_model_stays_as_it_is(runs):
-    result = runs[1]["frozen-lm"].result
+    result = runs[1]["frozenlm"].result
     assert result.language["bits_per_byte"] == [result.language["untrained"]] * 3
     assert result.metrics["forgetting_bits"] == result.metrics["general_rise_bits"] == 0
     assert result.costs["carried_bytes"]["total"] == 0
@@ -69,7 +69,7 @@ def test_the_frozen_model_stays_as_it_is(runs):
 def test_the_mixture_sums_to_one_and_agrees_with_the_probability_of_a_token(runs, name):
     run = runs[1][name]
     network, batch = run.learner.network, batch_of(run)
-    other = runs[1]["knn-lm"]
+    other = runs[1]["knnlm"]
     states = states_of(other, batch_of(other))  # the same texts
     whole = network.distribution(states)
     assert torch.allclose(whole.exp().sum(1), torch.ones(len(states)), atol=1e-5)
@@ -78,7 +78,7 @@ def test_the_mixture_sums_to_one_and_agrees_with_the_probability_of_a_token(runs
 
 
 def test_knn_lm_is_that_of_a_loop_over_all_entries(runs):
-    run = runs[1]["knn-lm"]
+    run = runs[1]["knnlm"]
     network, batch = run.learner.network, batch_of(run, size=2)
     seen = int(network.seen)
     texts = [each for part in run.stream.experiences for each in part.splits["train"][:]["text"]]
@@ -99,7 +99,7 @@ def test_knn_lm_is_that_of_a_loop_over_all_entries(runs):
 
 
 def test_a_full_datastore_is_a_uniform_sample(tmp_path):
-    network = made(tmp_path, "knn-lm", arguments={"capacity": 20}).learner.network
+    network = made(tmp_path, "knnlm", arguments={"capacity": 20}).learner.network
     generator, hits = torch.Generator().manual_seed(0), Counter()
     for _ in range(300):
         network.seen.zero_()
@@ -117,10 +117,10 @@ def test_a_full_datastore_is_a_uniform_sample(tmp_path):
 
 
 def test_counts_are_those_of_a_dictionary(runs):
-    run = runs[1]["dkvb-counts"]
+    run = runs[1]["dkvbcounts"]
     network = run.learner.network
     counts, totals = Counter(), Counter()
-    other = runs[1]["knn-lm"]  # its rows hold the states of the same texts
+    other = runs[1]["knnlm"]  # its rows hold the states of the same texts
     for stage in range(3):
         for row in batch_of(other, stage, 100).rows:
             for head in range(2):
@@ -145,13 +145,13 @@ def test_counts_are_those_of_a_dictionary(runs):
 
 def test_counts_do_not_depend_on_the_order_of_domains(runs):
     folder, found = runs
-    other = made(folder, "dkvb-counts", order="random:1", results="other")
+    other = made(folder, "dkvbcounts", order="random:1", results="other")
     execute(other)
-    names = [[each.name for each in run.stream.experiences] for run in (other, found["dkvb-counts"])]
+    names = [[each.name for each in run.stream.experiences] for run in (other, found["dkvbcounts"])]
     assert names[0] != names[1]
     for name in ("codes", "counts", "totals"):
         mine = getattr(other.learner.network.table, name)
-        assert torch.equal(mine, getattr(found["dkvb-counts"].learner.network.table, name))
+        assert torch.equal(mine, getattr(found["dkvbcounts"].learner.network.table, name))
 
 
 def test_a_full_table_keeps_the_highest_counts():
@@ -172,7 +172,7 @@ def test_a_full_table_keeps_the_highest_counts():
 def test_setting_and_weight_are_the_best_on_held_out_texts(tmp_path, name):
     run = made(tmp_path, name)
     network, learner = run.learner.network, run.learner
-    if name == "dkvb-counts":
+    if name == "dkvbcounts":
         from clbench.engine.loop import begin_stream
 
         begin_stream(run)
@@ -202,8 +202,8 @@ def test_setting_and_weight_are_the_best_on_held_out_texts(tmp_path, name):
 
 
 def test_values_start_as_the_language_model_bit_for_bit(tmp_path):
-    run = made(tmp_path, "dkvb-values")
-    frozen = made(tmp_path, "knn-lm")
+    run = made(tmp_path, "dkvbvalues")
+    frozen = made(tmp_path, "knnlm")
     from clbench.engine.loop import begin_stream
 
     begin_stream(run)
@@ -216,7 +216,7 @@ def test_values_start_as_the_language_model_bit_for_bit(tmp_path):
 
 
 def test_values_add_what_the_keys_hold_and_the_loss_is_cross_entropy(runs):
-    run = runs[1]["dkvb-values"]
+    run = runs[1]["dkvbvalues"]
     network, batch = run.learner.network, batch_of(run)
     table = network.values.weight
     assert table.abs().sum() > 0
@@ -233,7 +233,7 @@ def test_values_add_what_the_keys_hold_and_the_loss_is_cross_entropy(runs):
 
 @pytest.mark.parametrize("rows", [0, 3])
 def test_values_of_keys_that_no_text_of_a_domain_selects_do_not_move(tmp_path, rows):
-    run = made(tmp_path, "dkvb-values", arguments={"keys": 64, "top_rows": rows})
+    run = made(tmp_path, "dkvbvalues", arguments={"keys": 64, "top_rows": rows})
     starts, learner = [], run.learner
 
     def note(stage, _):
@@ -253,7 +253,7 @@ def test_values_of_keys_that_no_text_of_a_domain_selects_do_not_move(tmp_path, r
 
 
 def test_values_learn(tmp_path):
-    run = made(tmp_path, "dkvb-values", epochs=8, lr=0.3)
+    run = made(tmp_path, "dkvbvalues", epochs=8, lr=0.3)
     language = execute(run).language
     assert np.mean(np.diag(language["bits_per_byte"])) < np.mean(language["untrained"]) - 0.3
 
@@ -274,7 +274,7 @@ def test_the_mask_is_tf_idf_by_hand():
     assert weight.grad.to_dense()[:, 0].tolist() == [0, 2, 7, 0, 0]
 
 
-@pytest.mark.parametrize("name", ["knn-lm", "dkvb-counts", "dkvb-values"])
+@pytest.mark.parametrize("name", ["knnlm", "dkvbcounts", "dkvbvalues"])
 def test_stopped_runs_go_on_to_the_same_end(runs, name):
     folder, found = runs
     from contextlib import suppress
@@ -294,11 +294,11 @@ def test_stopped_runs_go_on_to_the_same_end(runs, name):
 def test_bytes_carried_are_those_of_the_buffers(runs, name):
     run = runs[1][name]
     carried, network = run.result.costs["carried_bytes"], run.learner.network
-    if name == "knn-lm":
+    if name == "knnlm":
         assert (carried["keys"], carried["values"]) == (4000 * 32 * 2, 4000 * 4)
     else:
         assert (carried["keys"], carried["values"]) == (2 * 16 * 16 * 4, 2000 * 12 + 32 * 4)
-    assert carried["statistics"] == network.scores.nbytes + (8 if name == "knn-lm" else 0)
+    assert carried["statistics"] == network.scores.nbytes + (8 if name == "knnlm" else 0)
 
 
 def test_likelihoods_do_not_depend_on_the_batch(runs):

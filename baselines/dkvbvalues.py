@@ -46,7 +46,7 @@ class DKVBValues(ContinualLearner):
         tunings=("frozen",),
         tasks=("language-model",),
         default_lr={"frozen": 0.1},
-        memory={"network.keys": "keys", "network.values": "values", "mask.": "statistics"},
+        memory={"network.keys": "keys", "network.values": "values"},
         reads_at_start="generic",
         deviations=("values are added to states of a language model: the paper has none",),
     )
@@ -67,11 +67,6 @@ class DKVBValues(ContinualLearner):
         self.init_epochs, self.init_texts = init_epochs, init_texts
         self.mask = RowMask(self.network.keys.rows, top_rows) if top_rows else None
         self.lr = 20.0 if top_rows and context.lr is None else self.lr
-
-    @property
-    def variant(self) -> str:
-        """``dkvb-values``."""
-        return "dkvb-values"
 
     @torch.no_grad()
     def begin_stream(self, reader: TextReader) -> None:

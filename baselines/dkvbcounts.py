@@ -42,7 +42,8 @@ class DKVBCounts(MemoryLearner):
         tunings=("frozen",),
         tasks=("language-model",),
         gradient_free=True,
-        memory={"network.keys": "keys", "network.table": "values"},
+        memory={"network.keys": "keys", "network.table": "values", "network.scores": "statistics"},
+        search={"keys": (64, 4096)},
         reads_at_start="generic",
         deviations=("values are next-token counts: the paper has no language model",),
     )
@@ -61,11 +62,6 @@ class DKVBCounts(MemoryLearner):
         super().__init__(context, CountMemory(context, heads, keys, capacity))
         self.info = dataclasses.replace(self.info, reads_at_start=READS[initialization])
         self.init_epochs, self.init_texts = init_epochs, init_texts
-
-    @property
-    def variant(self) -> str:
-        """``dkvb-counts``."""
-        return "dkvb-counts"
 
     @torch.no_grad()
     def begin_stream(self, reader: TextReader) -> None:

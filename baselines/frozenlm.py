@@ -19,8 +19,3 @@ class FrozenLM(ContinualLearner):
 
     def __init__(self, context: RunContext) -> None:
         super().__init__(context, FrozenLanguageModel(context))
-
-    @property
-    def variant(self) -> str:
-        """``frozen-lm``."""
-        return "frozen-lm"

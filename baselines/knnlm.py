@@ -31,7 +31,13 @@ class KNNLM(MemoryLearner):
         tunings=("frozen",),
         tasks=("language-model",),
         gradient_free=True,
-        memory={"network.keys": "keys", "network.tokens": "values"},
+        memory={
+            "network.keys": "keys",
+            "network.tokens": "values",
+            "network.seen": "statistics",
+            "network.scores": "statistics",
+        },
+        search={"neighbors": (16, 1024)},
         deviations=(
             "keys are states after the last layer, not the input of its feed-forward part",
             "the temperature is in units of the mean squared distance of the neighbors",
@@ -40,8 +46,3 @@ class KNNLM(MemoryLearner):
 
     def __init__(self, context: RunContext, capacity: Capacity = 65536, neighbors: Size = 256) -> None:
         super().__init__(context, Datastore(context, capacity, neighbors))
-
-    @property
-    def variant(self) -> str:
-        """``knn-lm``."""
-        return "knn-lm"
