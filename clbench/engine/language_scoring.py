@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -112,15 +114,24 @@ class LanguageScoring:
         return total
 
 
-def general_texts(run: Run) -> tuple[list[str], list[str]]:
+def general_texts(run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Text of no experience: that which retention is measured on, and that which methods may read.
 
     The former are the first texts by a hash, at most half of all, ``GENERAL_TEXTS``, and the limit on test
     texts of an experience.
     """
+    most = min(GENERAL_TEXTS, run.data.protocol.test_per_class or GENERAL_TEXTS)
+    return _divided(run.config.data_dir, run.config.generic_corpus, most)
+
+
+@functools.lru_cache(maxsize=4)
+def _divided(
+    data_dir: Path | None, corpus: Path | None, most: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read once per process: a run needs them after each of its stages."""
     texts = sorted(
-        set(generic_texts(run.config.data_dir, run.config.generic_corpus)),
+        set(generic_texts(data_dir, corpus)),
         key=lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest(),
     )
-    most = min(GENERAL_TEXTS, run.data.protocol.test_per_class or GENERAL_TEXTS, max(1, len(texts) // 2))
-    return texts[:most], texts[most:]
+    size = min(most, max(1, len(texts) // 2))
+    return tuple(texts[:size]), tuple(texts[size:])

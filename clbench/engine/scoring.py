@@ -80,7 +80,7 @@ def scoring_of(run: Run) -> Scoring:
     return SCORINGS[run.stream.scenario.task]
 
 
-def readable_texts(run: Run) -> list[str]:
+def readable_texts(run: Run) -> Sequence[str]:
     """The text of no experience that a method may read; a language model is evaluated on the rest of it."""
     if run.stream.scenario.task == "language-model":
         return language_scoring.general_texts(run)[1]
