@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -49,6 +50,17 @@ def states_of(run, batch):
     return batch.rows[:, :size]
 
 
+@contextmanager
+def choosing(network, setting, weight):
+    """Another setting and weight than those that held-out texts chose."""
+    kept = network.scores.clone()
+    network.scores.fill_(-2.0)
+    network.scores[network.settings.index(setting), WEIGHTS.index(weight)] = -1.0
+    assert network.chosen == (setting, weight)
+    yield
+    network.scores.copy_(kept)
+
+
 @pytest.mark.parametrize("name", MEMORIES)
 def test_memories_lower_the_bits_of_every_learned_domain(runs, name):
     language = runs[1][name].result.language
@@ -77,14 +89,15 @@ def test_the_mixture_sums_to_one_and_agrees_with_the_probability_of_a_token(runs
     assert torch.allclose(whole.gather(1, network.targets(batch)[:, None])[:, 0], own, atol=1e-4)
 
 
-def test_knn_lm_is_that_of_a_loop_over_all_entries(runs):
+@pytest.mark.parametrize(("temperature", "weight"), [(0.1, 0.3), (0.5, 0.8)])
+def test_knn_lm_is_that_of_a_loop_over_all_entries(runs, temperature, weight):
     run = runs[1]["knnlm"]
     network, batch = run.learner.network, batch_of(run, size=2)
     seen = int(network.seen)
     texts = [each for part in run.stream.experiences for each in part.splits["train"][:]["text"]]
     assert seen == sum(min(len(text), 24) - 1 for text in texts)
-    temperature, weight = network.chosen
-    found = network.log_likelihoods(batch)
+    with choosing(network, temperature, weight):
+        found = network.log_likelihoods(batch)
     for row, value in zip(batch.rows, found, strict=True):
         pairs = zip(network.keys[:seen], network.tokens[:seen], strict=True)
         distances = [(float((row[:-2] - key.float()).square().sum()), int(token)) for key, token in pairs]
@@ -116,7 +129,8 @@ def test_a_full_datastore_is_a_uniform_sample(tmp_path):
     assert shares.max() < 0.4
 
 
-def test_counts_are_those_of_a_dictionary(runs):
+@pytest.mark.parametrize(("prior", "weight"), [(4.0, 0.3), (64.0, 0.8)])
+def test_counts_are_those_of_a_dictionary(runs, prior, weight):
     run = runs[1]["dkvbcounts"]
     network = run.learner.network
     counts, totals = Counter(), Counter()
@@ -134,9 +148,10 @@ def test_counts_are_those_of_a_dictionary(runs):
         if count
     }
     assert found == dict(counts)
-    prior, weight = network.chosen
     batch = batch_of(run)
-    for row, value in zip(batch.rows, network.log_likelihoods(batch), strict=True):
+    with choosing(network, prior, weight):
+        values = network.log_likelihoods(batch)
+    for row, value in zip(batch.rows, values, strict=True):
         frozen, token = math.exp(row[-1]), int(row[-2])
         shares = [(counts[int(key), token] + prior * frozen) / (totals[int(key)] + prior) for key in row[:2]]
         expected = math.log((1 - weight) * frozen + weight * sum(shares) / 2)
@@ -277,7 +292,6 @@ def test_the_mask_is_tf_idf_by_hand():
 @pytest.mark.parametrize("name", ["knnlm", "dkvbcounts", "dkvbvalues"])
 def test_stopped_runs_go_on_to_the_same_end(runs, name):
     folder, found = runs
-    from contextlib import suppress
 
     def stop(stage, _):
         if stage == 0:
