@@ -94,9 +94,9 @@ def _place(config: RunConfig) -> Hashable:
     arguments = tuple((name, repr(value)) for name, value in sorted(own.items()) if name not in config.tuned)
     return (
         config.results, Path(config.scenario).stem, Path(config.encoder).name, config.baseline, arguments,
-        tuning, config.adapter_placement if tuning == "adapter" else None,
+        tuning, (config.adapter_placement, config.adapter_size) if tuning == "adapter" else None,
         None if "lr" in config.tuned else config.lr,
-        config.pooling, config.precision, config.stream_kind, config.order, config.seed,
+        config.pooling, config.head, config.precision, config.stream_kind, config.order, config.seed,
     )  # fmt: skip
 
 

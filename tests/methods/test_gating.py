@@ -64,7 +64,7 @@ def test_gradients_are_scaled_by_what_both_ends_are_used_for():
     for weight in network.parameters():
         weight.grad = torch.ones_like(weight)
     scale_gradients(network.factors(torch.zeros(1, dtype=torch.int64)))
-    first, second = network.hidden
+    first, second = network.body.first, network.body.second
     for i in range(4):
         torch.testing.assert_close(first.weight.grad[i], (1 - used[i]).expand(32))
         for j in range(4):

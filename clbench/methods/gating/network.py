@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.methods.gating.gates import Gates
 from clbench.methods.gating.protection import Factor, free_shares
 from clbench.models.adapters import Adapter
-from clbench.models.classifier import TextClassifier, linear
+from clbench.models.body import Body, Connection
+from clbench.models.classifier import TextClassifier
 from clbench.models.context import RunContext
+from clbench.models.layers import linear
 
 
 class GatedNetwork(TextClassifier):
@@ -30,13 +33,14 @@ class GatedNetwork(TextClassifier):
 
 
 class GatedClassifier(GatedNetwork):
-    """With a frozen encoder, gates act on two layers of ReLU between its features and the output layer.
+    """Gates on the hidden units of a network.
 
-    With adapters, they act on the units of the adapters' bottlenecks.
+    With a frozen encoder, these are two layers of ReLU between its features and the output layer; with the
+    head ``cnn``, the channels and both fully connected layers; with adapters, the units of their bottlenecks.
 
     Args:
         context: What the run provides.
-        width: Units of each of the two layers, with a frozen encoder.
+        width: Units of each of the two layers, with a frozen encoder and the head ``linear``.
         largest: S_max.
     """
 
@@ -44,44 +48,72 @@ class GatedClassifier(GatedNetwork):
         super().__init__(context)
         generator = context.generator("gates")
         self.opened: tuple[Tensor, ...] = ()
-        self.hidden = nn.ModuleList()
-        if self.encoder is None:
-            size = context.encoder.hidden_size
-            self.hidden.extend([linear(size, width, generator), linear(width, width, generator)])
+        if self.encoder is None and self.body is None:
+            self.body = _TwoLayers(context.encoder.hidden_size, width, generator)
             self.head = linear(width, context.columns, generator)
-            sizes = [width, width]
-        else:
-            sizes = [adapter.down.out_features for adapter in self._adapters()]
-            for at, adapter in enumerate(self._adapters()):
-                adapter.up.register_forward_pre_hook(
-                    lambda _, inputs, at=at: (inputs[0] * self.opened[at].unsqueeze(1),)
-                )
+        sizes = [adapter.down.out_features for adapter in self._adapters()]
+        if self.body is not None:
+            sizes = list(self.body.sizes)
+        for at, adapter in enumerate(self._adapters()):
+            adapter.up.register_forward_pre_hook(
+                lambda _, inputs, at=at: (inputs[0] * self.opened[at].unsqueeze(1),)
+            )
         self.gates = Gates(sizes, context.experiences, largest, generator)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits (B, C)."""
+    def features(self, batch: Batch) -> Tensor:
+        """What the output layer reads, under the gates of each text's experience."""
         self.opened = self.gates(batch.experience)
-        if self.encoder is not None:
-            return super().forward(batch)
-        states = self.features(batch)
-        for layer, gate in zip(self.hidden, self.opened, strict=True):
-            states = F.relu(layer(states)) * gate
-        logits: Tensor = self.head(states)
-        return logits
+        if self.body is None:
+            return super().features(batch)
+        features: Tensor = self.body(batch.rows, batch.lengths, self.opened)
+        return features
 
     def factors(self, experience: Tensor) -> list[Factor]:
         """Inputs, and the residual stream that adapters write to, are always in use; the head is free."""
-        used = self.gates.used_by_layer()
-        if self.encoder is None:
-            first, second = (cast(nn.Linear, layer) for layer in self.hidden)
-            return [*free_shares(first, used[0]), *free_shares(second, used[1], used[0])]
-        anything = (self.gates.used.max() > 0).float().unsqueeze(0)
+        used = self.gates.used
+        anything = (used.max() > 0).float().unsqueeze(0)
         return [
             factor
-            for adapter, each in zip(self._adapters(), used, strict=True)
-            for factor in (*free_shares(adapter.down, each), *free_shares(adapter.up, anything, each))
+            for layer, outputs, inputs in self._connections()
+            for factor in free_shares(
+                layer,
+                anything if outputs is None else used[outputs],
+                None if inputs is None else used[inputs],
+            )
         ]
 
     def _adapters(self) -> list[Adapter]:
-        assert self.encoder is not None
-        return [module for module in self.encoder.modules() if isinstance(module, Adapter)]
+        return [module for module in self.modules() if isinstance(module, Adapter)]
+
+    def _connections(self) -> list[Connection]:
+        if self.body is not None:
+            return self.body.connections()
+        found: list[Connection] = []
+        start = 0
+        for adapter in self._adapters():
+            units = slice(start, start + adapter.down.out_features)
+            found += [(adapter.down, units, None), (adapter.up, None, units)]
+            start = units.stop
+        return found
+
+
+class _TwoLayers(Body):
+    """Two layers of ReLU on pooled states."""
+
+    def __init__(self, size: int, width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.sizes = (width, width)
+        self.first = linear(size, width, generator)
+        self.second = linear(width, width, generator)
+
+    def forward(self, rows: Tensor, lengths: Tensor, gates: Sequence[Tensor] | None = None) -> Tensor:
+        first, second = (1.0, 1.0) if gates is None else gates
+        states: Tensor = F.relu(self.second(F.relu(self.first(rows)) * first)) * second
+        return states
+
+    def connections(self) -> list[Connection]:
+        width = self.sizes[0]
+        return [
+            (self.first, slice(0, width), None),
+            (self.second, slice(width, 2 * width), slice(0, width)),
+        ]
