@@ -54,6 +54,7 @@ OWN = {
     ("hat", "adapter"): {"lr": 0.2, "epochs": 20},
     ("adapterhat", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
     ("bcl", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
+    ("ctr", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
 }
 METHODS = sorted(baseline_names())
 MATRIX = [

@@ -44,6 +44,7 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "hat": ("projections and masks", "#7A7A7A", ">"),
     "adapterhat": ("projections and masks", "#404040", "^"),
     "bcl": ("projections and masks", "#2F7F9F", "s"),
+    "ctr": ("projections and masks", "#9AD3F2", "D"),
 }
 _FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
 _MARKERS = {"oracle": "D", "random": "v", "generic": "s", "incremental": "o", "joint": "P", "single": "X"}
