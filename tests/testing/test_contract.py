@@ -55,6 +55,7 @@ OWN = {
     ("adapterhat", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
     ("bcl", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
     ("ctr", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
+    ("classic", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
 }
 METHODS = sorted(baseline_names())
 MATRIX = [

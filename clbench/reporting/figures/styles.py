@@ -45,6 +45,7 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "adapterhat": ("projections and masks", "#404040", "^"),
     "bcl": ("projections and masks", "#2F7F9F", "s"),
     "ctr": ("projections and masks", "#9AD3F2", "D"),
+    "classic": ("projections and masks", "#A8A8A8", "v"),
 }
 _FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
 _MARKERS = {"oracle": "D", "random": "v", "generic": "s", "incremental": "o", "joint": "P", "single": "X"}
