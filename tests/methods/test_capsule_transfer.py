@@ -47,7 +47,7 @@ def after(method, tasks: tuple[int, ...]) -> dict[tuple[int, int], float]:
     found = {}
     for at in tasks:
         learner.begin_experience(experience(at, 0, 1), None)
-        fit(learner, list(train[at].split(8)) * (1, 3)[at], epochs=6)
+        fit(learner, list(train[at].split(8)), epochs=10)
         learner.end_experience(experience(at, 0, 1), None)
         found |= {(at, task): accuracy(learner, test[task]) for task in (0, 1)}
     return found
@@ -56,8 +56,8 @@ def after(method, tasks: tuple[int, ...]) -> dict[tuple[int, int], float]:
 @pytest.mark.parametrize("method", [BCL, CTR, CLASSIC])
 def test_the_second_of_two_like_tasks_gains_from_the_first(method):
     both, alone = after(method, (0, 1)), after(method, (1,))
-    assert both[1, 1] >= alone[1, 1] + 0.15
-    assert both[1, 1] >= 0.85
+    assert both[1, 1] >= 0.9
+    assert alone[1, 1] <= 0.7
 
 
 @pytest.mark.parametrize("method", [BCL, CTR, CLASSIC])
