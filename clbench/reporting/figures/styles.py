@@ -43,9 +43,9 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "owm": ("projections and masks", SKY, "<"),
     "hat": ("projections and masks", "#7A7A7A", ">"),
     "adapterhat": ("projections and masks", "#404040", "^"),
-    "bcl": ("projections and masks", "#2F7F9F", "s"),
-    "ctr": ("projections and masks", "#9AD3F2", "D"),
-    "classic": ("projections and masks", "#A8A8A8", "v"),
+    "bcl": ("projections and masks", "#86B5CC", "s"),
+    "ctr": ("projections and masks", "#1B5673", "X"),
+    "classic": ("projections and masks", "#6E6E6E", "v"),
 }
 _FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
 _MARKERS = {"oracle": "D", "random": "v", "generic": "s", "incremental": "o", "joint": "P", "single": "X"}
