@@ -18,7 +18,7 @@ from clbench.core.types import OnProgress
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.engine.early_stopping import check_patience
 from clbench.engine.registry import baseline_class
-from clbench.engine.resolved import resolved_config, tuning_of
+from clbench.engine.resolved import adapter_size_of, resolved_config, tuning_of
 from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
@@ -121,10 +121,11 @@ def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: 
         tuning=tuning_of(config),
         lr=config.lr,
         weight_decay=config.weight_decay,
-        adapter_size=config.adapter_size,
+        adapter_size=adapter_size_of(config),
         adapter_placement=config.adapter_placement,
         lora_rank=config.lora_rank,
         pooling=config.pooling,
+        head=config.head,
         seed=config.seed,
     )
     # For constructors that draw from the global random state.

@@ -25,7 +25,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "data_dir", "generic_corpus",
     ),
     "method and tuning": (
-        "baseline", "tuning", "encoder", "precision", "pooling", "max_tokens", "adapter_size",
+        "baseline", "tuning", "encoder", "precision", "pooling", "head", "max_tokens", "adapter_size",
         "adapter_placement", "lora_rank",
     ),
     "training": (

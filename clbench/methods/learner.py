@@ -98,7 +98,12 @@ class ContinualLearner(lightning.LightningModule):
                 f"{type(self).__name__} pools token states by arguments of its own; option pooling "
                 f"{context.pooling} does not apply to it"
             )
-        self.lr = self.info.default_lr[context.tuning] if context.lr is None else context.lr
+        if context.head not in self.network.heads:
+            raise UserError(
+                f"{type(self).__name__} has a network of its own; option head {context.head} does not apply "
+                "to it"
+            )
+        self.lr = self.info.lr(context.tuning, context.head) if context.lr is None else context.lr
         self.generator = torch.Generator()  # the run seeds it at each boundary
         self.steps_per_epoch = 0  # of the current experience, set before ``on_train_start``
 

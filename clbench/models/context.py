@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from clbench.core.seeding import derive
-from clbench.core.types import Placement, Pooled, Tuning
+from clbench.core.types import Head, Placement, Pooled, Tuning
 from clbench.models.encoder import TextEncoder
 
 
@@ -29,6 +29,7 @@ class RunContext:
         adapter_placement: Where the adapters are; see ``clbench.models.adapters.add_adapters``.
         lora_rank: Rank of the low-rank updates.
         pooling: How token states become one vector per text, where a network does not decide that itself.
+        head: What is trained on a frozen encoder.
         seed: Determines everything random in the learner.
     """
 
@@ -45,6 +46,7 @@ class RunContext:
     adapter_placement: Placement = "houlsby"
     lora_rank: int = 8
     pooling: Pooled = "mean"
+    head: Head = "linear"
     seed: int = 0
 
     @property

@@ -92,11 +92,12 @@ def _place(config: RunConfig) -> Hashable:
     tuning = config.tuning or method.info.tunings[0]
     own = {**{name: option.default for name, option in method.options.items()}, **config.arguments}
     arguments = tuple((name, repr(value)) for name, value in sorted(own.items()) if name not in config.tuned)
+    size = config.adapter_size or method.info.adapter_size
     return (
         config.results, Path(config.scenario).stem, Path(config.encoder).name, config.baseline, arguments,
-        tuning, config.adapter_placement if tuning == "adapter" else None,
+        tuning, (config.adapter_placement, size) if tuning == "adapter" else None,
         None if "lr" in config.tuned else config.lr,
-        config.pooling, config.precision, config.stream_kind, config.order, config.seed,
+        config.pooling, config.head, config.precision, config.stream_kind, config.order, config.seed,
     )  # fmt: skip
 
 

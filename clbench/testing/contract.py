@@ -61,6 +61,7 @@ def check_baseline(
     tuning: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     lr: float | None = None,
+    adapter_size: int | None = None,
     epochs: int | None = None,
 ) -> None:
     """Runs a baseline on a small stream and applies all ``CHECKS``.
@@ -72,6 +73,7 @@ def check_baseline(
         tuning: The tuning; None is the method's default.
         arguments: The method's arguments.
         lr: Learning rate; None is the method's default.
+        adapter_size: Width of adapters; None is the method's default.
         epochs: Passes over each experience; None is ``EPOCHS``. A larger learning rate needs fewer.
 
     Raises:
@@ -79,7 +81,14 @@ def check_baseline(
         UserError: The method refuses the tuning or the scenario.
     """
     reference = reference_run(
-        baseline, folder, kind=kind, tuning=tuning, arguments=arguments, lr=lr, epochs=epochs
+        baseline,
+        folder,
+        kind=kind,
+        tuning=tuning,
+        arguments=arguments,
+        lr=lr,
+        adapter_size=adapter_size,
+        epochs=epochs,
     )
     for check in CHECKS:
         check(reference)
@@ -93,6 +102,7 @@ def reference_run(
     tuning: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     lr: float | None = None,
+    adapter_size: int | None = None,
     epochs: int | None = None,
     experiences: int | None = None,
 ) -> Reference:
@@ -110,6 +120,7 @@ def reference_run(
         "encoder": "tiny",
         "tuning": tuning,
         "lr": lr,
+        "adapter_size": adapter_size,
         "epochs": EPOCHS if epochs is None else epochs,
         "experiences": experiences,
         "threads": 1,

@@ -106,7 +106,7 @@ def edited(**changes):
         ("[]", "not a JSON object"),
         ("[" * 100_000, "recursion"),
         ('{"status": "done"}', "schema is missing"),
-        (edited(schema=5), "schema is 5, but this version of clbench reads schema 4"),
+        (edited(schema=6), "schema is 6, but this version of clbench reads schema 5"),
         (edited(status="finished"), "finished"),
         (edited(config=[]), "config is not an object"),
         (edited(config__method=None), "config.method is missing"),

@@ -42,6 +42,10 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "ranpac": ("prototypes", "#E0A6C7", "P"),
     "owm": ("projections and masks", SKY, "<"),
     "hat": ("projections and masks", "#7A7A7A", ">"),
+    "adapterhat": ("projections and masks", "#404040", "^"),
+    "bcl": ("projections and masks", "#86B5CC", "s"),
+    "ctr": ("projections and masks", "#1B5673", "X"),
+    "classic": ("projections and masks", "#6E6E6E", "v"),
 }
 _FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
 _MARKERS = {"oracle": "D", "random": "v", "generic": "s", "incremental": "o", "joint": "P", "single": "X"}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from clbench.core.scenario import Protocol
 from clbench.reporting.formatting import percent
-from clbench.reporting.publish.published import FIGURES, SOURCE
+from clbench.reporting.publish.published import FIGURES, FROZEN, SOURCE
 from clbench.reporting.tables.cells import NOTHING
 from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.notes import deviations, sources
@@ -138,7 +138,10 @@ def _published(frame: pd.DataFrame) -> str:
         return "There are none for these scenarios."
     headers = ["Scenario", "Method", "Published accuracy (%)", "Published macro-F1 (%)"]
     headers += ["Ours: accuracy (%)", "Ours: macro-F1 (%)", "n"]
-    text = f"From {SOURCE}; another encoder and protocol, and not the DKVB paper's. A dash: it is not here."
+    text = (
+        f"From {SOURCE}; another encoder and protocol, and not the DKVB paper's. {FROZEN}. "
+        "A dash: it is not here."
+    )
     return f"{text}\n\n{aligned(body, headers, 'pipe')}"
 
 
