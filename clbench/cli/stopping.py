@@ -101,9 +101,10 @@ def end_children() -> None:
     """Ends the processes that this one started."""
     multiprocessing = sys.modules.get("multiprocessing")  # the main thread may hold the lock of imports
     children = {each.pid for each in multiprocessing.active_children()} if multiprocessing else set()
-    for listed in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            children |= {int(each) for each in listed.read_text().split()}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            children |= {int(process.name)} if int(parent) == os.getpid() else set()
     for child in children:
         with suppress(OSError):
             os.kill(child, signal.SIGTERM)

@@ -54,7 +54,7 @@ def check_folder(folder: Path, what: str) -> None:
     """
     there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), Path())
     try:
-        with tempfile.TemporaryFile(dir=there, buffering=0) as file:  # rights alone do not say it: /proc
+        with tempfile.TemporaryFile(dir=there) as file:  # the user's rights alone do not say it: /proc
             file.write(bytes(_PROBE))
     except OSError as error:
         raise UserError(f"{what} is {shown(str(folder))}: {there}: {error.strerror}") from error

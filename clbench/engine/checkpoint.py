@@ -25,6 +25,8 @@ from clbench.models.cache_files import DamagedError
 
 KEPT = 2
 """Checkpoints that are kept: if the newest one is damaged, a run goes on from the one before."""
+ABANDONED = 3600
+"""Seconds after which a temporary file is taken to be of a process that is gone."""
 _NAME = re.compile(r"(\d{5})-(\d{9})-[0-9a-f]+" + re.escape(SUFFIX))
 
 
@@ -111,6 +113,7 @@ class Checkpoints:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._code = code_version(type(run.learner))  # now: files may change while it runs
         self._saved = time.monotonic()
         self._wanted = run.config.checkpoint
         self._within = self._wanted
@@ -141,7 +144,7 @@ class Checkpoints:
         refuse_infinite(learner)
         steps = 0 if within is None else within.training["done"]["steps"]
         state = {
-            "code": code_version(type(learner)),
+            "code": self._code,
             "result": json.dumps(run.result.to_json()),
             "costs": _plain(run.meter.so_far()),
             "wall": run.meter.wall,
@@ -165,6 +168,9 @@ class Checkpoints:
         """The newest checkpoint of this run from which it can go on; those that are damaged are removed."""
         if not self._wanted:
             return None
+        for path in self._run.working.glob(".*"):  # left by a process that was killed, not of one that runs
+            if time.time() - _written(path) > ABANDONED:
+                path.unlink(missing_ok=True)
         for path in self._files():
             try:
                 state = read_state(path)
@@ -193,7 +199,7 @@ class Checkpoints:
 
     def _other(self, state: Mapping[str, Any]) -> str:
         """What of this run is not what it was when the checkpoint was made; empty if it is the same."""
-        if state["code"] != code_version(type(self._run.learner)):
+        if state["code"] != self._code:
             return "version of the code"
         saved = _result(state)
         prints = self._run.result.provenance["fingerprints"]

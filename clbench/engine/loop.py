@@ -184,7 +184,8 @@ def train(
         training = Training(learner, fabric, run.meter, bar, small=small, on_report=on_report)
         stopping = early_stopping(run, index)
         with one_thread(learner.network.prefix is not None):
-            trained = training.fit(batches, data.protocol.epochs, stopping, within and within.training)
+            earlier = None if within is None else within.training
+            trained = training.fit(batches, data.protocol.epochs, stopping, earlier)
     run.changed_per_step = trained.changed_per_step
     return trained
 

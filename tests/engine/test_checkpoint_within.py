@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 import warnings
 
 import pytest
@@ -18,6 +20,7 @@ from clbench.engine.parser import run_config
 from clbench.testing.streams import SCENARIOS, write_texts
 
 DKVB = {"heads": 4, "keys": 16}
+QUICK = ("finetune-full", "early-stopping", "replay", "dkvb", "dkvb-reference")
 METHODS = {
     "finetune-frozen": ("finetune", "frozen", {}, {}),
     "finetune-full": ("finetune", "full", {}, {}),
@@ -90,7 +93,9 @@ def content(run: Run):
     return comparable(json.loads(run.path.read_text()))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in METHODS]
+)
 def test_a_run_that_stops_within_an_experience_ends_like_one_that_does_not(name, build, monkeypatch):
     ends = []
     end_of_training = loop.consolidate
@@ -126,6 +131,16 @@ def test_no_checkpoint_within_an_experience_before_it_is_due(build, monkeypatch)
     place = Checkpoints(build("finetune-frozen", "parts")).find()
     assert place.within is None
     assert len(place.result.accuracy) == 1
+
+
+def test_a_file_of_a_killed_process_goes_once_it_is_old(build, monkeypatch):
+    run = build("finetune-frozen", "parts")
+    stopped(run, 1, monkeypatch)
+    for name, age in ((".old", 4000), (".new", 60)):
+        (run.working / name).touch()
+        os.utime(run.working / name, (time.time() - age,) * 2)
+    assert Checkpoints(build("finetune-frozen", "parts")).find() is not None
+    assert [path.name for path in run.working.glob(".*")] == [".new"]
 
 
 def test_state_that_cannot_be_saved_is_one_warning_and_the_run_is_done(build, monkeypatch):

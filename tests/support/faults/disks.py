@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
 import shutil
-import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from support.faults.scene import Scene
-
-NOBODY = 65534
 
 
 def spoil(path: Path, how: str) -> None:
@@ -39,7 +38,7 @@ def damaged_checkpoint(scene: Scene) -> list[str]:
     for at, how in enumerate((*HOWS, "both")):
         results = f"runs{at}"
         words = scene.words("replay", results=results)
-        scene.stop(words, lambda results=results: len(scene.checkpoints(results)) > 1, signal.SIGTERM)
+        scene.kill_after(words, 3)
         spoilt = scene.checkpoints(results)[0 if how == "both" else -1 :]
         for path in spoilt:
             spoil(path, "zeros" if how == "both" else how)
@@ -59,12 +58,7 @@ def results_full_midway(scene: Scene) -> list[str]:
     """The results take small files only; with room again, the same command goes on."""
     scene.run(scene.words(results="whole"))
     scene.run(scene.words(results="other"))  # fills the cache
-    size = 0
-
-    def kept() -> bool:
-        return len(scene.checkpoints()) > 1
-
-    scene.stop(scene.words(), kept)
+    scene.kill_after(scene.words(), 3)
     before = [path.name for path in scene.checkpoints()]
     size = max(path.stat().st_size for path in scene.checkpoints())
     ended = scene.run(scene.words(), before=_writes_of(size // 2))
@@ -77,9 +71,9 @@ def results_full_midway(scene: Scene) -> list[str]:
 
 
 def results_full(scene: Scene) -> list[str]:
-    """Not a byte can be written to the results from the start on."""
+    """Hardly a byte can be written to the results from the start on."""
     scene.run(scene.words(results="other"))
-    ended = scene.run(scene.words(), before=_writes_of(0))
+    ended = scene.run(scene.words(), before=_writes_of(1000))
     made = [path for path in (scene.folder / "runs").rglob("*") if path.is_file()]
     return [*ended.problems(2, "option results"), *(f"{path} is left" for path in made)]
 
@@ -89,8 +83,7 @@ def results_read_only(scene: Scene) -> list[str]:
     scene.run(scene.words("replay", "--experiences", "1"))
     result = scene.result()
     result.unlink()
-    with _owned_by_others(scene):
-        ended = scene.run(scene.words(), before=_as_nobody)
+    ended = scene.run(scene.words(), before=_read_only(result.parent))
     return [*ended.problems(2, "option results"), *(["it was trained"] if "[1/" in ended.out else [])]
 
 
@@ -99,23 +92,16 @@ def cache_read_only(scene: Scene) -> list[str]:
     scene.run(scene.words("dkvb", results="whole"), {"CLBENCH_CACHE": "full"})
     (scene.folder / "empty").mkdir()
     found = []
-    for cache, lines in (("empty", None), ("full", 0)):
-        results = scene.folder / f"runs-{cache}"
-        results.mkdir()
-        with _owned_by_others(scene, results):
-            ended = scene.run(
-                scene.words("dkvb", results=results.name), {"CLBENCH_CACHE": cache}, before=_as_nobody
-            )
-        found += ended.problems(0, *(["cannot be written"] if lines is None else []), lines=lines)
-        found += scene.unequal("whole", results.name)
+    for cache, said in (("empty", ["cannot be written"]), ("full", [])):
+        results, before = f"runs-{cache}", _read_only(scene.folder / cache)
+        ended = scene.run(scene.words("dkvb", results=results), {"CLBENCH_CACHE": cache}, before)
+        found += [*ended.problems(0, *said, lines=len(said)), *scene.unequal("whole", results)]
     return found
 
 
 def cache_full(scene: Scene) -> list[str]:
     """No room for features, but for results."""
     scene.run(scene.words("dkvb", results="whole"), {"CLBENCH_CACHE": "other"})
-    body = "clbench.models.cache_files.checksum"
-    assert body
 
     def before() -> None:
         import numpy as np
@@ -184,33 +170,25 @@ def result_damaged(scene: Scene) -> list[str]:
     return [*ended.problems(2, path.name), *([] if path.read_bytes() == before else ["it was changed"])]
 
 
-class _owned_by_others:  # noqa: N801
-    """Every folder of a scene is readable for all and writable for root alone, but for one."""
+def _read_only(folder: Path) -> Callable[[], None]:
+    """Lets a process, and no other, see a folder as read-only: by a mount of its own, for root."""
 
-    def __init__(self, scene: Scene, open_folder: Path | None = None) -> None:
-        self._scene, self._open = scene, open_folder
+    def before() -> None:
+        if os.geteuid():
+            folder.chmod(0o555)
+            return
+        system, path = ctypes.CDLL(None, use_errno=True), str(folder).encode()
+        private, bind, read_only, again = 1 << 18 | 1 << 14, 1 << 12, 1, 1 << 5
+        for failed in (
+            system.unshare(1 << 17),  # its own mounts
+            system.mount(b"none", b"/", None, private, None),
+            system.mount(path, path, None, bind, None),
+            system.mount(b"none", path, None, bind | read_only | again, None),
+        ):
+            if failed:
+                raise OSError(ctypes.get_errno(), "no mounts of one's own here")
 
-    def __enter__(self) -> None:
-        for parent in (self._scene.folder, *self._scene.folder.parents):
-            if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o055)
-        for path in self._scene.folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        for name in ("out", "err"):
-            (self._scene.folder / name).touch()
-            (self._scene.folder / name).chmod(0o666)
-        if self._open is not None:
-            self._open.chmod(0o777)
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-def _as_nobody() -> None:
-    """The rest of this process is that of a user without rights; root may write everywhere."""
-    if os.geteuid() == 0:
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+    return before
 
 
 DISKS = {

@@ -46,7 +46,9 @@ def killed(folder: Path, kills: int, seed: int = 0) -> Iterator[Kills]:
                 words = scene.words(method, results=results)
                 ended = scene.stop(words, lambda due=due: time.monotonic() > due)
                 found.kills += ended.status == -signal.SIGKILL
-                found.within += any("-000000000-" not in path.name for path in scene.checkpoints(results)[-1:])
+                found.within += any(
+                    "-000000000-" not in path.name for path in scene.checkpoints(results)[-1:]
+                )
                 if ended.status != -signal.SIGKILL or found.kills == wanted:
                     break
             found.problems += scene.run(scene.words(method, results=results)).problems(0, lines=0)

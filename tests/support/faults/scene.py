@@ -26,8 +26,8 @@ METHODS = {
     "dkvb": ("--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "16"),
 }
 OPTIONS = (
-    "--scenario", "mine.yaml", "--encoder", "tiny", "--max-tokens", "16", "--epochs", "20", "--batch-size", "8",
-    "--threads", "1", "--precision", "float32", "--checkpoint-minutes", "1e-6",
+    "--scenario", "mine.yaml", "--encoder", "tiny", "--max-tokens", "16", "--epochs", "20",
+    "--batch-size", "8", "--threads", "1", "--precision", "float32", "--checkpoint-minutes", "1e-6",
 )  # fmt: skip
 
 
@@ -35,7 +35,14 @@ def preload() -> None:
     """Imports what a run needs; a fork of this process then starts in no time."""
     for name in ("cli.run", "engine.loop", "engine.build", "tracking.live", "models.tiny"):
         importlib.import_module(f"clbench.{name}")
-    for name in ("baselines.finetune", "baselines.replay", "baselines.dkvb", "transformers.models.bert"):
+    sys.dont_write_bytecode = True
+    for name in (
+        "encodings.utf_8_sig",
+        "baselines.finetune",
+        "baselines.replay",
+        "baselines.dkvb",
+        "transformers.models.bert",
+    ):
         importlib.import_module(name)
 
 
@@ -95,10 +102,10 @@ class Scene:
             sys.argv = ["clbench", *words]
             sys.path.insert(0, "")
             before()
+            sys.stdout, sys.stderr = (open(number, "w", 1, closefd=False) for number in (1, 2))  # noqa: SIM115
             from clbench.cli import main
 
             status = main()
-            sys.stdout.flush()
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 1
         except BaseException:
@@ -133,7 +140,7 @@ class Scene:
         return self.wait(self.start(words, environment, before), began)
 
     def stop(self, words: list[str], when: Callable[[], bool], by: int = signal.SIGKILL) -> Ended:
-        """Runs a command and sends it a signal as soon as ``when`` is true; the seconds are those after it."""
+        """Runs a command and sends it a signal once ``when`` is true; the seconds are those after it."""
         began, process = time.monotonic(), self.start(words)
         while time.monotonic() - began < LONGEST and not when():
             ended, status = os.waitpid(process, os.WNOHANG)
@@ -144,6 +151,24 @@ class Scene:
         os.kill(process, by)
         return self.wait(process, began)
 
+    def kill_after(self, words: list[str], saves: int) -> None:
+        """Runs a command, and kills it as soon as it has saved so many checkpoints."""
+
+        def before() -> None:
+            from clbench.engine.checkpoint import Checkpoints
+
+            save, saved = Checkpoints.save, []
+
+            def counted(checkpoints: Checkpoints, within: object = None) -> None:
+                save(checkpoints, within)
+                saved.append(within)
+                if len(saved) == saves:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            Checkpoints.save = counted
+
+        assert self.run(words, before=before).status == -signal.SIGKILL
+
     def checkpoints(self, results: str = "runs") -> list[Path]:
         """The checkpoints below a folder, the newest one last."""
         return sorted((self.folder / results).rglob("*.safetensors"))
@@ -152,14 +177,11 @@ class Scene:
         """The result file below a folder."""
         return next((self.folder / results).rglob("order*-seed*.json"), None)
 
-    def left(self, *folders: str) -> list[str]:
-        """What is below the folders that no finished run leaves."""
-        found = [path for each in folders for path in (self.folder / each).rglob("*")]
+    def left(self, results: str) -> list[str]:
+        """What is below a folder of results that no finished run leaves."""
+        found = (self.folder / results).rglob("*")
         odd = (".safetensors", ".again")
-        return [
-            path.name for path in found
-            if path.name.startswith(".") or path.suffix in odd and "shard-" not in path.parent.name
-        ]  # fmt: skip
+        return [path.name for path in found if path.name.startswith(".") or path.suffix in odd]
 
     def unequal(self, reference: str, results: str = "runs") -> list[str]:
         """In what the results below two folders differ, and what is left beside them."""

@@ -1,4 +1,4 @@
-"""Faults of processes: signals, closed pipes, the variables of launchers, methods that fail, code that changes."""
+"""Faults of processes: signals, closed pipes, launchers, methods that fail, code that changes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from support.faults.scene import LINE, Ended, Scene
 LIMIT = 2.0
 """Seconds in which a command ends after a signal."""
 LAUNCHERS = {
-    "SLURM_NTASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "3", "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "x",
-    "SLURM_NODEID": "1", "SLURM_NODELIST": "a,b", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3",
+    "SLURM_NTASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "3", "SLURM_JOB_ID": "7",
+    "SLURM_JOB_NAME": "x", "SLURM_NODEID": "1", "SLURM_NODELIST": "a,b",
+    "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3",
     "MASTER_ADDR": "nowhere", "MASTER_PORT": "1", "GROUP_RANK": "1", "OMP_NUM_THREADS": "3",
 }  # fmt: skip
 METHOD = """
@@ -41,31 +42,62 @@ def mine(scene: Scene, body: str = "", info: str = "") -> list[str]:
     return scene.words("mine.Mine", "--tuning", "frozen")
 
 
-def stopped(scene: Scene, words: list[str], ended: Ended, status: int) -> list[str]:
-    """What is wrong with a stop: also what is left running, and what the same command makes of it."""
+def stopped(ended: Ended, status: int) -> list[str]:
+    """What is wrong with a stop: the status, the only line, the seconds."""
     found = ended.problems(status)
     found += [] if ended.err == LINE else [f"it says {ended.err[-300:]!r}"]
     found += [] if ended.seconds <= LIMIT else [f"{ended.seconds:.1f} seconds"]
     return found
 
 
-def _signal(phase: str, by: int):
-    """A signal in a phase; the method writes a file when it has come there, and computes for long."""
-    bodies = {
-        "training": "    def loss(self, batch):\n        if self.step == 25: wait()\n        return super().loss(batch)",
-        "consolidation": "    def end_experience(self, experience, reader):\n        if experience.index: wait()",
-        "evaluation": (
-            "    def forward(self, batch):\n        if self.step > 70 and not self.training: wait()\n"
-            "        return super().forward(batch)"
-        ),
-    }
+TRAINING = """
+    def loss(self, batch):
+        if self.step == 25: wait()
+        return super().loss(batch)
+"""
+CONSOLIDATION = """
+    def end_experience(self, experience, reader):
+        if experience.index: wait()
+"""
+EVALUATION = """
+    def forward(self, batch):
+        if self.step > 70 and not self.training: wait()
+        return super().forward(batch)
+"""
+CHILD = """
+    def loss(self, batch):
+        import subprocess
+        child = subprocess.Popen(["sleep", "60"])
+        open("child", "w").write(str(child.pid))
+        child.wait()
+"""
+INFINITE = """
+    def loss(self, batch):
+        return super().loss(batch) / (self.step != 70)
+"""
+ONCE = """
+    def loss(self, batch):
+        import os
+        if self.step == 70 and not os.path.exists("once"):
+            open("once", "w").close()
+            raise MemoryError("no memory")
+        return super().loss(batch)
+"""
+AT_THE_START = """
+    def begin_stream(self, reader):
+        raise RuntimeError("at the start")
+"""
+
+
+def _signal(body: str, by: int):
+    """A signal once the method has come to ``wait``, in which it sleeps or computes for long."""
     long = "\ndef wait():\n    open('there', 'w').close()\n    {}\n"
     slow = "time.sleep(60)" if by == signal.SIGINT else "torch.linalg.svd(torch.randn(3000, 3000))"
 
     def fault(scene: Scene) -> list[str]:
-        words = mine(scene, bodies[phase] + long.format(slow))
+        words = mine(scene, body + long.format(slow))
         ended = scene.stop(words, lambda: (scene.folder / "there").exists(), by)
-        return stopped(scene, words, ended, 128 + by)
+        return stopped(ended, 128 + by)
 
     return fault
 
@@ -81,7 +113,7 @@ def signal_in_imports(scene: Scene) -> list[str]:
         began = time.monotonic()
         _, err = process.communicate()
         ended = Ended(process.returncode, "", err, time.monotonic() - began)
-        found += stopped(scene, [], ended, 128 + by)
+        found += stopped(ended, 128 + by)
     return found
 
 
@@ -90,20 +122,17 @@ def signal_in_encoding(scene: Scene) -> list[str]:
     words = scene.words("dkvb")
     ended = scene.stop(words, lambda: any((scene.folder / "cache").rglob("*.lock")), signal.SIGINT)
     scene.run(scene.words("dkvb", results="whole"), {"CLBENCH_CACHE": "other"})
-    return [*stopped(scene, words, ended, 130), *scene.run(words).problems(0, lines=0), *scene.unequal("whole")]
+    return [*stopped(ended, 130), *scene.run(words).problems(0, lines=0), *scene.unequal("whole")]
 
 
 def signal_with_children(scene: Scene) -> list[str]:
     """SIGTERM while a process that the run started is working: it ends with the run."""
-    body = (
-        "    def loss(self, batch):\n        import subprocess\n        child = subprocess.Popen(['sleep', '60'])\n"
-        "        open('child', 'w').write(str(child.pid))\n        child.wait()"
-    )
     there = scene.folder / "child"
-    ended = scene.stop(mine(scene, body), lambda: there.exists() and there.read_text() != "", signal.SIGTERM)
+    ended = scene.stop(mine(scene, CHILD), lambda: there.exists() and there.read_text() != "", signal.SIGTERM)
     time.sleep(0.2)
-    running = (Path("/proc") / there.read_text()).exists()
-    return [*stopped(scene, [], ended, 143), *(["the child goes on"] if running else [])]
+    state = Path("/proc") / there.read_text() / "stat"
+    running = state.exists() and ") Z" not in state.read_text()
+    return [*stopped(ended, 143), *(["the child goes on"] if running else [])]
 
 
 def closed_output(scene: Scene) -> list[str]:
@@ -144,13 +173,13 @@ def wandb_fails(scene: Scene) -> list[str]:
 
 def diverges(scene: Scene) -> list[str]:
     """An infinite loss in the second experience: the run has failed, and its checkpoint is kept."""
-    infinite = "    def loss(self, batch):\n        loss = super().loss(batch)\n"
-    infinite += "        return loss / 0 if self.step == 70 else loss"
-    words = mine(scene, infinite)
+    words = mine(scene, INFINITE)
     ended = scene.run(words)
     found = ended.problems(1, "experience 2 of 3 (", "epoch 4 of 20, step 2 of 3", "became inf", lines=2)
     content = json.loads(scene.result().read_text())
-    found += [] if content["status"] == "failed" and "epoch 4" in content["error"] else ["not marked as failed"]
+    found += (
+        [] if content["status"] == "failed" and "epoch 4" in content["error"] else ["not marked as failed"]
+    )
     found += [] if scene.checkpoints() else ["no checkpoint is kept"]
     again = scene.run(words)
     return [*found, *again.problems(1, "epoch 4 of 20, step 2 of 3", lines=2)]
@@ -158,10 +187,7 @@ def diverges(scene: Scene) -> list[str]:
 
 def fails_midway(scene: Scene) -> list[str]:
     """An error in the second experience, once: the same command goes on from within it."""
-    once = "    def loss(self, batch):\n        import os\n        if self.step == 70 and not os.path.exists('once'):\n"
-    once += "            open('once', 'w').close()\n            raise MemoryError('no memory')\n"
-    once += "        return super().loss(batch)"
-    words = mine(scene, once)
+    words = mine(scene, ONCE)
     first = scene.run(words)
     found = [] if first.status == 1 and "no memory" in first.err else [f"status {first.status}"]
     found += [] if json.loads(scene.result().read_text())["status"] == "failed" else ["not marked as failed"]
@@ -173,8 +199,7 @@ def fails_midway(scene: Scene) -> list[str]:
 
 def corrected(scene: Scene) -> list[str]:
     """A command that fails before its first experience leaves nothing behind."""
-    body = "    def begin_stream(self, reader):\n        raise RuntimeError('at the start')"
-    first = scene.run(mine(scene, body, "reads_at_start='stream'"))
+    first = scene.run(mine(scene, AT_THE_START, "reads_at_start='stream'"))
     found = [] if first.status == 1 else [f"status {first.status}"]
     found += [f"{path} is left" for path in (scene.folder / "runs").rglob("*") if path.is_file()]
     return [*found, *scene.run([*mine(scene), "--max-tokens", "12"]).problems(0, lines=0)]
@@ -182,14 +207,14 @@ def corrected(scene: Scene) -> list[str]:
 
 def other_code(scene: Scene) -> list[str]:
     """The method changes between the stop and the same command."""
-    scene.stop(mine(scene), lambda: len(scene.checkpoints()) > 1)
+    scene.kill_after(mine(scene), 3)
     ended = scene.run(mine(scene, "    other = 1"))
     return ended.problems(0, "was stopped with another version of the code; it starts anew")
 
 
 def other_data(scene: Scene) -> list[str]:
     """A text changes between the stop and the same command."""
-    scene.stop(scene.words(), lambda: len(scene.checkpoints()) > 1)
+    scene.kill_after(scene.words(), 3)
     path = scene.folder / "data" / "six" / "train.jsonl"
     path.write_text(path.read_text().replace('"text": "', '"text": "the ', 1))
     ended = scene.run(scene.words())
@@ -206,9 +231,11 @@ def finished(scene: Scene) -> list[str]:
     found += ended.problems(0, lines=0)
     found += [] if ended.out.startswith("this run is finished already") else ["it does not say so"]
     again = scene.words("replay", "--again")
-    scene.stop(again, lambda: len(scene.checkpoints()) > 1)
+    scene.kill_after(again, 3)
     found += [] if scene.checkpoints() else ["no checkpoint of the second run"]
-    found += [] if scene.result().read_bytes() == before else ["the result changed before the new one was done"]
+    found += (
+        [] if scene.result().read_bytes() == before else ["the result changed before the new one was done"]
+    )
     found += scene.run(again).problems(0, lines=0)
     found += [] if scene.result().read_bytes() != before else ["the result is the old one"]
     return [*found, *scene.unequal("whole")]
@@ -225,9 +252,13 @@ def twice_at_once(scene: Scene) -> list[str]:
 
 STOPS = {
     **{
-        f"{'Ctrl-C' if by == signal.SIGINT else 'SIGTERM'} in {phase}": _signal(phase, by)
+        f"{'Ctrl-C' if by == signal.SIGINT else 'SIGTERM'} in {phase}": _signal(body, by)
         for by in (signal.SIGINT, signal.SIGTERM)
-        for phase in ("training", "consolidation", "evaluation")
+        for phase, body in (
+            ("training", TRAINING),
+            ("consolidation", CONSOLIDATION),
+            ("evaluation", EVALUATION),
+        )
     },
     "signals in imports": signal_in_imports,
     "Ctrl-C in encoding": signal_in_encoding,
