@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clbench.cli.stopping import end_children, stoppable
 from clbench.core.arguments import DOCUMENTATION
-from clbench.core.console import forget_output
+from clbench.core.console import SafeStream, forget_output
 from clbench.core.errors import StoppedError, UserError, error_line, printable, unknown
 
 COMMANDS = {
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
         if stopping.signal is None:
             return status
-        stopping.tell()
+        stopping.tell(SafeStream().write)
         if arguments is None:
             end_children()
         return stopping.status

@@ -11,15 +11,23 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PATIENCE = 1.2
+PATIENCE = 1.0
 """Seconds that the main thread has to end after a signal."""
 LINE = "clbench: stopped; the same command continues from here\n"
+
+
+class SignalError(KeyboardInterrupt):
+    """A signal in the main thread.
+
+    Not ``KeyboardInterrupt`` itself: where C code that an import runs raises that, Python ends by SIGINT,
+    whether it was caught or not.
+    """
 
 
 class Stopping:
@@ -31,25 +39,26 @@ class Stopping:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._told = False
+        self._told = self._raised = False
 
     @property
     def status(self) -> int:
         """The exit status of a process that the signal stopped."""
         return 128 + (self.signal or signal.SIGINT)
 
-    def tell(self) -> None:
-        """Says once that the command was stopped; not by ``sys.stderr``, whose lock may be held."""
+    def tell(self, write: Callable[[str], object]) -> None:
+        """Says once, by ``write``, that the command was stopped."""
         if not self._told:
             self._told = True
             with suppress(OSError, ValueError):
-                os.write(2, LINE.encode())
+                write(LINE)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Interrupts the main thread at the first signal."""
-        if self.signal is None:
-            self.signal = number
-            raise KeyboardInterrupt
+        self.signal = self.signal or number
+        if not self._raised:  # the other thread may have seen it before
+            self._raised = True
+            raise SignalError
 
 
 @contextmanager
@@ -92,7 +101,7 @@ def _watch(stopping: Stopping, read: int, to_the_end: bool) -> None:
     if ended and not os.read(read, 1):
         os.close(read)
         return
-    stopping.tell()
+    stopping.tell(lambda text: os.write(2, text.encode()))  # the lock of sys.stderr may be held
     end_children()
     os._exit(stopping.status)
 
