@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     progress = sys.stderr.isatty()
     run = prepare(config, progress=progress)
     run.again = others.get("again", False)
-    if is_done(run) and not run.again:
+    if not run.again and is_done(run):
         say("this run is finished already; --again starts over")
         _summarize(RunResult.read(run.path))
         return 0

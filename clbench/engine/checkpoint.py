@@ -31,8 +31,14 @@ _NAME = re.compile(r"(\d{5})-(\d{9})-[0-9a-f]+" + re.escape(SUFFIX))
 
 
 def is_done(run: Run) -> bool:
-    """Whether the result file holds this run, finished, with the same configuration, data and weights."""
-    return stale(run) == ""
+    """Whether the result file holds this run, finished, with the same configuration, data and weights.
+
+    Checkpoints that a process left beside it, because it was killed at the very end, are removed.
+    """
+    if stale(run) != "":
+        return False
+    shutil.rmtree(run.path.with_suffix(""), ignore_errors=True)
+    return True
 
 
 def stale(run: Run) -> str | None:
