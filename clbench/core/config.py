@@ -94,7 +94,9 @@ class RunConfig:
         wandb_project: W&B project of the run.
         wandb_entity: User or team of the project; the default is that of the W&B account.
         wandb_group: W&B group of the run; the default is its scenario.
-        checkpoint: Save the learner after each experience, to continue a run that was stopped.
+        checkpoint: Save the learner after each experience and within long ones, to continue a run that was
+            stopped.
+        checkpoint_minutes: Minutes of training on one experience after which the learner is saved again.
         cache_features: Compute frozen features once per text and keep them on disk.
     """
 
@@ -136,6 +138,7 @@ class RunConfig:
     wandb_entity: Label | None = None
     wandb_group: Label | None = None
     checkpoint: bool = True
+    checkpoint_minutes: Positive = 10.0
     cache_features: bool = True
 
     @property

@@ -20,6 +20,8 @@ from clbench.core.strict_yaml import parse_yaml
 
 _NAME = 200
 """Bytes of the name of a folder; file systems take 255."""
+_PROBE = 4096
+"""Bytes that a folder must take to be writable: on a full disk, an empty file can still be made."""
 
 
 def cache_dir() -> Path:
@@ -41,7 +43,7 @@ def cache_budget() -> int:
 
 
 def check_folder(folder: Path, what: str) -> None:
-    """Refuses a folder in which nothing can be written; nothing is left behind.
+    """Refuses a folder in which nothing can be written, or no more; nothing is left behind.
 
     Args:
         folder: There already, or to be made.
@@ -52,8 +54,8 @@ def check_folder(folder: Path, what: str) -> None:
     """
     there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), Path())
     try:
-        with tempfile.TemporaryFile(dir=there):  # the user's rights alone do not say it: /proc
-            pass
+        with tempfile.TemporaryFile(dir=there) as file:  # the user's rights alone do not say it: /proc
+            file.write(bytes(_PROBE))
     except OSError as error:
         raise UserError(f"{what} is {shown(str(folder))}: {there}: {error.strerror}") from error
 
@@ -82,13 +84,20 @@ def folder_name(text: str) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     """Yields a temporary path that replaces ``path`` if the block ends without an error.
 
     Readers never see a partial file.
+
+    Args:
+        path: The file.
+        within: The folder of the temporary file, on the same disk; None is that of ``path``. A process that
+            is killed leaves the temporary file there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    folder = path.parent if within is None else within
+    for each in (path.parent, folder):
+        each.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -99,9 +108,9 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes ``text`` to ``path`` atomically, in UTF-8."""
-    with replacing(path) as temporary:
+def write_text(path: Path, text: str, *, within: Path | None = None) -> None:
+    """Writes ``text`` to ``path`` atomically, in UTF-8: see ``replacing``."""
+    with replacing(path, within=within) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -130,12 +139,12 @@ def _one_line(error: yaml.YAMLError) -> str:
     return problem if mark is None else f"line {mark.line + 1}: {problem}"
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes ``value`` to ``path`` atomically, as indented JSON; NaN and infinity are refused.
+def write_json(path: Path, value: Any, *, within: Path | None = None) -> None:
+    """Writes ``value`` to ``path`` atomically (``replacing``), as indented JSON; not NaN and infinity.
 
     Rows of matrices are written on one line each, and so are the matrices of a list of matrices.
     """
-    write_text(path, _indented(value, "\n") + "\n")
+    write_text(path, _indented(value, "\n") + "\n", within=within)
 
 
 def _indented(value: Any, margin: str) -> str:

@@ -117,9 +117,9 @@ class RunResult:
             del content["error"]
         return {"schema": SCHEMA, **content}
 
-    def write(self, path: Path) -> None:
-        """Writes the result file atomically."""
-        write_json(path, self.to_json())
+    def write(self, path: Path, *, within: Path | None = None) -> None:
+        """Writes the result file atomically, by a temporary file in the folder ``within``."""
+        write_json(path, self.to_json(), within=within)
         self.path = path
 
     @classmethod

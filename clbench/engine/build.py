@@ -38,6 +38,7 @@ class Run:
         learner: The method.
         result: What the result file will hold.
         path: The result file.
+        again: Whether it starts over beside a result that is there, to replace that when it is done.
         meter: What the run costs.
         changed_per_step: Parameters that one training step can change, as far as training began.
         start: The learner's state before the first stage, from which each fresh learner starts.
@@ -53,11 +54,17 @@ class Run:
     meter: Meter
     changed_per_step: int = 0
     start: dict[str, torch.Tensor] = field(default_factory=dict)
+    again: bool = False
 
     @property
-    def keeps_checkpoints(self) -> bool:
-        """Whether it can go on after a stop; runs of fresh learners are short, and start over."""
-        return self.config.checkpoint and self.stream.kind != "single"
+    def working(self) -> Path:
+        """The folder of checkpoints and temporary files, beside the result file until the run is done."""
+        return self.path.with_suffix(".again" if self.again else "")
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the result is written as long as the run is not done."""
+        return self.working / "result.json" if self.again else self.path
 
 
 def prepare(

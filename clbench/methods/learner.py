@@ -70,7 +70,9 @@ class ContinualLearner(lightning.LightningModule):
     Methods with ``info.gradient_free`` skip b and c. ``loss`` has no side effect on what the method
     remembers: fill a replay buffer in ``on_train_batch_end``. What a method remembers is a parameter or a
     registered buffer of fixed shape, so that checkpoints, moves between devices and the count of bytes need
-    no further code.
+    no further code. That includes what ``begin_experience`` sets: a run that was stopped within an experience
+    goes on without calling it again. A buffer with ``persistent=False`` is one of the experience alone: it is
+    saved, and not carried.
 
     Args:
         context: What the run provides. Subclasses add typed arguments after it, which become command-line

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from clbench.engine.progress import SafeStream
+from clbench.core.console import SafeStream
 from clbench.studies.worker import Job, Message, Outcome
 
 EVERY = 30.0
