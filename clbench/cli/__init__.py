@@ -7,9 +7,12 @@ import gc
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from clbench.core.arguments import DOCUMENTATION
 from clbench.core.errors import UserError, error_line, unknown
@@ -46,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        The exit status: 0 done, 1 a run failed, 2 bad input (one line on standard error), 130 Ctrl-C.
+        The exit status: 0 done, 1 a run failed, 2 bad input (one line on standard error), 130 Ctrl-C,
+        143 SIGTERM.
     """
     # No list() here: importing the command of that name replaces the built-in in this module.
     words = [*(sys.argv[1:] if arguments is None else arguments)]
@@ -59,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0
+    before = _on_sigterm(_terminate)
     try:
         if words[0] == "--version":
             from clbench import __version__
@@ -92,9 +97,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(error_line(UserError(f"{error.filename}: {error.strerror}")), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("clbench: stopped; the same command continues from here", file=sys.stderr)
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT)
+    finally:
+        _on_sigterm(before)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which stops a command as Ctrl-C does."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+def _on_sigterm(handler: Any) -> Any:
+    """Sets what SIGTERM does, and returns what it did; only a main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, handler)
 
 
 def _help() -> str:
