@@ -14,7 +14,7 @@ from tqdm import tqdm
 from clbench.core.arguments import Parser, word
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
-from clbench.core.io import check_folder
+from clbench.core.io import check_folder, remove_leftovers
 from clbench.core.ranges import Line, Name, Place, Threads
 from clbench.core.types import WandbMode
 
@@ -76,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.dry_run:
         _forecast(every, options.workers)
         return 0
+    remove_leftovers(results)
     outcomes: list[Outcome] = []
     for experiment, folder, runs in chosen:
         outcomes += _reproduce(experiment, folder, runs, options.workers, outcomes)

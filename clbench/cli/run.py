@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from clbench.core.io import remove_leftovers
 from clbench.engine.parser import parse_run
 from clbench.engine.preflight import check_run
 
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs and prints the accuracy after each experience, then where the result is."""
     config = parse_run(arguments)
     check_run(config)
+    remove_leftovers(config.results)
     from clbench.engine.build import prepare  # imported after parsing: --help needs no torch
     from clbench.engine.loop import execute
 

@@ -13,6 +13,7 @@ from clbench.core import metrics
 from clbench.core.errors import UserError
 from clbench.core.io import write_json
 from clbench.core.notes import Note
+from clbench.core.provenance import without_secrets
 from clbench.core.result_check import checked
 from clbench.core.result_schema import SCHEMA
 
@@ -115,6 +116,8 @@ class RunResult:
         del content["path"]
         if self.error is None:
             del content["error"]
+        else:
+            content["error"] = without_secrets(self.error)
         return {"schema": SCHEMA, **content}
 
     def write(self, path: Path) -> None:

@@ -172,7 +172,8 @@ def device_seen(connection, parent, environment):
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"), [(-9, "killed by signal 9 (SIGKILL), as when memory"), (-11, "SIGSEGV"), (3, "code 3")]
+    ("code", "reason"),
+    [(-9, "killed by signal 9 (SIGKILL), as when memory"), (-11, "SIGSEGV"), (3, "code 3")],
 )
 def test_what_ended_a_process_is_said(code, reason):
     assert reason in ended_by(code)
