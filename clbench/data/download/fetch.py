@@ -31,7 +31,8 @@ def fetch(dataset: str, data_dir: Path, *, server: str = GITHUB, progress: bool 
         The files written.
 
     Raises:
-        UserError: A file cannot be downloaded, is too large, has another hash than declared, or has a malformed line.
+        UserError: A file cannot be downloaded, is larger or has another hash than declared, or has a
+            malformed line.
     """
     original = ORIGINALS[dataset]
     files = {}
