@@ -142,7 +142,7 @@ def _reproduce(
     seconds = time.perf_counter() - started
     print(f"{len(runs) - done - failed} run in {seconds:.0f} s, {done} done before, {failed} failed")
     if paths := result_files(outcomes):
-        frame = load_results(paths, strict=False)
+        frame = load_results(paths)
         show(frame, folder / "report" / experiment.name, experiment.table, page=False)
     return outcomes
 
@@ -155,7 +155,7 @@ def _write_page(folder: Path, outcomes: Sequence[Outcome]) -> None:
     from clbench.studies.reproduction import result_files
 
     if paths := [path for path in result_files(outcomes) if path.is_relative_to(folder)]:
-        frame = load_results(paths, strict=False)
+        frame = load_results(paths)
         if len(frame) <= MANY:
             print(write_page(frame, folder / "page"))
 

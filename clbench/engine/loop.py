@@ -22,6 +22,7 @@ from clbench.engine.build import Run
 from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
 from clbench.engine.early_stopping import EarlyStopping
 from clbench.engine.evaluation import confusion
+from clbench.engine.occupied import refuse_other_data
 from clbench.engine.progress import SafeStream, StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.training import Trained, Training, make_fabric
@@ -52,8 +53,9 @@ def execute(
         on_progress: Is told of the steps of training.
 
     Raises:
-        UserError: The result file holds a run of another configuration.
+        UserError: The result file holds a run of another configuration, or a finished one on other data.
     """
+    refuse_other_data(run)
     if not replace:
         refuse_another(run)
     reset_peak()
