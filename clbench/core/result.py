@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -13,9 +13,12 @@ from clbench.core import metrics
 from clbench.core.errors import UserError
 from clbench.core.io import write_json
 from clbench.core.notes import Note
+from clbench.core.provenance import without_secrets
 from clbench.core.result_check import checked
 from clbench.core.result_schema import SCHEMA
 
+Outcome = Literal["running", "done", "failed", "diverged"]
+"""How a run ended, for readers: see ``RunResult.outcome``."""
 Confusion = list[list[list[int]]]
 """Confusion counts of each experience: ``[true, predicted, count]`` of each cell that is not 0."""
 
@@ -59,6 +62,12 @@ class RunResult:
     experiences: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The status, where a run that failed by a loss that is no finite number has diverged."""
+        diverged = self.status == "failed" and (self.error or "").startswith(FloatingPointError.__name__)
+        return "diverged" if diverged else cast(Outcome, self.status)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -115,6 +124,8 @@ class RunResult:
         del content["path"]
         if self.error is None:
             del content["error"]
+        else:
+            content["error"] = without_secrets(self.error)
         return {"schema": SCHEMA, **content}
 
     def write(self, path: Path, *, within: Path | None = None) -> None:

@@ -27,6 +27,7 @@ from clbench.engine.build import Run
 from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write, refuse_another, stale
 from clbench.engine.early_stopping import EarlyStopping
 from clbench.engine.evaluation import confusion
+from clbench.engine.occupied import refuse_other_data
 from clbench.engine.progress import StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.training import Trained, Training, make_fabric
@@ -57,10 +58,13 @@ def execute(
         on_progress: Is told of the steps of training.
 
     Raises:
-        UserError: The result file holds a run of another configuration, or its folder cannot be written.
+        UserError: The result file holds a run of another configuration or a finished one on other data, or
+            its folder cannot be written.
         StoppedError: A file cannot be written any more; the same run goes on later.
         FloatingPointError: A loss, a parameter or a score is not a finite number.
     """
+    if not run.again:
+        refuse_other_data(run)
     if not replace:
         refuse_another(run)
     check_folder(run.path.parent, "option results")
