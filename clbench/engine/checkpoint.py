@@ -154,7 +154,6 @@ class Checkpoints:
             "result": json.dumps(run.result.to_json()),
             "costs": _plain(run.meter.so_far()),
             "wall": run.meter.wall,
-            "changed_per_step": run.changed_per_step,
             "asked_for": run.data.asked_for,
             "learner": state_of(learner),
             "within": within and {"before": _plain(within.before), "training": within.training},
@@ -218,7 +217,6 @@ class Checkpoints:
         run, state = self._run, checkpoint.state
         load_state(run.learner, state["learner"])
         run.data.was_asked_for(state["asked_for"])
-        run.changed_per_step = state["changed_per_step"]
         run.meter.earlier = state["wall"]
         run.meter.costs.update(_costs(state["costs"]))
 

@@ -158,6 +158,24 @@ def test_state_that_cannot_be_saved_is_one_warning_and_the_run_is_done(build, mo
     assert len(told) == 1
 
 
+def test_weights_that_are_not_finite_are_not_saved(build, monkeypatch):
+    run = build("finetune-frozen", "runs", checkpoint_minutes=1e-9)
+    steps = []
+
+    def spoil(*_) -> None:
+        steps.append(1)
+        if len(steps) == 20:  # after the loss, which is finite
+            run.learner.network.head.weight.data[0, 0] = torch.inf
+
+    monkeypatch.setattr(run.learner, "on_train_batch_end", spoil)
+    with pytest.raises(
+        FloatingPointError, match=r"experience 1 of 3 \(ab\), parameter network.head.weight is"
+    ):
+        execute(run)
+    place = Checkpoints(build("finetune-frozen", "runs")).find()
+    assert place.within.training["done"]["steps"] == 18  # the end of the epoch before
+
+
 def test_a_stopped_run_says_nothing_when_it_goes_on(build, monkeypatch):
     stopped(build("replay", "parts", checkpoint_minutes=1e-9), 3, monkeypatch)
     with warnings.catch_warnings():

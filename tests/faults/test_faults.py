@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-QUICK = ("infinite loss", "before the first", "--again", "other code", "damaged checkpoints")
+QUICK = ("infinite loss", "before the first", "finished run", "other code", "damaged checkpoints")
 
 
 def table(*words: str) -> str:
