@@ -5,10 +5,9 @@ with w_k = ((1 - e) S + e v I)^-1 mu_k (their section 3), e the shrinkage and v 
 e is estimated from S and the number of texts (OAS; Chen et al. 2010, arXiv 0907.4698): with few texts it must
 be far from the paper's 1e-4.
 
-It carries sums of features per class and of their outer products. It costs one pass over the texts, no
-gradient, and one linear system per experience. Deviations: S is the exact pooled within-class covariance of
-all texts seen (the paper's running update weights a text by the number of all texts before it, not of its
-class); the identity is scaled by v; e is estimated. The variant ``reference`` has none of these.
+It carries sums of features per class and of products. Deviations: S is the exact pooled covariance (the
+paper's running one weights a text by the number of all texts before it, not of its class); the identity is
+scaled by v; e is estimated. The variant ``reference`` has none of these.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class SLDA(PrototypeLearner):
     Args:
         context: What the run provides.
         shrinkage: E, the share of the identity; None estimates it (OAS), or is 1e-4 for ``reference``.
-        variant: The exact covariance, or the running one of the authors' code (``reference``).
+        variant: The exact covariance, or the running one of the authors (``reference``).
     """
 
     info = MethodInfo(
@@ -46,7 +45,10 @@ class SLDA(PrototypeLearner):
         memory={"": "statistics"},  # all of it
         search={"shrinkage": (1e-5, 1.0)},
         named_by_value=("variant",),
-        deviations=("the exact pooled covariance, not the running one", "shrinkage of the mean variance"),
+        deviations=(
+            "the exact pooled covariance in place of the running one",
+            "shrinkage is relative to the mean variance",
+        ),
     )
 
     sums: Tensor  # (C, D)
@@ -67,10 +69,9 @@ class SLDA(PrototypeLearner):
         ways = () if self.running else (*self.info.deviations, *estimated)
         self.info = dataclasses.replace(self.info, deviations=ways)
         columns, size = context.columns, context.encoder.hidden_size
-        self.register_zeros("sums", columns, size)
         self.register_zeros("products", size, size)
-        self.register_zeros("weight", columns, size)
-        self.register_zeros("bias", columns)
+        for name, shape in {"sums": (columns, size), "weight": (columns, size), "bias": (columns,)}.items():
+            self.register_zeros(name, *shape)
 
     def observe(self, features: Tensor, targets: Tensor) -> None:
         """Adds to the sums and products."""
@@ -86,8 +87,7 @@ class SLDA(PrototypeLearner):
         means = self.sums / self.counts.clamp(min=1).unsqueeze(1)
         scatter = self.products if self.running else self.products - self.sums.T @ means
         covariance = scatter / self.counts.sum()
-        share = self.shrinkage
-        if share is None:
+        if (share := self.shrinkage) is None:
             share = oracle_approximating_shrinkage(covariance, float(self.counts.sum()))
         variance = covariance.diagonal().mean().clamp(min=LEAST)
         shrunk = (1 - share) * covariance
