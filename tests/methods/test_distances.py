@@ -69,6 +69,10 @@ def test_knn_asks_only_texts_within_the_class_mask():
     peer = KNeighborsClassifier(5, metric="cosine").fit(some.rows.double(), some.targets)
     learner = learnt(KNN(context()), train)
     assert (learner.scores(asked).argmax(1).numpy() == peer.predict(asked.rows.double())).all()
+    asked.class_mask[:, 1] = False
+    votes = learnt(KNN(context(), 60), train)(asked)  # more than there are within the mask
+    assert not votes[:, :2].any()
+    assert (votes[:, 2].int() >= (train.targets == 2).sum()).all()
 
 
 def test_knn_keeps_all_texts_or_a_balanced_buffer():
