@@ -32,7 +32,7 @@ class ACIL(RandomFeatureLearner):
     Args:
         context: What the run provides.
         dimensions: M, the number of random features; 0 is ridge regression on the features themselves.
-        gamma: The ridge.
+        gamma: The ridge; the paper's code has 0.1.
     """
 
     info = MethodInfo(
@@ -50,7 +50,7 @@ class ACIL(RandomFeatureLearner):
 
     inverse: Tensor  # (M, M)
 
-    def __init__(self, context: RunContext, dimensions: Width = 2000, gamma: Positive = 0.1) -> None:
+    def __init__(self, context: RunContext, dimensions: Width = 2000, gamma: Positive = 1.0) -> None:
         super().__init__(context, dimensions, "uniform")
         if dimensions != 8192:
             few = f"{dimensions:,} random features where the paper's code takes 8,192"

@@ -30,7 +30,7 @@ class AIR(RandomFeatureLearner):
     Args:
         context: What the run provides.
         dimensions: M, the number of random features; 0 takes the features themselves.
-        gamma: The ridge.
+        gamma: The ridge; the paper's code has 0.1.
     """
 
     info = MethodInfo(
@@ -49,7 +49,7 @@ class AIR(RandomFeatureLearner):
     grams: Tensor  # (C, M, M)
     sums: Tensor  # (C, M)
 
-    def __init__(self, context: RunContext, dimensions: Width = 1000, gamma: Positive = 0.1) -> None:
+    def __init__(self, context: RunContext, dimensions: Width = 1000, gamma: Positive = 1.0) -> None:
         super().__init__(context, dimensions, "uniform")
         if dimensions != 8192:
             few = f"{dimensions:,} random features where the paper's code takes 8,192"

@@ -34,7 +34,7 @@ class FeCAM(PrototypeLearner):
     Args:
         context: What the run provides.
         covariance: One per class, or one that all classes share.
-        alpha1: Weight of the mean variance, on the diagonal.
+        alpha1: Weight of the mean variance, on the diagonal; the authors have 1.
         alpha2: Weight of the mean covariance, off the diagonal.
     """
 
@@ -58,7 +58,7 @@ class FeCAM(PrototypeLearner):
         self,
         context: RunContext,
         covariance: Literal["class", "shared"] = "class",
-        alpha1: Weight = 1.0,
+        alpha1: Weight = 10.0,
         alpha2: Weight = 0.0,
     ) -> None:
         super().__init__(context)

@@ -123,7 +123,7 @@ def test_shared_fecam_has_the_pooled_covariance_around_class_means():
     x, y, new = unit(train), train.targets.numpy(), unit(TEST)
     means = np.stack([x[y == label].mean(0) for label in range(3)])
     pooled = (x - means[y]).T @ (x - means[y]) / (len(x) - 3)
-    learner = learnt(FeCAM(context(), covariance="shared"), train)
+    learner = learnt(FeCAM(context(), "shared", alpha1=1.0), train)
     assert len(learner.products) == 1
     for label in range(3):
         expected = distance(new, means[label], pooled, 1.0, 0.0)

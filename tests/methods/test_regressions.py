@@ -138,10 +138,11 @@ def test_the_ridge_of_the_paper_has_the_least_error_on_the_last_fifth(count, sca
 def test_ranpac_of_the_paper_takes_the_ridge_of_the_last_experience_for_all_texts():
     train = uneven(300)
     train.rows[200:].add_(0.3 * features(100, seed=8).rows)
+    train.rows.mul_(0.1)
     learner = learnt(RanPAC(context(), 60, choice="experience"), train, 100, 200)
     h = hidden(learner, train)
     ridge = chosen(h[200:], one_hot(train)[200:])
-    assert ridge != chosen(h, one_hot(train))
+    assert ridge not in (chosen(h, one_hot(train)), RanPAC(context(), 60, choice="experience").ridge)
     fitted = Ridge(alpha=ridge, fit_intercept=False, solver="cholesky").fit(h, one_hot(train))
     np.testing.assert_allclose(learner(TEST).numpy(), fitted.predict(hidden(learner, TEST)), atol=1e-5)
 
