@@ -36,6 +36,8 @@ class AdapterHAT(MaskedLearner):
     """
 
     info = MethodInfo(
+        summary="learned gates per experience protect wide adapters",
+        cost="a copy of the adapters per step",
         paper="Ke et al. 2021, arXiv 2112.02706",
         bibtex=("ke2021ctr", "serra2018hat"),
         family="projections and masks",

@@ -37,6 +37,8 @@ class BCL(MaskedLearner):
     """
 
     info = MethodInfo(
+        summary="capsules with routing by agreement in gated adapters",
+        cost="routing over all experiences per step",
         paper="Ke et al. 2021, arXiv 2112.03271",
         bibtex=("ke2021bcl", "sabour2017capsules"),
         family="projections and masks",

@@ -42,6 +42,8 @@ class CLASSIC(MaskedLearner):
     """
 
     info = MethodInfo(
+        summary="gated adapters with contrastive learning and attention between experiences",
+        cost="a pass per earlier experience and step",
         paper="Ke et al. 2021, arXiv 2112.02714",
         bibtex=("ke2021classic", "khosla2020supervised"),
         family="projections and masks",

@@ -37,6 +37,8 @@ class CTR(MaskedLearner):
     """
 
     info = MethodInfo(
+        summary="capsules with transfer routing in gated adapters",
+        cost="routing over all experiences per step",
         paper="Ke et al. 2021, arXiv 2112.02706",
         bibtex=("ke2021ctr", "sabour2017capsules"),
         family="projections and masks",

@@ -13,4 +13,8 @@ from clbench.methods.learner import ContinualLearner
 class Finetune(ContinualLearner):
     """Cross-entropy on the current experience: the base class without overrides."""
 
-    info = MethodInfo(family="naive")
+    info = MethodInfo(
+        summary="naive fine-tuning: no measure against forgetting",
+        cost="one forward and backward pass per step",
+        family="naive",
+    )

@@ -43,6 +43,8 @@ class HAT(GatedLearner):
     """
 
     info = MethodInfo(
+        summary="learned gates per experience protect hidden units",
+        cost="as naive fine-tuning",
         paper="Serra et al. 2018, arXiv 1801.01423",
         bibtex=("serra2018hat", "ke2021bcl"),
         family="projections and masks",

@@ -37,6 +37,8 @@ class OWM(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="gradients projected off the inputs seen before",
+        cost="a matrix product per layer and step; one linear system at a boundary",
         paper="Zeng et al. 2019, arXiv 1810.01256",
         bibtex=("zeng2019owm",),
         family="projections and masks",

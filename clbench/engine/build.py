@@ -122,6 +122,7 @@ def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: 
         encoder=encoder,
         columns=len(stream.scenario.columns),
         experiences=len(stream),
+        texts=sum(len(stage.experience.splits["train"]) for stage in stream.stages),
         task_aware=stream.scenario.task_aware,
         max_tokens=protocol.max_tokens,
         batch_size=protocol.batch_size,

@@ -27,6 +27,8 @@ class MethodInfo:
     method, write literal values: ``clbench list`` then reads them without importing the module.
 
     Attributes:
+        summary: What it does, in a few words.
+        cost: What learning costs, in a few words: beside naive fine-tuning, or altogether without training.
         paper: Short citation, such as ``Kirkpatrick et al. 2017, arXiv 1612.00796``.
         bibtex: Keys of the papers in ``clbench/core/citations.bib``.
         family: The group of methods that it belongs to; figures color by family.
@@ -50,6 +52,8 @@ class MethodInfo:
         diagnostics: Prefixes of names in ``state_dict`` that only diagnostics need; their bytes do not count.
     """
 
+    summary: str = ""
+    cost: str = ""
     paper: str = ""
     bibtex: tuple[str, ...] = ()
     family: Family = "other"

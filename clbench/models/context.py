@@ -31,6 +31,7 @@ class RunContext:
         pooling: How token states become one vector per text, where a network does not decide that itself.
         head: What is trained on a frozen encoder.
         seed: Determines everything random in the learner.
+        texts: The number of training texts of all experiences, for a memory that keeps all of them.
     """
 
     encoder: TextEncoder
@@ -48,6 +49,7 @@ class RunContext:
     pooling: Pooled = "mean"
     head: Head = "linear"
     seed: int = 0
+    texts: int = 0
 
     @property
     def tuning_name(self) -> str:

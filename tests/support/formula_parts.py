@@ -20,7 +20,7 @@ FIELDS = ("rows", "lengths", "targets", "class_mask", "experience")
 
 def context(**options) -> RunContext:
     """A frozen ``tiny`` encoder, three columns, two experiences."""
-    defaults = {"columns": COLUMNS, "experiences": 2, "max_tokens": 16, "tuning": "frozen"}
+    defaults = {"columns": COLUMNS, "experiences": 2, "texts": 500, "max_tokens": 16, "tuning": "frozen"}
     return RunContext(encoder=load_encoder("tiny"), **(defaults | options))
 
 

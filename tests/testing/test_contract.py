@@ -24,7 +24,10 @@ from clbench.testing.contract import (
 )
 from clbench.testing.streams import SCENARIOS
 
-ARGUMENTS = {"dkvb": {"heads": 4, "keys": 64, "init_batch_size": 8}, "ranpac": {"dimensions": 100}}
+ARGUMENTS = {
+    "dkvb": {"heads": 4, "keys": 64, "init_batch_size": 8},
+    **{name: {"dimensions": 100} for name in ("ranpac", "acil", "air", "loranpac")},
+}
 # Larger learning rates than the methods' own learn in fewer epochs.
 SLOW = {
     "full": {"lr": 1e-3, "epochs": 8},
