@@ -34,6 +34,8 @@ class DER(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="experience replay that holds on to the logits of training",
+        cost="two batches per step",
         paper="Buzzega et al. 2020, arXiv 2004.07211",
         bibtex=("buzzega2020der",),
         family="rehearsal",
@@ -77,16 +79,15 @@ class DERPP(DER):
         beta: Weight of the cross-entropy on remembered labels; alpha 0 and beta 0 are naive fine-tuning.
     """
 
-    info = dataclasses.replace(DER.info, search={"alpha": (1e-2, 1e1), "beta": (1e-2, 1e1)})
+    info = dataclasses.replace(
+        DER.info, search={"alpha": (1e-2, 1e1), "beta": (1e-2, 1e1)}, cost="three batches per step",
+        summary="experience replay that holds on to logits and labels",
+    )  # fmt: skip
 
     def __init__(
-        self,
-        context: RunContext,
-        capacity: Capacity = 128,
-        alpha: Weight = 1.0,
-        beta: Weight = 1.0,
+        self, context: RunContext, capacity: Capacity = 128, alpha: Weight = 1.0, beta: Weight = 1.0,
         fill: Fill = "reservoir",
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(context, capacity, alpha, fill)
         self.beta = beta
 

@@ -45,11 +45,14 @@ class DKVB(BottleneckLearner):
         optimizer: Which optimizer trains values.
         lifetime: Of the optimizer.
         decoder_lr: Learning rate of the linear layer; None takes the default of the optimizer.
+        trained_rows: Value rows that a step trains: those of highest TF-IDF in the batch; None trains all.
     """
 
     info = MethodInfo(
+        summary="values behind frozen keys that token states select",
+        cost="keys once per text; a step reads and writes the selected values",
         paper="Diera et al. 2024, arXiv 2412.08528",
-        bibtex=("diera2024dkvb", "traeuble2023dkvb"),
+        bibtex=("diera2024dkvb", "traeuble2023dkvb", "lin2025sparsememory"),
         family="bottleneck",
         tunings=("frozen",),
         default_lr={"frozen": 0.1},
@@ -71,21 +74,17 @@ class DKVB(BottleneckLearner):
         top_k: Size = 1,
         projection: Width = 0,
         padding: Padding | None = None,
-        initialization: KeyTexts = "oracle",
-        moved: Moved | None = None,
-        init_epochs: Amount | None = None,
-        init_batch_size: Count | None = None,
-        decay: Fraction = 0.2,
-        update: Update | None = None,
-        start: Start | None = None,
+        initialization: KeyTexts = "oracle", moved: Moved | None = None,
+        init_epochs: Amount | None = None, init_batch_size: Count | None = None,
+        decay: Fraction = 0.2, update: Update | None = None, start: Start | None = None,
         values: ValueStart | None = None,
-        optimizer: Optimizer | None = None,
-        lifetime: Lifetime | None = None,
+        optimizer: Optimizer | None = None, lifetime: Lifetime | None = None,
         decoder_lr: Positive | None = None,
-    ) -> None:
+        trained_rows: Count | None = None,
+    ) -> None:  # fmt: skip
         ways = Choices.of(
             variant, padding=padding, moved=moved, init_batch_size=init_batch_size, update=update,
-            start=start, values=values, optimizer=optimizer, lifetime=lifetime,
+            start=start, values=values, optimizer=optimizer, lifetime=lifetime, trained_rows=trained_rows,
         )  # fmt: skip
         size, limit = context.encoder.hidden_size, context.max_tokens
         counts = (size // HEAD_SIZE if heads is None else heads, keys, top_k, projection)

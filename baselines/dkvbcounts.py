@@ -36,6 +36,8 @@ class DKVBCounts(MemoryLearner):
     """
 
     info = MethodInfo(
+        summary="counts of next tokens behind frozen keys, mixed with a language model",
+        cost="one pass; keys once per token",
         paper="Diera et al. 2024, arXiv 2412.08528",
         bibtex=("diera2024dkvb",),
         family="bottleneck",

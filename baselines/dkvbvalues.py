@@ -40,8 +40,10 @@ class DKVBValues(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="values behind frozen keys, added to the states of a language model",
+        cost="a step computes the output layer, there and back",
         paper="Diera et al. 2024, arXiv 2412.08528",
-        bibtex=("diera2024dkvb", "lin2025sparse"),
+        bibtex=("diera2024dkvb", "lin2025sparsememory"),
         family="bottleneck",
         tunings=("frozen",),
         tasks=("language-model",),

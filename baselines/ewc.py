@@ -2,12 +2,10 @@
 
 Loss: cross-entropy + strength / 2 * sum_j F_j (w_j - a_j)^2 (their eq. 3), with a the weights at a boundary
 and F the diagonal Fisher information, the mean over texts x of sum_y p(y|x) (d log p(y|x) / d w_j)^2 over the
-labels y within the class mask. With F_t the one estimated on experience t, F is
-
-- ``averaged`` (default): the mean of all F_t so far, with a from the last boundary;
-- ``online``: F <- gamma F + F_t, with a from the last boundary (Schwarz et al. 2018, arXiv 1805.06370);
-- ``separate`` (the original): one penalty per experience, which add up to a single quadratic penalty.
-Of a language model, y is all next tokens of a text.
+labels y within the class mask (of a language model, all next tokens). With F_t the one of experience t, F is
+the mean of all F_t so far, with a from the last boundary (``averaged``, default); F <- gamma F + F_t,
+likewise (``online``; Schwarz et al. 2018, arXiv 1805.06370); or there is a penalty per experience, which add
+up to one (``separate``, the original).
 
 Carried: two numbers per trainable weight. A boundary costs a backward pass per text, and label if ``exact``.
 """
@@ -44,6 +42,8 @@ class EWC(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="penalty on moving weights of high Fisher information",
+        cost="a backward pass for some texts at each boundary",
         paper="Kirkpatrick et al. 2017, arXiv 1612.00796",
         bibtex=("kirkpatrick2017ewc", "schwarz2018progress"),
         family="penalties",

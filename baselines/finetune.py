@@ -14,4 +14,9 @@ from clbench.methods.learner import ContinualLearner
 class Finetune(ContinualLearner):
     """Cross-entropy on the current experience: the base class without overrides."""
 
-    info = MethodInfo(family="naive", tasks=("classification", "language-model"))
+    info = MethodInfo(
+        summary="naive fine-tuning: no measure against forgetting",
+        cost="one forward and backward pass per step",
+        family="naive",
+        tasks=("classification", "language-model"),
+    )

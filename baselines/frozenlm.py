@@ -15,7 +15,14 @@ class FrozenLM(ContinualLearner):
         context: What the run provides.
     """
 
-    info = MethodInfo(family="naive", tunings=("frozen",), tasks=("language-model",), gradient_free=True)
+    info = MethodInfo(
+        summary="the pretrained language model as it is: the reference of the others",
+        cost="nothing is learned",
+        family="naive",
+        tunings=("frozen",),
+        tasks=("language-model",),
+        gradient_free=True,
+    )
 
     def __init__(self, context: RunContext) -> None:
         super().__init__(context, FrozenLanguageModel(context))

@@ -25,6 +25,8 @@ class KNNLM(MemoryLearner):
     """
 
     info = MethodInfo(
+        summary="next tokens of the nearest stored states, mixed with a language model",
+        cost="one pass, one search per token at evaluation",
         paper="Khandelwal et al. 2020, arXiv 1911.00172",
         bibtex=("khandelwal2020knnlm",),
         family="rehearsal",

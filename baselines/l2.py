@@ -28,6 +28,8 @@ class L2(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="penalty on moving away from the weights of the last boundary",
+        cost="as naive fine-tuning",
         paper="Kirkpatrick et al. 2017, arXiv 1612.00796",
         bibtex=("kirkpatrick2017ewc",),
         family="penalties",

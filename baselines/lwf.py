@@ -36,6 +36,8 @@ class LwF(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="distillation from the model of the last boundary",
+        cost="one more forward pass per step",
         paper="Li and Hoiem 2016, arXiv 1606.09282",
         bibtex=("li2016lwf", "hinton2015distilling"),
         family="penalties",

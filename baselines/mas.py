@@ -34,6 +34,8 @@ class MAS(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="penalty on moving weights that the outputs depend on",
+        cost="a backward pass for some texts at each boundary",
         paper="Aljundi et al. 2018, arXiv 1711.09601",
         bibtex=("aljundi2018mas",),
         family="penalties",

@@ -28,6 +28,8 @@ class NCM(PrototypeLearner):
     """
 
     info = MethodInfo(
+        summary="nearest class mean",
+        cost="one pass",
         paper="Mensink et al. 2013, doi 10.1109/TPAMI.2013.83",
         bibtex=("mensink2013ncm", "rebuffi2017icarl"),
         family="prototypes",

@@ -37,10 +37,12 @@ class OWM(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="gradients projected off the inputs seen before",
+        cost="a matrix product per layer and step; one linear system at a boundary",
         paper="Zeng et al. 2019, arXiv 1810.01256",
         bibtex=("zeng2019owm",),
         family="projections and masks",
-        default_lr={"full": 1e-2, "frozen": 1.0, "adapter": 1e-1, "lora": 1e-1},
+        default_lr={"full": 1e-2, "frozen": 1.0, "cnn": 0.1, "adapter": 1e-1, "lora": 1e-1},
         memory={"projectors.": "statistics"},
         search={"alpha": (1.0, 1e5)},
         deviations=(

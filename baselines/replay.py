@@ -31,6 +31,8 @@ class Replay(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="experience replay",
+        cost="two batches per step",
         paper="Chaudhry et al. 2019, arXiv 1902.10486",
         bibtex=("chaudhry2019tiny", "rolnick2019replay"),
         family="rehearsal",

@@ -38,6 +38,8 @@ class SI(ContinualLearner):
     """
 
     info = MethodInfo(
+        summary="penalty on moving weights that lowered the loss so far",
+        cost="elementwise work per step",
         paper="Zenke et al. 2017, arXiv 1703.04200",
         bibtex=("zenke2017si",),
         family="penalties",

@@ -5,27 +5,23 @@ with w_k = ((1 - e) S + e v I)^-1 mu_k (their section 3), e the shrinkage and v 
 e is estimated from S and the number of texts (OAS; Chen et al. 2010, arXiv 0907.4698): with few texts it must
 be far from the paper's 1e-4.
 
-It carries sums of features per class and of their outer products. It costs one pass over the texts, no
-gradient, and one linear system per experience. Deviations: S is the exact pooled within-class covariance of
-all texts seen (the paper's running update weights a text by the number of all texts before it, not of its
-class); the identity is scaled by v, so that the shrinkage does not depend on the scale of the features; e is
-estimated by default.
+It carries sums of features per class and of products. Deviations: S is the exact pooled covariance (the
+paper's running one weights a text by the number of all texts before it, not of its class); the identity is
+scaled by v; e is estimated. The variant ``reference`` has none of these.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from clbench.core.ranges import Fraction
+from clbench.methods.covariance import LEAST, oracle_approximating_shrinkage, running_scatter
 from clbench.methods.info import MethodInfo
-from clbench.methods.prototypes import (
-    PrototypeLearner,
-    oracle_approximating_shrinkage,
-    sums_by_class,
-)
+from clbench.methods.prototypes import PrototypeLearner, sums_by_class
 from clbench.models.context import RunContext
 
 
@@ -34,24 +30,21 @@ class SLDA(PrototypeLearner):
 
     Args:
         context: What the run provides.
-        shrinkage: E, in (0, 1]: the share of the scaled identity in the covariance; by default it is
-            estimated after each experience (OAS). The paper has 1e-4.
+        shrinkage: E, the share of the identity; None estimates it (OAS), or is 1e-4 for ``reference``.
+        variant: The exact covariance, or the running one of the authors (``reference``).
     """
 
     info = MethodInfo(
+        summary="streaming linear discriminant analysis",
+        cost="one pass, one D x D system per experience",
         paper="Hayes and Kanan 2020, arXiv 1909.01520",
         bibtex=("hayes2020slda",),
         family="prototypes",
         tunings=("frozen",),
         gradient_free=True,
-        memory={
-            "counts": "statistics",
-            "sums": "statistics",
-            "products": "statistics",
-            "weight": "statistics",
-            "bias": "statistics",
-        },
+        memory={"": "statistics"},  # all of it
         search={"shrinkage": (1e-5, 1.0)},
+        named_by_value=("variant",),
         deviations=(
             "the exact pooled covariance in place of the running one",
             "shrinkage is relative to the mean variance",
@@ -63,32 +56,42 @@ class SLDA(PrototypeLearner):
     weight: Tensor  # (C, D)
     bias: Tensor  # (C,)
 
-    def __init__(self, context: RunContext, shrinkage: Fraction | None = None) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        shrinkage: Fraction | None = None,
+        variant: Literal["default", "reference"] = "default",
+    ) -> None:
         super().__init__(context)
-        if shrinkage is None:
-            estimated = "shrinkage is estimated, where the paper fixes it"
-            self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, estimated))
-        self.shrinkage = shrinkage
+        self.running = variant == "reference"
+        self.shrinkage = 1e-4 if self.running and shrinkage is None else shrinkage
+        estimated = ("shrinkage is estimated, where the paper fixes it",) * (self.shrinkage is None)
+        ways = () if self.running else (*self.info.deviations, *estimated)
+        self.info = dataclasses.replace(self.info, deviations=ways)
         columns, size = context.columns, context.encoder.hidden_size
-        shapes = {"sums": (columns, size), "products": (size, size), "weight": (columns, size)}
-        for name, shape in (*shapes.items(), ("bias", (columns,))):
-            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        self.register_zeros("products", size, size)
+        for name, shape in {"sums": (columns, size), "weight": (columns, size), "bias": (columns,)}.items():
+            self.register_zeros(name, *shape)
 
     def observe(self, features: Tensor, targets: Tensor) -> None:
         """Adds to the sums and products."""
+        if self.running:
+            before = self.counts - torch.bincount(targets, minlength=len(self.counts))
+            self.products += running_scatter(features, targets, self.sums, before)
+        else:
+            self.products += features.T @ features
         self.sums += sums_by_class(features, targets, len(self.sums))
-        self.products += features.T @ features
 
     def consolidate(self) -> None:
         """Solves for the weights."""
         means = self.sums / self.counts.clamp(min=1).unsqueeze(1)
-        covariance = (self.products - self.sums.T @ means) / self.counts.sum()
-        share = self.shrinkage
-        if share is None:
+        scatter = self.products if self.running else self.products - self.sums.T @ means
+        covariance = scatter / self.counts.sum()
+        if (share := self.shrinkage) is None:
             share = oracle_approximating_shrinkage(covariance, float(self.counts.sum()))
+        variance = covariance.diagonal().mean().clamp(min=LEAST)
         shrunk = (1 - share) * covariance
-        variance = covariance.diagonal().mean().clamp(min=1e-12)  # it is zero with one text per class
-        shrunk.diagonal().add_(share * variance)
+        shrunk.diagonal().add_(share if self.running else share * variance)
         self.weight.copy_(torch.linalg.solve(shrunk, means.T).T)
         self.bias.copy_(-(means * self.weight).sum(1) / 2)
 

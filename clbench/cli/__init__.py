@@ -6,13 +6,16 @@ import errno
 import gc
 import importlib
 import io
-import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
+from clbench.cli.stopping import end_children, stoppable
 from clbench.core.arguments import DOCUMENTATION
-from clbench.core.errors import UserError, error_line, unknown
+from clbench.core.console import SafeStream, forget_output
+from clbench.core.errors import StoppedError, UserError, error_line, printable, unknown
 
 COMMANDS = {
     "list": "list scenarios, baselines, experiments and encoders",
@@ -40,22 +43,45 @@ PATHS = {
     errno.EPERM, errno.EROFS,
 }  # fmt: skip
 """What the system says of a path that cannot be read or written."""
+_PACKAGE = Path(__file__).parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
+    Args:
+        arguments: The words of the command line; None takes those of this process, which ends with it.
+
     Returns:
-        The exit status: 0 done, 1 a run failed, 2 bad input (one line on standard error), 130 Ctrl-C.
+        The exit status: 0 done, 1 a run failed or could not go on, 2 bad input (one line on standard error),
+        130 Ctrl-C, 143 SIGTERM.
     """
     # No list() here: importing the command of that name replaces the built-in in this module.
     words = [*(sys.argv[1:] if arguments is None else arguments)]
+    with stoppable(to_the_end=arguments is None) as stopping:
+        try:
+            status = _command(words)
+        except KeyboardInterrupt:
+            stopping.signal = stopping.signal or signal.SIGINT
+        except BaseException:  # libraries make other errors of an interruption
+            if stopping.signal is None:
+                raise
+        if stopping.signal is None:
+            return status
+        stopping.tell(SafeStream().write)
+        if arguments is None:
+            end_children()
+        return stopping.status
+
+
+def _command(words: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows "?"
             stream.reconfigure(errors="replace")
     # Lightning and transformers warn about choices that are made on purpose here.
     warnings.filterwarnings("ignore", module=r"(lightning|torch\.utils\.data|transformers)\..*")
     warnings.filterwarnings("ignore", "Sparse invariant checks", UserWarning)  # of torch's own optimizers
+    warnings.formatwarning = _warning
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0
@@ -76,6 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(error_line(error), file=sys.stderr)
         return 2
+    except StoppedError as error:
+        print(error_line(error), file=sys.stderr)
+        return 1
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         extras = [name for name, packages in EXTRAS.items() if package in packages]
@@ -85,16 +114,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"clbench: error: {package} is missing: pip install 'clbench[{extra}]'", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has seen enough, as with "| head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return 0
     except OSError as error:
         if error.errno not in PATHS or error.filename is None:
             raise
         print(error_line(UserError(f"{error.filename}: {error.strerror}")), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("clbench: stopped; the same command continues from here", file=sys.stderr)
-        return 130
+
+
+_warning_of_python = warnings.formatwarning
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of clbench in one line, and those of others as Python shows them."""
+    if category is UserWarning and Path(filename).is_relative_to(_PACKAGE):
+        return f"clbench: warning: {printable(str(message))}\n"
+    return _warning_of_python(message, category, filename, lineno, line)
 
 
 def _help() -> str:

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         rows = GROUPS[name]()
         width = max(len(row[0]) for row in rows)
         print(f"{name}:")
-        print("\n".join(f"  {first:<{width}}  {second}" for first, second in rows))
+        print("\n".join(f"  {first:<{width}}  {second}".rstrip() for first, second in rows))
     return 0
 
 

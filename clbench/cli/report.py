@@ -12,6 +12,7 @@ from clbench.core.errors import UserError
 from clbench.core.io import check_file, check_folder, write_text
 from clbench.core.ranges import Place
 from clbench.reporting.measures import chosen
+from clbench.reporting.publish.limits import MANY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,10 @@ def main(arguments: Sequence[str]) -> int:
     output.add_argument(
         "--out", type=word(Place), metavar="DIR", default="runs/report", help="folder for what is made"
     )
-    output.add_argument("--page", action=argparse.BooleanOptionalAction, default=True, help="make the page")
+    text = f"make figures (default: of up to {MANY} runs)"
+    output.add_argument("--figures", action=argparse.BooleanOptionalAction, help=text)
+    text = f"make the page (default: of up to {MANY} runs)"
+    output.add_argument("--page", action=argparse.BooleanOptionalAction, help=text)
     text = "only fill the table blocks of this Markdown file"
     output.add_argument("--readme", type=word(Place), metavar="FILE", help=text)
     text = "only write an overview of the results into this file"
@@ -48,11 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     frame = load_results(options.results, strict=options.strict)
     if options.index is not None:
         return _index(frame, options.index)
-    show(frame, options.out, options.columns)
-    if options.page:
-        from clbench.reporting.site import write_page
-
-        print(write_page(frame, options.out))
+    show(frame, options.out, options.columns, figures=options.figures, page=options.page)
     return 0
 
 
@@ -79,14 +79,34 @@ def _index(frame: pd.DataFrame, path: Path) -> int:
     return 0
 
 
-def show(frame: pd.DataFrame, out: Path, columns: Sequence[str] | None = None) -> None:
-    """Writes tables and plots of loaded results, prints the short table and says where they are."""
+def show(
+    frame: pd.DataFrame,
+    out: Path,
+    columns: Sequence[str] | None = None,
+    *,
+    figures: bool | None = None,
+    page: bool | None = None,
+) -> None:
+    """Writes what is to be made of loaded results, prints the short table and says where it is.
+
+    Without a choice, there are figures and a page of up to ``MANY`` runs.
+    """
     from clbench.reporting.publish.report import write_report
+    from clbench.reporting.tables.comparison import comparison_table
     from clbench.reporting.tables.render import text_table
 
-    written = write_report(frame, out, columns=columns)
-    print(text_table(frame))
+    compared, few = comparison_table(frame), len(frame) <= MANY
+    figures, wanted = (few if each is None else each for each in (figures, page))
+    written = write_report(frame, out, columns=columns, figures=figures, compared=compared)
+    print(text_table(frame, compared=compared))
     print()
     tables = [path for path in written if path.suffix not in (".svg", ".pdf")]
     print(*tables, sep="\n")
-    print(f"{len(written) - len(tables)} files of figures in {out}")
+    if figures:
+        print(f"{len(written) - len(tables)} files of figures in {out}")
+    if wanted:
+        from clbench.reporting.site import write_page
+
+        print(write_page(frame, out, compared=compared))
+    if not few and not (figures and wanted):
+        print(f"of {len(frame)} runs, figures and the page are made with --figures --page")

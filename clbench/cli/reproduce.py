@@ -14,7 +14,7 @@ from tqdm import tqdm
 from clbench.core.arguments import Parser, word
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
-from clbench.core.io import check_folder
+from clbench.core.io import check_folder, remove_leftovers
 from clbench.core.ranges import Line, Name, Place, Threads
 from clbench.core.types import WandbMode
 
@@ -76,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.dry_run:
         _forecast(every, options.workers)
         return 0
+    remove_leftovers(results)
     outcomes: list[Outcome] = []
     for experiment, folder, runs in chosen:
         outcomes += _reproduce(experiment, folder, runs, options.workers, outcomes)
@@ -141,18 +142,22 @@ def _reproduce(
     seconds = time.perf_counter() - started
     print(f"{len(runs) - done - failed} run in {seconds:.0f} s, {done} done before, {failed} failed")
     if paths := result_files(outcomes):
-        show(load_results(paths), folder / "report" / experiment.name, experiment.table)
+        frame = load_results(paths)
+        show(frame, folder / "report" / experiment.name, experiment.table, page=False)
     return outcomes
 
 
 def _write_page(folder: Path, outcomes: Sequence[Outcome]) -> None:
     """Writes one page of all results in a profile's folder."""
     from clbench.reporting.load import load_results
+    from clbench.reporting.publish.limits import MANY
     from clbench.reporting.site import write_page
     from clbench.studies.reproduction import result_files
 
     if paths := [path for path in result_files(outcomes) if path.is_relative_to(folder)]:
-        print(write_page(load_results(paths), folder / "page"))
+        frame = load_results(paths)
+        if len(frame) <= MANY:
+            print(write_page(frame, folder / "page"))
 
 
 def _forecast(runs: Sequence[RunConfig], workers: int) -> None:

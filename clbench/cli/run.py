@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from clbench.engine.parser import parse_run
+from clbench.core.console import SafeStream, say
+from clbench.core.io import remove_leftovers
+from clbench.engine.parser import read_run, run_parser
 from clbench.engine.preflight import check_run
 
 if TYPE_CHECKING:
@@ -15,16 +17,24 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs and prints the accuracy after each experience, then where the result is."""
-    config = parse_run(arguments)
+    config, others = read_run(run_parser(), arguments)
     check_run(config)
+    remove_leftovers(config.results)
+    from clbench.core.result import RunResult
     from clbench.engine.build import prepare  # imported after parsing: --help needs no torch
+    from clbench.engine.checkpoint import is_done
     from clbench.engine.loop import execute
 
     progress = sys.stderr.isatty()
     run = prepare(config, progress=progress)
+    run.again = others.get("again", False)
+    if not run.again and is_done(run):
+        say("this run is finished already; --again starts over")
+        _summarize(RunResult.read(run.path))
+        return 0
     for name, facts in run.stream.data.items():
         for note in facts["notes"]:
-            print(f"data {name}: {note}", flush=True)
+            say(f"data {name}: {note}")
     stages = len(run.stream.stages)
 
     def on_stage(stage: int, result: RunResult) -> None:
@@ -33,17 +43,21 @@ def main(arguments: Sequence[str]) -> int:
             measured = f"bits per byte {result.language['stream'][stage]:.4f}"
         else:
             measured = f"stream accuracy {result.stream_accuracy[stage]:.4f}"
-        print(f"[{stage + 1}/{stages}] {name}: {measured}", flush=True)
+        say(f"[{stage + 1}/{stages}] {name}: {measured}")
 
     try:
         result = execute(run, progress=progress, on_stage=on_stage)
     except FloatingPointError as error:
-        print(f"clbench: the run failed: {error}\nresult: {run.path}", file=sys.stderr)
+        SafeStream().write(f"clbench: the run failed: {error}\nresult: {run.path}\n")
         return 1
+    _summarize(result)
+    return 0
+
+
+def _summarize(result: RunResult) -> None:
     measured = {name: value for name, value in result.metrics.items() if value is not None}
-    print(", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measured.items()))
+    say(", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measured.items()))
     seconds, carried = result.costs["seconds"], result.costs["carried_bytes"]["total"]
     phases = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if name != "total")
-    print(f"{seconds['total']:.1f} s ({phases}); {carried / 2**20:.2f} MiB carried")
-    print(f"result: {run.path}")
-    return 0
+    say(f"{seconds['total']:.1f} s ({phases}); {carried / 2**20:.2f} MiB carried")
+    say(f"result: {result.path}")

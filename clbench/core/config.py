@@ -24,7 +24,7 @@ from clbench.core.ranges import (
     Weight,
 )
 from clbench.core.scenario import Protocol
-from clbench.core.types import Placement, Pooled, Precision, StreamKind, Tuning, WandbMode
+from clbench.core.types import Head, Placement, Pooled, Precision, StreamKind, Tuning, WandbMode
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class RunConfig:
         test_per_class: Maximum number of validation and of test texts per class and experience.
         lr: Learning rate; the default is the method's for its tuning.
         weight_decay: Weight decay of AdamW.
-        adapter_size: Width of the bottleneck adapters.
+        adapter_size: Width of the bottleneck adapters; the default is the method's, in general 64.
         adapter_placement: Adapters after attention and feed-forward layers (houlsby), or after the latter
             alone (pfeiffer).
         lora_rank: Rank of the LoRA updates.
@@ -85,6 +85,8 @@ class RunConfig:
             hardware that is fast with it, else float32.
         pooling: How the token states of a text become its features: their mean, the first one (cls) or
             the last one; for methods that train on one vector per text.
+        head: What is trained on a frozen encoder: a linear layer on one vector per text, or a text CNN on its
+            token states (cnn), as the rows "frozen" of PyContinual's table.
         data_dir: Folder of the datasets; the default is the environment variable CLBENCH_DATA.
         generic_corpus: Folder of text for methods that read unlabeled text of no scenario; the default is
             wiki in the folder of the datasets, or else built-in documentation.
@@ -94,7 +96,9 @@ class RunConfig:
         wandb_entity: User or team of the project; the default is that of the W&B account.
         wandb_group: W&B group of the run; the default is its scenario.
         continuations: Test texts of each experience that a language model continues at the end, for ROUGE-L.
-        checkpoint: Save the learner after each experience, to continue a run that was stopped.
+        checkpoint: Save the learner after each experience and within long ones, to continue a run that was
+            stopped.
+        checkpoint_minutes: Minutes of training on one experience after which the learner is saved again.
         cache_features: Compute frozen features once per text and keep them on disk.
     """
 
@@ -121,12 +125,13 @@ class RunConfig:
     test_per_class: Count | None = None
     lr: Positive | None = None
     weight_decay: Weight = 0.01
-    adapter_size: Size = 64
+    adapter_size: Size | None = None
     adapter_placement: Placement = "houlsby"
     lora_rank: Size = 8
     threads: Threads | None = None
     precision: Precision = "auto"
     pooling: Pooled = "mean"
+    head: Head = "linear"
     data_dir: Place | None = None
     generic_corpus: Place | None = None
     results: Place = Path("runs")
@@ -136,6 +141,7 @@ class RunConfig:
     wandb_group: Label | None = None
     continuations: Amount = 100
     checkpoint: bool = True
+    checkpoint_minutes: Positive = 10.0
     cache_features: bool = True
 
     @property

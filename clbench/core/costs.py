@@ -118,6 +118,7 @@ class Meter:
         self.costs: dict[Phase, Cost] = dict.fromkeys(PHASES, Cost())
         self.earlier = 0.0
         self._open: list[Account] = []
+        self._phases: list[tuple[Phase, Account]] = []  # the open ones
         self._counter = FlopCounter()
         self._since, self._flops = 0.0, 0
         self.start()
@@ -137,9 +138,20 @@ class Meter:
         account = Account()
         try:
             with self.apart() as account:
+                self._phases.append((phase, account))
                 yield
         finally:
+            self._phases.pop()
             self.costs[phase] += account.cost
+
+    def so_far(self) -> dict[Phase, Cost]:
+        """What each phase costs so far, those included that are not over."""
+        if self._open:
+            self._settle()
+        costs = dict(self.costs)
+        for phase, account in self._phases:
+            costs[phase] += account.cost
+        return costs
 
     @contextmanager
     def apart(self) -> Iterator[Account]:

@@ -21,6 +21,13 @@ class UserError(Exception):
     """
 
 
+class StoppedError(Exception):
+    """A run cannot go on now, through no fault of its own, such as a full disk. Its message is one line.
+
+    What it saved is kept, and the same command goes on from there. The command line exits with status 1.
+    """
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not one of ``known``, with the nearest right one first.
 

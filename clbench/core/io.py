@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import math
 import os
+import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,10 @@ from clbench.core.strict_yaml import parse_yaml
 
 _NAME = 200
 """Bytes of the name of a folder; file systems take 255."""
+_PROBE = 4096
+"""Bytes that a folder must take to be writable: on a full disk, an empty file can still be made."""
+_TEMPORARY = ".being-written"
+"""The end of the names of temporary files and folders."""
 
 
 def cache_dir() -> Path:
@@ -41,7 +48,7 @@ def cache_budget() -> int:
 
 
 def check_folder(folder: Path, what: str) -> None:
-    """Refuses a folder in which nothing can be written; nothing is left behind.
+    """Refuses a folder in which nothing can be written, or no more; nothing is left behind.
 
     Args:
         folder: There already, or to be made.
@@ -52,8 +59,8 @@ def check_folder(folder: Path, what: str) -> None:
     """
     there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), Path())
     try:
-        with tempfile.TemporaryFile(dir=there):  # the user's rights alone do not say it: /proc
-            pass
+        with tempfile.TemporaryFile(dir=there) as file:  # the user's rights alone do not say it: /proc
+            file.write(bytes(_PROBE))
     except OSError as error:
         raise UserError(f"{what} is {shown(str(folder))}: {there}: {error.strerror}") from error
 
@@ -73,7 +80,7 @@ def folder_name(text: str) -> str:
         ('ewc-frozen-strength=10.0', 'mine-file=.._.._x-7c6f4464')
     """
     name = "".join(letter if letter.isprintable() and letter not in "/\\" else "_" for letter in text)
-    name = name.lstrip(".").encode("utf-8", "replace")[:_NAME].decode("utf-8", "ignore")
+    name = _cut(name.lstrip("."))
     return (
         name
         if name and name == text
@@ -81,27 +88,88 @@ def folder_name(text: str) -> str:
     )
 
 
+def _cut(name: str) -> str:
+    return name.encode("utf-8", "replace")[:_NAME].decode("utf-8", "ignore")
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     """Yields a temporary path that replaces ``path`` if the block ends without an error.
 
     Readers never see a partial file.
+
+    Args:
+        path: The file.
+        within: The folder of the temporary file, on the same disk; None is that of ``path``. A process that
+            is killed leaves the temporary file there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    folder = path.parent if within is None else within
+    for each in (path.parent, folder):
+        each.mkdir(parents=True, exist_ok=True)
+    with _temporary(folder, _cut(path.name), _made_file) as temporary:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes files that nobody else can read
         temporary.replace(path)
+
+
+@contextmanager
+def temporary_folder(beside: Path) -> Iterator[Path]:
+    """Yields an empty folder in the folder ``beside``, on the same disk, and removes it afterwards."""
+    with _temporary(beside, "", _made_folder) as temporary:
+        yield temporary
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what dead processes left in ``folder``: temporary files and folders of this module.
+
+    Those of living processes are locked, and stay. Links are not followed.
+    """
+    for path in sorted(folder.rglob(f".*{_TEMPORARY}")):
+        with suppress(OSError):  # gone, or not ours
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path)
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def _temporary(folder: Path, name: str, make: Callable[[Path], int]) -> Iterator[Path]:
+    """A new path in ``folder`` that is locked as long as it is used, by its ending known as temporary."""
+    while True:
+        path = folder / f".{name}.{secrets.token_hex(4)}{_TEMPORARY}"
+        handle = make(path)
+        with suppress(OSError):  # a disk without locks: then nobody else takes it for a leftover either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if path.exists():  # not taken for a leftover before it was locked
+            break
+        os.close(handle)
+    try:
+        yield path
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(path)
+        os.close(handle)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes ``text`` to ``path`` atomically, in UTF-8."""
-    with replacing(path) as temporary:
+def _made_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)  # by the umask
+
+
+def _made_folder(path: Path) -> int:
+    path.mkdir()
+    return os.open(path, os.O_RDONLY)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, within: Path | None = None) -> None:
+    """Writes ``text`` to ``path`` atomically, in UTF-8: see ``replacing``."""
+    with replacing(path, within=within) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -130,12 +198,12 @@ def _one_line(error: yaml.YAMLError) -> str:
     return problem if mark is None else f"line {mark.line + 1}: {problem}"
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes ``value`` to ``path`` atomically, as indented JSON; NaN and infinity are refused.
+def write_json(path: Path, value: Any, *, within: Path | None = None) -> None:
+    """Writes ``value`` to ``path`` atomically (``replacing``), as indented JSON; not NaN and infinity.
 
     Rows of matrices are written on one line each, and so are the matrices of a list of matrices.
     """
-    write_text(path, _indented(value, "\n") + "\n")
+    write_text(path, _indented(value, "\n") + "\n", within=within)
 
 
 def _indented(value: Any, margin: str) -> str:

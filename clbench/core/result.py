@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -13,9 +13,12 @@ from clbench.core import metrics
 from clbench.core.errors import UserError
 from clbench.core.io import write_json
 from clbench.core.notes import Note
+from clbench.core.provenance import without_secrets
 from clbench.core.result_check import checked
 from clbench.core.result_schema import SCHEMA
 
+Outcome = Literal["running", "done", "failed", "diverged"]
+"""How a run ended, for readers: see ``RunResult.outcome``."""
 Confusion = list[list[list[int]]]
 """Confusion counts of each experience: ``[true, predicted, count]`` of each cell that is not 0."""
 
@@ -67,6 +70,12 @@ class RunResult:
     def stages(self) -> int:
         """S, how many stages are finished."""
         return len(self.language.get("bits_per_byte", ())) or len(self.accuracy)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The status, where a run that failed by a loss that is no finite number has diverged."""
+        diverged = self.status == "failed" and (self.error or "").startswith(FloatingPointError.__name__)
+        return "diverged" if diverged else cast(Outcome, self.status)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -123,13 +132,15 @@ class RunResult:
         del content["path"]
         if self.error is None:
             del content["error"]
+        else:
+            content["error"] = without_secrets(self.error)
         if not self.language:
             del content["language"]
         return {"schema": SCHEMA, **content}
 
-    def write(self, path: Path) -> None:
-        """Writes the result file atomically."""
-        write_json(path, self.to_json())
+    def write(self, path: Path, *, within: Path | None = None) -> None:
+        """Writes the result file atomically, by a temporary file in the folder ``within``."""
+        write_json(path, self.to_json(), within=within)
         self.path = path
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,10 @@ KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
 """The diagnostics of an experience that stand beside ``overlap``: numbers."""
 KEY_ERRORS = ("quantization_error", "unselected_changed")
 """Diagnostics of an experience that need not be there: numbers."""
+COUNTS = ("examples", "validation_examples", "test_examples", "steps")
+"""What an experience has so and so many of."""
+RANGES = ("between 0 and 1",)
+"""Of the tests, those that numbers of long lists must pass."""
 COSTS = {
     "seconds": ("encode", "keys", "train", "validate", "consolidate", "evaluate", "total"),
     "flops": ("algorithm", "spent"),
@@ -57,6 +62,7 @@ _TESTS: Mapping[str, Callable[[Any], bool]] = {
     "an object": lambda value: isinstance(value, dict),
     "a list": lambda value: isinstance(value, list),
     "a list of texts": lambda value: isinstance(value, list) and all(isinstance(x, str) for x in value),
+    "a whole number of at least 0": lambda value: _is_number(value) and value >= 0 and value % 1 == 0,
     "a list of numbers": lambda value: isinstance(value, list) and all(map(_is_number, value)),
     "a list of objects": lambda value: isinstance(value, list) and all(isinstance(x, dict) for x in value),
 }
@@ -65,6 +71,8 @@ _RULES: Mapping[str, str | tuple[str, ...]] = {
     "status!": STATUSES,
     "error": "a text",
     "provenance": "an object",
+    **{f"provenance.{name}": "an object" for name in ("fingerprints", "datasets", "datasets.*")},
+    **{f"provenance.{name}": "a text" for name in ("fingerprints.*", "datasets.*.fingerprint")},
     "config!": "an object",
     **{f"config.{name}!": "a text with letters" for name in ("scenario", "encoder", "method")},
     **{f"config.{name}": "a text" for name in ("title", "baseline")},
@@ -88,13 +96,23 @@ _RULES: Mapping[str, str | tuple[str, ...]] = {
     "costs": "an object",
     "costs.**": "a number of at least 0",
     **{f"costs.{group}": "an object" for group in COSTS},
-    **{f"costs.{group}.{name}": "a number of at least 0" for group, names in COSTS.items() for name in names},
+    **{
+        f"costs.{group}.{name}": "a number of at least 0"
+        if group == "seconds"
+        else "a whole number of at least 0"
+        for group, names in COSTS.items()
+        for name in names
+    },
     "experiences": "a list of objects",
     "experiences.[].seconds": "an object",
     "experiences.[].seconds.**": "a number of at least 0",
+    "experiences.[].flops": "an object",
+    "experiences.[].flops.**": "a number of at least 0",
+    **{f"experiences.[].{name}": "a whole number of at least 0" for name in COUNTS},
     "diagnostics": "an object",
     "diagnostics.experiences": "a list of objects",
     "diagnostics.experiences.[].overlap": "a list of numbers",
+    "diagnostics.experiences.[].overlap.[]": "between 0 and 1",
     **{f"diagnostics.experiences.[].{name}": "a number of at least 0" for name in (*KEY_USE, *KEY_ERRORS)},
 }
 """By key, what its value is, or the values that it may have. An object stands before its keys.
@@ -124,8 +142,15 @@ def checked(path: Path) -> dict[str, Any]:
         _check(content.get("schema"), "schema", "a whole number", required=True)
         content = migrated(content)
         for rule, wanted in _RULES.items():
-            for key, value in _found(content, rule.rstrip("!").split(".")):
-                _check(value, key, wanted, required=rule.endswith(("!", "[]")))
+            *above, last = rule.rstrip("!").split(".")
+            elements = last == "[]" and wanted in RANGES
+            for key, value in _found(content, above if elements else [*above, last]):
+                # Numbers by the million: only those of a list with a wrong one are looked at one by one.
+                if not elements:
+                    _check(value, key, wanted, required=rule.endswith(("!", "[]")))
+                elif value and not all(map(_TESTS[str(wanted)], value)):
+                    for each in value:
+                        _check(each, key, wanted, required=True)
             if rule == "schema!" and content["schema"] != SCHEMA:
                 known = f"this version of clbench reads schema {SCHEMA}"
                 raise ValueError(f"schema is {content['schema']}, but {known}")
@@ -161,7 +186,11 @@ def _check(value: Any, key: str, wanted: str | tuple[str, ...], *, required: boo
         if value not in wanted:
             raise ValueError(f"{key} is '{value}', not one of {', '.join(wanted)}")
     elif not _TESTS[wanted](value):
-        number = f"{value}, " if _is_number(value) and wanted.startswith(("between", "a number of")) else ""
+        number = (
+            f"{value}, "
+            if _is_number(value) and wanted.startswith(("between", "a number of", "a whole number of"))
+            else ""
+        )
         raise ValueError(f"{key} is {number}not {wanted}")
 
 
@@ -189,6 +218,8 @@ def _check_whole(content: Mapping[str, Any]) -> None:
     rows = [*accuracy, *macro_f1, *filter(None, [content.get("untrained_accuracy")])]
     if len(set(map(len, rows))) > 1:
         raise ValueError("rows of accuracy, macro_f1 and untrained_accuracy differ in length")
+    if rows and len(accuracy) > len(rows[0]):
+        raise ValueError(f"accuracy has {len(accuracy)} rows, more than its {len(rows[0])} experiences")
     if not all(rows):
         raise ValueError("accuracy, macro_f1 or untrained_accuracy has an empty row")
     if done:
@@ -246,13 +277,19 @@ def _check_values(value: Any, name: str, depth: int) -> None:
             _check_values(key, name, depth)
             _check_values(each, f"{name}.{key}", depth - 1)
     elif isinstance(value, list):
-        for each in value:
-            _check_values(each, name, depth - 1)
+        if not _all_finite(value):
+            for each in value:
+                _check_values(each, name, depth - 1)
     elif isinstance(value, str):
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             raise ValueError(f"{name!a} has text that is not valid Unicode")
     elif isinstance(value, int | float) and abs(value) > sys.float_info.max:
         raise ValueError(f"{name} is not a finite number")
+
+
+def _all_finite(values: list[Any]) -> bool:
+    """Whether all are finite floats: fast, for the millions that there can be."""
+    return set(map(type, values)) == {float} and all(map(math.isfinite, values))
 
 
 def _is_number(value: Any) -> bool:

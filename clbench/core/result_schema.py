@@ -1,5 +1,7 @@
 """The version of result files, and how files of earlier versions are read.
 
+Schema 5 has ``head`` in the configuration, which was linear.
+
 Schema 4 changed the macro-F1 of single-head streams from the mean over experiences to that of the union of
 all test sets. It is computed anew from the confusion counts. The protocol has ``patience``, and costs have
 the phase ``validate``, which no earlier run had. The configuration has ``pooling``,
@@ -22,7 +24,7 @@ import numpy as np
 
 from clbench.core.metrics import stream_macro_f1
 
-SCHEMA = 4
+SCHEMA = 5
 """The version that is written."""
 _CONFIG = {"draws": "samples_per_epoch", "general": "generic_corpus"}
 _ARGUMENTS = {"initialisation": "initialization"}
@@ -41,7 +43,9 @@ def migrated(content: dict[str, Any]) -> dict[str, Any]:
         content = _second(content)
     if content.get("schema") == 2:
         content = _third(content)
-    return _fourth(content) if content.get("schema") == 3 else content
+    if content.get("schema") == 3:
+        content = _fourth(content)
+    return _fifth(content) if content.get("schema") == 4 else content
 
 
 def _second(content: dict[str, Any]) -> dict[str, Any]:
@@ -85,6 +89,13 @@ def _fourth(content: dict[str, Any]) -> dict[str, Any]:
             content["metrics"] = {**metrics, "macro_f1": union}
     if isinstance(costs := content.get("costs"), dict):
         content["costs"] = {**costs, **_without_validation(costs)}
+    return content
+
+
+def _fifth(content: dict[str, Any]) -> dict[str, Any]:
+    content = {**content, "schema": 5}
+    if isinstance(config := content.get("config"), dict):
+        content["config"] = {**config, "head": "linear"}
     return content
 
 

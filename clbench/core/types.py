@@ -16,6 +16,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 """The precision in which encoders compute."""
 Pooled = Literal["mean", "cls", "last"]
 """How token states become one vector per text: their mean, the first one, or the last one."""
+Head = Literal["linear", "cnn"]
+"""What a frozen encoder's token states go through: a linear layer on one vector, or a text CNN."""
 Family = Literal[
     "naive", "bottleneck", "penalties", "rehearsal", "prototypes", "projections and masks", "other"
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,12 +44,12 @@ class EncodedTexts:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def batch(self, places: Tensor) -> Batch:
-        """The texts at ``places`` (B,)."""
+    def batch(self, places: Tensor, *, charged: bool = True) -> Batch:
+        """The texts at ``places`` (B,); ``charged`` to the meter unless that was done before."""
         indices = places.numpy()
         rows, lengths = self.rows.packed(indices)
         experience = self.experience[places]
-        if self.flops is not None:
+        if self.flops is not None and charged:
             self.meter.charge(Cost(prefix_flops=int(self.flops[indices].sum())))
         return Batch(
             rows=torch.from_numpy(rows),
@@ -58,11 +60,18 @@ class EncodedTexts:
             encoded=self.flops is not None,
         )
 
-    def batches(self, order: Tensor, size: int) -> Iterator[Batch]:
-        """The texts at ``order`` (n,) in batches of ``size``, which are slices of larger blocks."""
-        for block in order.split(self.block(size)):
-            whole = self.batch(block)
-            yield from [whole] if len(whole) <= size else whole.split(size)
+    def batches(self, order: Tensor, size: int, first: int = 0) -> Iterator[Batch]:
+        """The texts at ``order`` (n,) in batches of ``size``, which are slices of larger blocks.
+
+        With ``first`` above 0 it goes on with that batch, after the same call gave those before: the block
+        that it is in was charged then, unless the batch is the first of it.
+        """
+        per_block = self.block(size) // size
+        for at, block in enumerate(order.split(per_block * size)):
+            if (skipped := max(0, first - at * per_block)) >= -(-len(block) // size):
+                continue
+            whole = self.batch(block, charged=not skipped)
+            yield from [whole] if len(whole) <= size else islice(whole.split(size), skipped, None)
 
     def block(self, size: int = 1) -> int:
         """How many texts a block has: a multiple of ``size``."""
@@ -78,16 +87,39 @@ class Batches(Iterable[Batch]):
         size: Texts per batch; the last batch of an order is smaller.
         draw: Gives the order, positions of texts.
         count: The length of an order.
+        generator: What ``draw`` draws from, if it does.
     """
 
-    def __init__(self, texts: EncodedTexts, size: int, draw: Callable[[], Tensor], count: int) -> None:
+    def __init__(
+        self,
+        texts: EncodedTexts,
+        size: int,
+        draw: Callable[[], Tensor],
+        count: int,
+        generator: torch.Generator | None = None,
+    ) -> None:
         self.texts, self.size, self._draw, self._count = texts, size, draw, count
+        self._generator = torch.Generator() if generator is None else generator
+        self._began = self._generator.get_state()
 
     def __len__(self) -> int:
         return -(-self._count // self.size)
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from self.texts.batches(self._draw(), self.size)  # drawn when the first batch is asked for
+        yield from self.starting()
+
+    def starting(self, first: int = 0) -> Iterator[Batch]:
+        """A new order, from its batch ``first`` on; it is drawn when the first batch is asked for."""
+        self._began = self._generator.get_state()
+        yield from self.texts.batches(self._draw(), self.size, first)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the order of the current pass was drawn from."""
+        return {"generator": self._began}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Lets the next pass draw the order that the saved one had."""
+        self._generator.set_state(state["generator"])
 
 
 def bucketed(order: Tensor, lengths: Tensor, size: int, generator: torch.Generator) -> Tensor:

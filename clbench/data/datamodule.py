@@ -85,7 +85,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
                 order = torch.randint(len(texts), (drawn,), generator=generator)
             return bucketed(order, lengths, size, generator) if self.prefix is None else order
 
-        return Batches(texts, size, draw, drawn or len(texts))
+        return Batches(texts, size, draw, drawn or len(texts), generator)
 
     def val_dataloader(self, experiences: Sequence[int] | None = None) -> Batches:
         """The validation texts of these experiences, of all by default."""

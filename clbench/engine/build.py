@@ -18,7 +18,7 @@ from clbench.core.types import OnProgress
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.engine.early_stopping import check_patience
 from clbench.engine.registry import baseline_class
-from clbench.engine.resolved import resolved_config, tuning_of
+from clbench.engine.resolved import adapter_size_of, resolved_config, tuning_of
 from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
@@ -38,6 +38,7 @@ class Run:
         learner: The method.
         result: What the result file will hold.
         path: The result file.
+        again: Whether it starts over beside a result that is there, to replace that when it is done.
         meter: What the run costs.
         changed_per_step: Parameters that one training step can change, as far as training began.
         start: The learner's state before the first stage, from which each fresh learner starts.
@@ -53,11 +54,17 @@ class Run:
     meter: Meter
     changed_per_step: int = 0
     start: dict[str, torch.Tensor] = field(default_factory=dict)
+    again: bool = False
 
     @property
-    def keeps_checkpoints(self) -> bool:
-        """Whether it can go on after a stop; runs of fresh learners are short, and start over."""
-        return self.config.checkpoint and self.stream.kind != "single"
+    def working(self) -> Path:
+        """The folder of checkpoints and temporary files, beside the result file until the run is done."""
+        return self.path.with_suffix(".again" if self.again else "")
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the result is written as long as the run is not done."""
+        return self.working / "result.json" if self.again else self.path
 
 
 def prepare(
@@ -115,6 +122,7 @@ def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: 
         encoder=encoder,
         columns=len(stream.scenario.columns),
         experiences=len(stream),
+        texts=sum(len(stage.experience.splits["train"]) for stage in stream.stages),
         task_aware=stream.scenario.task_aware,
         task=stream.scenario.task,
         max_tokens=protocol.max_tokens,
@@ -122,10 +130,11 @@ def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: 
         tuning=tuning_of(config),
         lr=config.lr,
         weight_decay=config.weight_decay,
-        adapter_size=config.adapter_size,
+        adapter_size=adapter_size_of(config),
         adapter_placement=config.adapter_placement,
         lora_rank=config.lora_rank,
         pooling=config.pooling,
+        head=config.head,
         seed=config.seed,
     )
     # For constructors that draw from the global random state.

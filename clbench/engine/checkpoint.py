@@ -1,86 +1,259 @@
-"""Checkpoints: the learner after each stage, beside the result file, until the run is done."""
+"""Checkpoints: the state of a run after each experience and within long ones, until the run is done."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shutil
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save_file
-
-from clbench.core.costs import costs_from_json
-from clbench.core.errors import UserError
-from clbench.core.io import replacing
+from clbench.core.costs import Cost, Phase
+from clbench.core.errors import StoppedError, UserError
 from clbench.core.result import RunResult
 from clbench.engine.build import Run
+from clbench.engine.code_version import code_version
+from clbench.engine.learner_state import load_state, refuse_infinite, state_of
+from clbench.engine.run_costs import costs_of_run
+from clbench.engine.state_file import SUFFIX, read_state, write_state
+from clbench.models.cache_files import DamagedError
 
-
-def checkpoint_folder(run: Run) -> Path:
-    """The folder of a run's checkpoints: beside its result file, until the run is done."""
-    return run.path.with_suffix("")
-
-
-def save(run: Run, stage: int) -> None:
-    """Saves the learner after ``stage``, then the result; its number of stages names the checkpoint."""
-    folder = checkpoint_folder(run)
-    path = folder / f"stage{stage}.safetensors"
-    metadata = {"asked_for": run.data.asked_for}
-    with replacing(path) as temporary:
-        tensors = {name: tensor.contiguous() for name, tensor in run.learner.state_dict().items()}
-        save_file(tensors, temporary, metadata)
-    run.result.write(run.path)
-    for other in folder.glob("stage*.safetensors"):
-        if other != path:
-            other.unlink()
+KEPT = 2
+"""Checkpoints that are kept: if the newest one is damaged, a run goes on from the one before."""
+ABANDONED = 3600
+"""Seconds after which a temporary file is taken to be of a process that is gone."""
+_NAME = re.compile(r"(\d{5})-(\d{9})-[0-9a-f]+" + re.escape(SUFFIX))
 
 
 def is_done(run: Run) -> bool:
-    """Whether the result file holds this run, finished, with the same configuration, data and weights."""
-    return run.path.exists() and _is_same(run, RunResult.read(run.path), "done")
+    """Whether the result file holds this run, finished, with the same configuration, data and weights.
+
+    Checkpoints that a process left beside it, because it was killed at the very end, are removed.
+    """
+    if stale(run) != "":
+        return False
+    shutil.rmtree(run.path.with_suffix(""), ignore_errors=True)
+    return True
 
 
-def _is_same(run: Run, earlier: RunResult, status: str) -> bool:
-    return (
-        earlier.status == status
-        and compared(earlier.config) == compared(run.result.config)
-        and earlier.provenance.get("fingerprints") == run.result.provenance["fingerprints"]
-    )
+def stale(run: Run) -> str | None:
+    """What of a finished result is of another run, empty if nothing is; None if there is no finished one."""
+    if not run.path.exists():
+        return None
+    earlier = RunResult.read(run.path)
+    if earlier.status != "done":
+        return None
+    prints, before = run.result.provenance["fingerprints"], earlier.provenance.get("fingerprints") or {}
+    other = [f"version of the {name}" for name in prints if before.get(name) != prints[name]]
+    return " and ".join([*different(earlier, run), *other])
 
 
 def refuse_another(run: Run) -> None:
-    """Refuses to overwrite the result of another configuration."""
+    """Refuses to overwrite the result of another configuration, unless nothing was learned in it.
+
+    Raises:
+        UserError: There is one.
+    """
     if not run.path.exists():
         return
-    earlier, config = compared(RunResult.read(run.path).config), compared(run.result.config)
-    different = [key for key in config if earlier.get(key) != config[key]]
-    if different:
+    earlier = RunResult.read(run.path)
+    if (other := different(earlier, run)) and (earlier.stages or run.working.exists()):
         raise UserError(
-            f"{run.path} holds a run with another {' and '.join(different)}; choose another --results folder"
+            f"{run.path} holds a run with another {' and '.join(other)}; choose another --results folder"
         )
 
 
-def resume(run: Run) -> int:
-    """Restores an unfinished run of the same configuration; returns the number of finished stages."""
-    if not run.path.exists():
-        return 0
-    earlier = RunResult.read(run.path)
-    path = checkpoint_folder(run) / f"stage{earlier.stages - 1}.safetensors"
-    if not _is_same(run, earlier, "running") or not path.exists():
-        return 0
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        metadata = file.metadata()
-    run.learner.load_state_dict(tensors)
-    run.data.was_asked_for(metadata["asked_for"])
-    run.result = dataclasses.replace(earlier, config=run.result.config, provenance=run.result.provenance)
-    run.meter.earlier = earlier.costs["wall_seconds"]
-    run.meter.costs.update(costs_from_json(earlier.costs))
-    return earlier.stages
+def different(earlier: RunResult, run: Run) -> list[str]:
+    """The keys of the configuration in which an earlier run is another one."""
+    before, config = compared(earlier.config), compared(run.result.config)
+    return [key for key in config if before.get(key) != config[key]]
 
 
 def compared(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration as read from a file, without the keys that are only wording: title and notes."""
     plain = json.loads(json.dumps(config))  # tuples become lists
     return {key: value for key, value in plain.items() if key not in ("title", "notes")}
+
+
+@dataclass(frozen=True)
+class Within:
+    """A place within an experience.
+
+    Attributes:
+        before: What each phase had cost before the experience.
+        training: From ``Training.state_dict``; once it is read, with the learner's.
+    """
+
+    before: Mapping[Phase, Cost]
+    training: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run was when it was saved.
+
+    Attributes:
+        result: So far.
+        within: The place in the experience after those in ``result``; None at its beginning.
+        state: Everything else.
+    """
+
+    result: RunResult
+    within: Within | None
+    state: Mapping[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of a run, as files in the folder ``run.working``.
+
+    Each is written under another name first, and its name holds its checksum; see ``write_state``.
+
+    Args:
+        run: The run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._code = code_version(type(run.learner))  # now: files may change while it runs
+        self._saved = time.monotonic()
+        self._wanted = run.config.checkpoint
+        self._within = self._wanted
+
+    def due(self) -> bool:
+        """Whether the last checkpoint is so long ago that one within an experience is wanted."""
+        return self._within and time.monotonic() - self._saved >= 60 * self._run.config.checkpoint_minutes
+
+    def save(self, within: Within | None = None) -> None:
+        """Saves the run, after a stage or within one, and then the result so far.
+
+        Raises:
+            StoppedError: It cannot be written; the checkpoints before it are kept.
+            FloatingPointError: A trainable parameter is not finite.
+        """
+        run = self._run
+        run.result.costs = costs_of_run(run)
+        try:
+            with run.meter.apart():  # saving is charged to no phase
+                if self._wanted:
+                    self._write(within)
+                run.result.write(run.unfinished, within=run.working)
+        except OSError as error:
+            raise cannot_write(run.working, error) from error
+
+    def _write(self, within: Within | None) -> None:
+        run, learner = self._run, self._run.learner
+        refuse_infinite(learner)
+        steps = 0 if within is None else within.training["done"]["steps"]
+        state = {
+            "code": self._code,
+            "result": json.dumps(run.result.to_json()),
+            "costs": _plain(run.meter.so_far()),
+            "wall": run.meter.wall,
+            "asked_for": run.data.asked_for,
+            "learner": state_of(learner),
+            "within": within and {"before": _plain(within.before), "training": within.training},
+        }
+        for old in [*self._files()][KEPT - 1 :]:
+            old.unlink(missing_ok=True)
+        try:
+            write_state(run.working, f"{run.result.stages:05}-{steps:09}", state)
+        except TypeError as error:  # of an optimizer or schedule of one's own
+            if within is None:
+                raise
+            self._within = False
+            warnings.warn(f"no checkpoints within experiences: {error}", stacklevel=2)
+        self._saved = time.monotonic()
+
+    def find(self) -> Checkpoint | None:
+        """The newest checkpoint of this run from which it can go on; those that are damaged are removed."""
+        if not self._wanted:
+            return None
+        for path in self._run.working.glob(".*"):  # left by a process that was killed, not of one that runs
+            if time.time() - _written(path) > ABANDONED:
+                path.unlink(missing_ok=True)
+        for path in self._files():
+            try:
+                state = read_state(path)
+            except FileNotFoundError:
+                continue  # of the same run in another process
+            except DamagedError as error:
+                left = len([*self._files()]) > 1
+                where = "the checkpoint before it" if left else "the start"
+                warnings.warn(f"{error}; the run goes on from {where}", stacklevel=2)
+                path.unlink(missing_ok=True)
+                continue
+            if other := self._other(state):
+                warnings.warn(
+                    f"{path}: the run was stopped with another {other}; it starts anew", stacklevel=2
+                )
+                self.clear()
+                return None
+            within = state["within"]
+            return Checkpoint(
+                _result(state),
+                within
+                and Within(_costs(within["before"]), {**within["training"], "learner": state["learner"]}),
+                state,
+            )
+        return None
+
+    def _other(self, state: Mapping[str, Any]) -> str:
+        """What of this run is not what it was when the checkpoint was made; empty if it is the same."""
+        if state["code"] != self._code:
+            return "version of the code"
+        saved = _result(state)
+        prints = self._run.result.provenance["fingerprints"]
+        before = saved.provenance["fingerprints"]
+        other = [f"version of the {name}" for name in prints if before.get(name) != prints[name]]
+        return " and ".join([*different(saved, self._run), *other])
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Makes the learner and the costs of this run those of a checkpoint."""
+        run, state = self._run, checkpoint.state
+        load_state(run.learner, state["learner"])
+        run.data.was_asked_for(state["asked_for"])
+        run.meter.earlier = state["wall"]
+        run.meter.costs.update(_costs(state["costs"]))
+
+    def clear(self) -> None:
+        """Removes all checkpoints, and what killed processes left beside them."""
+        shutil.rmtree(self._run.working, ignore_errors=True)
+
+    def _files(self) -> Iterator[Path]:
+        """The newest one first; of the same place, the one that was written last."""
+        found = [path for path in self._run.working.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)]
+        place = {path: (path.name.rpartition("-")[0], _written(path)) for path in found}
+        yield from sorted(found, key=place.__getitem__, reverse=True)
+
+
+def cannot_write(path: Path, error: OSError) -> StoppedError:
+    """The error for a result or a checkpoint that cannot be written."""
+    return StoppedError(
+        f"{path}: {error.strerror or error}; once it can be written, the same command goes on"
+    )
+
+
+def _result(state: Mapping[str, Any]) -> RunResult:
+    fields = json.loads(state["result"])
+    fields.pop("schema")
+    return RunResult(**fields)
+
+
+def _plain(costs: Mapping[Phase, Cost]) -> dict[str, tuple[float, int, int]]:
+    return {phase: dataclasses.astuple(cost) for phase, cost in costs.items()}
+
+
+def _costs(plain: Mapping[Phase, tuple[float, int, int]]) -> dict[Phase, Cost]:
+    return {phase: Cost(*values) for phase, values in plain.items()}
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,6 +47,15 @@ class EarlyStopping:
             self.best = len(self.accuracies)
             self._weights = {name: each.detach().clone() for name, each in self._learner.named_trainable()}
         return len(self.accuracies) - self.best >= self._patience
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was measured so far, and the best epoch with its weights."""
+        return {"accuracies": self.accuracies, "best": self.best, "weights": self._weights}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from ``state_dict``."""
+        self.accuracies, self.best = list(state["accuracies"]), state["best"]
+        self._weights = dict(state["weights"])
 
     @torch.no_grad()
     def restore(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from importlib.abc import InspectLoader
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import Any
 
+from clbench.core.types import FAMILIES, TUNINGS
 from clbench.methods.info import MethodInfo
 
 
@@ -50,10 +52,43 @@ def _declared(name: str, classes: Mapping[str, ast.ClassDef]) -> MethodInfo:
 
 
 def method_rows(entries: Mapping[str, EntryPoint]) -> list[tuple[str, str]]:
-    """Name, and tunings, kinds of memory beyond the trained weights, and paper, of each method."""
-    rows = []
-    for name, entry in sorted(entries.items()):
-        info = method_info(entry)
-        memory = ", ".join(dict.fromkeys(info.memory.values())) or "-"
-        rows.append((name, f"{' '.join(info.tunings):<25}  {memory:<19}  {info.paper}".rstrip()))
-    return [("name", f"{'tunings':<25}  {'memory':<19}  paper"), *rows]
+    """Name, and tunings, kinds of memory beyond the trained weights, and paper, of each method, by family."""
+    rows = [("name", f"{'tunings':<25}  {'memory':<19}  paper")]
+    for family, infos in _by_family({name: method_info(entry) for name, entry in entries.items()}):
+        rows.append((f"{family}:", ""))
+        for name, info in infos.items():
+            memory = ", ".join(dict.fromkeys(info.memory.values())) or "-"
+            facts = f"{' '.join(info.tunings):<25}  {memory:<19}  {info.paper}".rstrip()
+            rows.append((f"  {name}", facts))
+    return rows
+
+
+def method_table(infos: Mapping[str, MethodInfo]) -> str:
+    """The facts about methods as a Markdown table, a line each, by family."""
+    rows = [TABLE, "|---" * (TABLE.count("|") - 1) + "|"]
+    for family, members in _by_family(infos):
+        rows.append(f"| **{family}** |" + " |" * (TABLE.count("|") - 2))
+        for name, info in members.items():
+            tunings = "all" if info.tunings == TUNINGS else ", ".join(info.tunings)
+            memory = dict.fromkeys([*([] if info.gradient_free else ["weights"]), *info.memory.values()])
+            facts = (info.summary, _linked(info.paper), tunings, ", ".join(memory), info.cost)
+            deviations = "; ".join(info.deviations)
+            rows.append(" | ".join([f"| `{name}`", *(each or "-" for each in (*facts, deviations))]) + " |")
+    return "\n".join(rows) + "\n"
+
+
+TABLE = "| Name | Method | Paper | Tunings | Carries | Cost | Differs from the paper |"
+
+
+def _by_family(infos: Mapping[str, MethodInfo]) -> Iterator[tuple[str, dict[str, MethodInfo]]]:
+    """The families that have members, and their methods by name."""
+    for family in FAMILIES:
+        members = {name: info for name, info in sorted(infos.items()) if info.family == family}
+        if members:
+            yield family, members
+
+
+def _linked(paper: str) -> str:
+    """A citation whose identifier is a link."""
+    paper = re.sub(r"arXiv (\S+)$", r"[\1](https://arxiv.org/abs/\1)", paper)
+    return re.sub(r"doi (\S+)$", r"[doi](https://doi.org/\1)", paper)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
-from clbench.core.costs import reset_peak
+from clbench.core.console import SafeStream
+from clbench.core.costs import Cost, Phase, reset_peak
 from clbench.core.device import one_thread
+from clbench.core.errors import StoppedError
+from clbench.core.io import check_folder
 from clbench.core.result import RunResult
 from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
 from clbench.engine.build import Run
-from clbench.engine.checkpoint import checkpoint_folder, refuse_another, resume, save
+from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write, refuse_another, stale
 from clbench.engine.early_stopping import EarlyStopping
-from clbench.engine.progress import SafeStream, StepBar, report_stage
+from clbench.engine.occupied import refuse_other_data
+from clbench.engine.progress import StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.scoring import readable_texts, scoring_of
 from clbench.engine.training import Trained, Training, make_fabric
@@ -36,9 +42,9 @@ def execute(
 ) -> RunResult:
     """Trains on each stage, evaluates after it, and keeps the result file up to date.
 
-    A run that was stopped goes on after its last finished stage. Everything random follows from the seed and
-    the stage, so the outcome is that of a run that was never stopped. What is printed or logged on the way
-    cannot fail the run.
+    A run that was stopped or failed goes on from its last checkpoint. Everything random follows from the seed
+    and the stage, so the outcome is that of a run that was never stopped. What is printed or logged on the
+    way cannot fail the run. A result that is there and done is replaced when this one is done, not before.
 
     Args:
         run: From ``prepare``.
@@ -49,36 +55,82 @@ def execute(
         on_progress: Is told of the steps of training.
 
     Raises:
-        UserError: The result file holds a run of another configuration.
+        UserError: The result file holds a run of another configuration or a finished one on other data, or
+            its folder cannot be written.
+        StoppedError: A file cannot be written any more; the same run goes on later.
+        FloatingPointError: A loss, a parameter or a score is not a finite number.
     """
+    if not run.again:
+        refuse_other_data(run)
     if not replace:
         refuse_another(run)
+    check_folder(run.path.parent, "option results")
+    if (other := stale(run)) is not None and not run.again:
+        if other:
+            warnings.warn(f"{run.path} was made with another {other}; the run starts anew", stacklevel=2)
+        run.again = True
     reset_peak()
     run.meter.start()
-    done = resume(run) if run.keeps_checkpoints else 0
+    checkpoints = Checkpoints(run)
+    found = checkpoints.find()
+    if found is not None:
+        given = run.result
+        run.result = dataclasses.replace(found.result, config=given.config, provenance=given.provenance)
     tracker = Tracker(run.config, run.result, run.path, run.meter)
     steps_bar = StepBar(show=progress, on_progress=on_progress)
     bar_options = {"desc": run.result.config["method"], "unit": "experience", "disable": not progress}
-    with _recorded(run, tracker, resumed=done > 0):
+    with _recorded(run, tracker, resumed=found is not None):
         fabric = make_fabric(tracker.losses, run.encoder.dtype)
         fabric.setup_module(run.learner)
         run.learner.network.autocast = fabric.autocast
-        if not done:
-            begin_stream(run)
-            evaluate_untrained(run)
-        for index in tqdm(range(done, len(run.stream.stages)), **bar_options, file=SafeStream()):
-            stage, before = run.stream.stages[index], dict(run.meter.costs)
-            begin_stage(run, index, stage)
-            trained = train(run, index, fabric, steps_bar)
-            consolidate(run, index, stage)
-            run.result.experiences.append(costs_of_stage(run, stage, before, trained))
-            scoring_of(run).stage(run, stage)
-            finish_stage(run, index)
+        within = begin(run, checkpoints, found)
+        stages = range(run.result.stages, len(run.stream.stages))
+        for index in tqdm(stages, **bar_options, file=SafeStream()):
+            stage = run.stream.stages[index]
+            with _named(f"experience {index + 1} of {stages.stop} ({stage.experience.name})"):
+                if within is None:
+                    before = dict(run.meter.costs)
+                    begin_stage(run, index, stage)
+                else:
+                    before = dict(within.before)
+                    run.data.enter(index, run.learner.network.prefix)
+                trained = train(run, index, fabric, steps_bar, _saving(checkpoints, before), within)
+                within = None
+                consolidate(run, index, stage)
+                run.result.experiences.append(costs_of_stage(run, stage, before, trained))
+                scoring_of(run).stage(run, stage)
+                finish_stage(run, index, checkpoints)
             tracker.stage()
             if on_stage is not None:
                 report_stage(on_stage, index, run.result)
-    shutil.rmtree(checkpoint_folder(run), ignore_errors=True)
+    checkpoints.clear()
+    if run.again:  # what it replaces may not have been finished
+        shutil.rmtree(run.path.with_suffix(""), ignore_errors=True)
     return run.result
+
+
+def begin(run: Run, checkpoints: Checkpoints, found: Checkpoint | None) -> Within | None:
+    """Begins the stream, or restores what was saved of it; returns the place within an experience, if any."""
+    fresh = any(stage.fresh for stage in run.stream.stages)
+    if found is None or fresh:  # later learners start like the first one
+        begin_stream(run)
+    if fresh:
+        run.start = {name: each.clone() for name, each in run.learner.state_dict().items()}
+    if found is None:
+        evaluate_untrained(run)
+        return None
+    checkpoints.restore(found)
+    return found.within
+
+
+def _saving(checkpoints: Checkpoints, before: Mapping[Phase, Cost]) -> Callable[[Training], None]:
+    """Saves the training of a stage whenever that is due."""
+
+    def save(training: Training) -> None:
+        if checkpoints.due():
+            checkpoints.save(Within(before, training.state_dict()))
+
+    return save
 
 
 def begin_stream(run: Run) -> None:
@@ -93,8 +145,6 @@ def begin_stream(run: Run) -> None:
         learner.generator.manual_seed(derive(seed, "begin"))
         with seeded(derive(seed, "begin")), run.meter.phase("keys"):
             learner.begin_stream(reader)
-    if any(stage.fresh for stage in run.stream.stages):
-        run.start = {name: each.clone() for name, each in learner.state_dict().items()}
 
 
 def begin_stage(run: Run, index: int, stage: Stage) -> None:
@@ -108,18 +158,35 @@ def begin_stage(run: Run, index: int, stage: Stage) -> None:
     run.data.enter(index, learner.network.prefix)
 
 
-def train(run: Run, index: int, fabric: Fabric, bar: StepBar) -> Trained:
-    """Trains on a stage."""
+def train(
+    run: Run,
+    index: int,
+    fabric: Fabric,
+    bar: StepBar,
+    on_report: Callable[[Training], None] = lambda training: None,
+    within: Within | None = None,
+) -> Trained:
+    """Trains on a stage.
+
+    Args:
+        run: The run.
+        index: Of the stage.
+        fabric: From ``make_fabric``.
+        bar: Shows the steps.
+        on_report: See ``Training``.
+        within: Where the training was stopped.
+    """
     learner, data = run.learner, run.data
     if learner.info.gradient_free:
         return Trained()
     with seeded(derive(run.config.seed, "train", index)), run.meter.phase("train"):
         batches = data.train_dataloader()  # encodes what is not encoded yet, with all threads
         small = batches.texts.flops is not None
-        training = Training(learner, fabric, run.meter, bar, small=small)
+        training = Training(learner, fabric, run.meter, bar, small=small, on_report=on_report)
         stopping = early_stopping(run, index)
         with one_thread(learner.network.prefix is not None):
-            trained = training.fit(batches, data.protocol.epochs, stopping)
+            earlier = None if within is None else within.training
+            trained = training.fit(batches, data.protocol.epochs, stopping, earlier)
     run.changed_per_step = trained.changed_per_step
     return trained
 
@@ -165,29 +232,51 @@ def evaluate_untrained(run: Run) -> None:
     scoring_of(run).untrained(run)
 
 
-def finish_stage(run: Run, index: int) -> None:
-    """Writes the result so far, and the checkpoint from which the run can go on."""
-    if index == len(run.stream.stages) - 1:
-        scoring_of(run).finish(run)
-        run.result.status = "done"
+def finish_stage(run: Run, index: int, checkpoints: Checkpoints) -> None:
+    """Writes the result so far, and the checkpoint from which the run can go on.
+
+    Raises:
+        StoppedError: They cannot be written.
+    """
+    if index < len(run.stream.stages) - 1:
+        checkpoints.save()
+        return
+    scoring_of(run).finish(run)
+    run.result.status = "done"
     run.result.costs = costs_of_run(run)
-    if run.keeps_checkpoints and run.result.status != "done":
-        save(run, index)
-    else:
-        run.result.write(run.path)
+    try:
+        run.result.write(run.path, within=run.working)
+    except OSError as error:
+        raise cannot_write(run.path, error) from error
+
+
+@contextmanager
+def _named(experience: str) -> Iterator[None]:
+    """Names the experience in which a number became infinite, or no number at all."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{experience}, {error}") from error
 
 
 @contextmanager
 def _recorded(run: Run, tracker: Tracker, *, resumed: bool) -> Iterator[None]:
-    """Logs the run to Weights & Biases, and writes the result of a run that fails with its error."""
+    """Logs the run to Weights & Biases, and writes the result of a run that fails with its error.
+
+    A run that fails before its first experience leaves nothing behind.
+    """
     tracker.start(go_on=resumed)
     try:
         yield
+    except StoppedError:
+        raise
     except Exception as error:
         run.result.status = "failed"
         run.result.error = f"{type(error).__name__}: {error}".splitlines()[0]
-        run.result.costs = costs_of_run(run)
-        run.result.write(run.path)
+        if run.result.untrained_accuracy is not None:
+            run.result.costs = costs_of_run(run)
+            with suppress(OSError):  # what failed first is said
+                run.result.write(run.unfinished, within=run.working)
         raise
     finally:
         tracker.end()

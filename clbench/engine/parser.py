@@ -25,14 +25,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "data_dir", "generic_corpus", "continuations",
     ),
     "method and tuning": (
-        "baseline", "tuning", "encoder", "precision", "pooling", "max_tokens", "adapter_size",
+        "baseline", "tuning", "encoder", "precision", "pooling", "head", "max_tokens", "adapter_size",
         "adapter_placement", "lora_rank",
     ),
     "training": (
         "seed", "epochs", "patience", "batch_size", "samples_per_epoch", "lr", "weight_decay", "threads",
     ),
     "output and logging": (
-        "results", "checkpoint", "cache_features", "wandb", "wandb_project", "wandb_entity", "wandb_group",
+        "results", "checkpoint", "checkpoint_minutes", "cache_features", "wandb", "wandb_project",
+        "wandb_entity", "wandb_group",
     ),
 }  # fmt: skip
 """The options of a run as ``--help`` groups them."""
@@ -46,13 +47,20 @@ def parse_run(words: Sequence[str]) -> RunConfig:
     Raises:
         UserError: An option is unknown or missing, or a value is wrong.
     """
+    return read_run(run_parser(), words)[0]
+
+
+def run_parser() -> Parser:
+    """The parser of ``clbench run``, without the options of a run: see ``read_run``."""
     parser = Parser(
         "run",
         "Trains one method on one stream and writes its result file.",
         "clbench run --scenario pydocs-cil --baseline ewc --tuning frozen --baseline.strength 1000",
         defaults=False,
     )
-    return read_run(parser, words)[0]
+    text = "start over where a result is there, and replace it when the new one is done"
+    parser.add_argument("--again", action="store_true", help=text)
+    return parser
 
 
 def read_run(parser: Parser, words: Sequence[str]) -> tuple[RunConfig, dict[str, Any]]:

@@ -12,7 +12,7 @@ from clbench.core.scenario import Scenario
 from clbench.data import formats
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
-from clbench.methods.info import refused_task
+from clbench.methods.info import MethodInfo, refused_task
 from clbench.models.declared import ENCODERS
 from clbench.models.pretrained import encoder_folder
 
@@ -51,6 +51,7 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
     if config.tuning is not None and config.tuning not in info.tunings:
         possible = " or ".join(info.tunings)
         raise UserError(f"option tuning is '{config.tuning}': {name} works with tuning {possible}")
+    check_head(config, info)
     check_encoder(config.encoder)
     scenario = find_scenario(config.scenario) if scenario is None else scenario
     if scenario.task not in info.tasks:
@@ -68,6 +69,22 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         raise UserError(f"generic corpus {config.generic_corpus}: no such folder")
     check_folder(config.results, "option results")
     cache_budget()
+
+
+def check_head(config: RunConfig, info: MethodInfo) -> None:
+    """Refuses a text CNN where none can be trained.
+
+    Raises:
+        UserError: The encoder trains itself, or the method trains nothing.
+    """
+    tuning = config.tuning or info.tunings[0]
+    if config.head == "linear":
+        return
+    if tuning != "frozen":
+        raise UserError(f"option head is '{config.head}': it works with tuning frozen, not {tuning}")
+    if info.gradient_free:
+        name = config.baseline.rpartition(".")[2]
+        raise UserError(f"option head is '{config.head}': {name} trains no network")
 
 
 def check_encoder(name: str) -> None:

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from tqdm import tqdm
 
+from clbench.core.console import SafeStream
 from clbench.core.result import RunResult
 from clbench.core.types import OnProgress
-
-
-class SafeStream:
-    """Standard error that swallows what a closed pipe, a full disk or an ASCII terminal raises."""
-
-    def write(self, text: str) -> int:
-        """Writes ``text`` as far as the terminal takes it."""
-        with suppress(OSError, ValueError):
-            encoding = sys.stderr.encoding or "utf-8"
-            sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
-        return len(text)
-
-    def flush(self) -> None:
-        """Flushes standard error."""
-        with suppress(OSError, ValueError):
-            sys.stderr.flush()
-
-    def isatty(self) -> bool:
-        """Whether standard error is a terminal."""
-        return sys.stderr.isatty()
 
 
 class StepBar:
@@ -50,6 +29,12 @@ class StepBar:
         total = steps_per_epoch * epochs
         self._steps_per_epoch, self._epochs, self._done = steps_per_epoch, epochs, 0
         self._bar = tqdm(total=total, unit="step", leave=False, disable=not self._show, file=SafeStream())
+
+    def skip(self, steps: int) -> None:
+        """Counts steps that were done before the run was stopped."""
+        assert self._bar is not None
+        self._done += steps
+        self._bar.update(steps)
 
     def update(self, steps: int) -> None:
         """Counts steps, and names the epoch, counted from one."""

@@ -63,8 +63,9 @@ class Recorded:
         encoder = self._shared.encoder(config, scenario.task)
         protocol = config.protocol(scenario.protocol)
         stream = self._shared.stream(config, scenario, protocol)
-        lr = baseline_class(config.baseline).info.default_lr.get(tuning_of(config))
-        lr = lr if config.lr is None else config.lr
+        info, tuning = baseline_class(config.baseline).info, tuning_of(config)
+        default = info.lr(tuning, config.head) if tuning in info.tunings else None
+        lr = default if config.lr is None else config.lr
         wanted = compared({**given_config(config, encoder, stream, protocol), "lr": lr})
         for path, result in candidates:
             recorded = compared(result.config)

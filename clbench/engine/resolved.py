@@ -41,10 +41,11 @@ def given_config(
         "order": config.order,
         "seed": config.seed,
         "weight_decay": config.weight_decay,
-        "adapter_size": config.adapter_size,
+        "adapter_size": adapter_size_of(config),
         "adapter_placement": config.adapter_placement,
         "lora_rank": config.lora_rank,
         "pooling": config.pooling,
+        "head": config.head,
         "precision": str(encoder.dtype).removeprefix("torch."),
         **({"continuations": config.continuations} if stream.scenario.task == "language-model" else {}),
         **dataclasses.asdict(protocol),
@@ -71,6 +72,11 @@ def tuning_of(config: RunConfig) -> Tuning:
     return config.tuning or baseline_class(config.baseline).info.tunings[0]
 
 
+def adapter_size_of(config: RunConfig) -> int:
+    """The width of adapters of a run: the one that was asked for, or else that of its method."""
+    return config.adapter_size or baseline_class(config.baseline).info.adapter_size
+
+
 def _method_name(
     config: RunConfig, learner: ContinualLearner, stream: Stream, changed: Mapping[str, Any]
 ) -> str:
@@ -80,11 +86,15 @@ def _method_name(
     """
     info = learner.info
     silent = {*info.named_arguments, *config.tuned}
-    if config.lr not in (None, info.default_lr[learner.context.tuning]):
+    if config.lr not in (None, info.lr(learner.context.tuning, config.head)):
         changed = {**changed, "lr": config.lr}
     named = {name: value for name, value in changed.items() if name not in silent}
     by_value = [str(named.pop(name)) for name in info.named_by_value if name in named]
-    parts = [learner.variant, *by_value, *(f"{name}={value}" for name, value in named.items())]
+    head = [config.head] if config.head != "linear" else []
+    parts = [learner.variant, *head, *by_value, *(f"{name}={value}" for name, value in named.items())]
+    size = adapter_size_of(config)
+    if learner.context.tuning == "adapter" and size != info.adapter_size:
+        parts.append(f"adapter_size={size}")
     if config.pooling != "mean":
         parts.append(config.pooling)
     if config.precision != "auto":

@@ -47,7 +47,7 @@ def costs_of_run(run: Run) -> dict[str, Any]:
     # A fresh learner of each stage must be kept for the experiences that it answers for.
     learners = max(1, sum(stage.fresh for stage in run.stream.stages[: run.result.stages]))
     return {
-        **costs_to_json(run.meter.costs),
+        **costs_to_json(run.meter.so_far()),
         "wall_seconds": run.meter.wall,  # on this machine, with what was cached already
         "parameters": {
             "trainable": sum(parameter.numel() for _, parameter in learner.named_trainable()),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from clbench.core.types import TUNINGS, Family, Task, Tuning
+from clbench.core.types import TUNINGS, Family, Head, Task, Tuning
 
 MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
 MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
@@ -14,8 +14,8 @@ SearchRange = tuple[float, float] | tuple[str, ...]
 """The smallest and largest value, searched on a logarithmic scale, or the choices."""
 
 
-def _default_lr() -> dict[Tuning, float]:
-    return {"full": 1e-4, "frozen": 1e-2, "adapter": 1e-3, "lora": 1e-3}
+def _default_lr() -> dict[Tuning | Literal["cnn"], float]:
+    return {"full": 1e-4, "frozen": 1e-2, "cnn": 1e-3, "adapter": 1e-3, "lora": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class MethodInfo:
     method, write literal values: ``clbench list`` then reads them without importing the module.
 
     Attributes:
+        summary: What it does, in a few words.
+        cost: What learning costs, in a few words: beside naive fine-tuning, or altogether without training.
         paper: Short citation, such as ``Kirkpatrick et al. 2017, arXiv 1612.00796``.
         bibtex: Keys of the papers in ``clbench/core/citations.bib``.
         family: The group of methods that it belongs to; figures color by family.
         tunings: The tunings that it works with; the first is its default.
         tasks: What it can learn: the classes of texts, next tokens of a language model, or both.
-        default_lr: Learning rate for each tuning.
+        default_lr: Learning rate for each tuning, and for tuning ``frozen`` with the head ``cnn``.
+        adapter_size: Width of its adapters, with tuning ``adapter``.
         gradient_free: Whether there are no training steps: everything is learned in ``end_experience``, in
             one pass.
         memory: What it carries beyond the network's trained weights: the kind of memory for each prefix of
@@ -50,12 +53,15 @@ class MethodInfo:
         diagnostics: Prefixes of names in ``state_dict`` that only diagnostics need; their bytes do not count.
     """
 
+    summary: str = ""
+    cost: str = ""
     paper: str = ""
     bibtex: tuple[str, ...] = ()
     family: Family = "other"
     tunings: tuple[Tuning, ...] = TUNINGS
     tasks: tuple[Task, ...] = ("classification",)
-    default_lr: Mapping[Tuning, float] = field(default_factory=_default_lr)
+    default_lr: Mapping[Tuning | Literal["cnn"], float] = field(default_factory=_default_lr)
+    adapter_size: int = 64
     gradient_free: bool = False
     needs_task_id: bool = False
     memory: Mapping[str, MemoryKind] = field(default_factory=dict)
@@ -65,6 +71,10 @@ class MethodInfo:
     named_arguments: tuple[str, ...] = ()
     named_by_value: tuple[str, ...] = ()
     diagnostics: tuple[str, ...] = ()
+
+    def lr(self, tuning: Tuning, head: Head) -> float:
+        """The default learning rate; that of the tuning where the head has none of its own."""
+        return self.default_lr.get("cnn" if head == "cnn" else tuning, self.default_lr[tuning])
 
 
 def refused_task(name: str, task: Task) -> str:

@@ -79,7 +79,9 @@ class ContinualLearner(lightning.LightningModule):
     Methods with ``info.gradient_free`` skip b and c. ``loss`` has no side effect on what the method
     remembers: fill a replay buffer in ``on_train_batch_end``. What a method remembers is a parameter or a
     registered buffer of fixed shape, so that checkpoints, moves between devices and the count of bytes need
-    no further code.
+    no further code. That includes what ``begin_experience`` sets: a run that was stopped within an experience
+    goes on without calling it again. A buffer with ``persistent=False`` is one of the experience alone: it is
+    saved, and not carried.
 
     Args:
         context: What the run provides. Subclasses add typed arguments after it, which become command-line
@@ -109,7 +111,12 @@ class ContinualLearner(lightning.LightningModule):
                 f"{type(self).__name__} pools token states by arguments of its own; option pooling "
                 f"{context.pooling} does not apply to it"
             )
-        self.lr = self.info.default_lr[context.tuning] if context.lr is None else context.lr
+        if context.head not in self.network.heads:
+            raise UserError(
+                f"{type(self).__name__} has a network of its own; option head {context.head} does not apply "
+                "to it"
+            )
+        self.lr = self.info.lr(context.tuning, context.head) if context.lr is None else context.lr
         self.generator = torch.Generator()  # the run seeds it at each boundary
         self.steps_per_epoch = 0  # of the current experience, set before ``on_train_start``
 

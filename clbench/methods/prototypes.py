@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from torch import Tensor
 
@@ -18,10 +16,6 @@ from clbench.models.frozen_prefix import FrozenPrefix
 
 READ_AT_ONCE = 256
 """Texts per update; it changes results by rounding only."""
-RIDGES = (-2, 6)
-"""The smallest and the largest power of ten that a ridge is chosen from."""
-FIRST_RIDGE = 3
-"""The power of ten at which the search for a ridge starts."""
 
 
 class FrozenFeatures(Network):
@@ -54,15 +48,21 @@ class PrototypeLearner(ContinualLearner):
         context: What the run provides.
 
     Attributes:
+        read_at_once: Texts per call of ``observe``.
         counts: Texts seen of each class, (C,).
     """
 
     info = MethodInfo(family="prototypes", tunings=("frozen",), gradient_free=True)
+    read_at_once = READ_AT_ONCE
     counts: Tensor
 
     def __init__(self, context: RunContext) -> None:
         super().__init__(context, FrozenFeatures(context))
-        self.register_buffer("counts", torch.zeros(context.columns, dtype=torch.float64))
+        self.register_zeros("counts", context.columns)
+
+    def register_zeros(self, name: str, *shape: int) -> None:
+        """Registers a buffer of zeros in double precision."""
+        self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
 
     def observe(self, features: Tensor, targets: Tensor) -> None:
         """Adds features (B, D), in double precision, with their columns (B,)."""
@@ -83,7 +83,7 @@ class PrototypeLearner(ContinualLearner):
     @torch.no_grad()
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
         """Observes the training texts of the experience, then consolidates."""
-        for batch in reader.batches(READ_AT_ONCE):
+        for batch in reader.batches(self.read_at_once):
             one = batch.to(self.device)
             self.counts += torch.bincount(one.targets, minlength=self.context.columns)
             self.observe(self.network(one).double(), one.targets)
@@ -93,55 +93,3 @@ class PrototypeLearner(ContinualLearner):
 def sums_by_class(features: Tensor, targets: Tensor, columns: int) -> Tensor:
     """The sum of the features (B, D) of each class: (C, D)."""
     return features.new_zeros(columns, features.shape[1]).index_add_(0, targets, features)
-
-
-def oracle_approximating_shrinkage(covariance: Tensor, texts: float) -> float:
-    """How far to shrink a covariance towards the scaled identity: (1 - e) S + e v I, v the mean variance.
-
-    The oracle approximating shrinkage (OAS; Chen et al. 2010, arXiv 0907.4698, eq. 23): with a the mean of
-    the squares of all entries of S, e = min(1, (a + v^2) / ((n + 1) (a - v^2 / p))). Terms in 2 / p are left
-    out, as in scikit-learn.
-
-    Args:
-        covariance: S, (p, p), of centered features, divided by n.
-        texts: N, the number of texts.
-    """
-    square, variance = covariance.square().mean(), covariance.diagonal().mean()
-    denominator = float((texts + 1) * (square - variance.square() / len(covariance)))
-    return min(1.0, float(square + variance.square()) / denominator) if denominator > 0 else 1.0
-
-
-def ridge_regression(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
-    """Weights V, (C, M), of least |H V^T - Y|^2 + ridge |V|^2, from G = H^T H, (M, M), and Y^T H, (C, M)."""
-    penalized = gram.clone()
-    penalized.diagonal().add_(ridge)
-    return torch.cholesky_solve(targets.T, torch.linalg.cholesky(penalized)).T
-
-
-def chosen_ridge(
-    gram: Tensor, targets: Tensor, held_gram: Tensor, held_targets: Tensor, held: float
-) -> float:
-    """The power of ten whose ridge regression has the least squared error on held-out texts.
-
-    The squared error is tr(V G' V^T) - 2 tr(V Q'^T) + n'. The search goes from 1,000 downhill to the nearest
-    minimum, since each candidate costs a Cholesky factor.
-
-    Args:
-        gram: G of the texts that are not held out, (M, M).
-        targets: Their Y^T H, (C, M).
-        held_gram: G' of the held-out texts.
-        held_targets: Their Y^T H, Q'.
-        held: N', the number of held-out texts, each with one class.
-    """
-
-    @functools.cache
-    def error(power: int) -> float:
-        weight = ridge_regression(gram, targets, 10.0**power)
-        return float((weight @ held_gram * weight).sum() - 2 * (weight * held_targets).sum() + held)
-
-    power, best = FIRST_RIDGE + 1, FIRST_RIDGE
-    while best != power:
-        power = best
-        around = (each for each in (power, power - 1, power + 1) if RIDGES[0] <= each <= RIDGES[1])
-        best = min(around, key=error)
-    return 10.0**power

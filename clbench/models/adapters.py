@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -83,15 +85,42 @@ def add_adapters(
     """
     if size < 1:
         raise UserError(f"adapter size {size}: the bottleneck needs at least one unit")
+    model.requires_grad_(False)
+    insert_after_projections(model, placement, lambda: Adapter(model.config.hidden_size, size, generator))
+
+
+def insert_after_projections(
+    model: PreTrainedModel, placement: Placement, make: Callable[[], nn.Module]
+) -> None:
+    """Inserts modules into each layer of ``model``, in place; see ``add_adapters``.
+
+    Args:
+        model: An encoder of a type that ``clbench.models.attention.OUTPUTS`` covers.
+        placement: After the projections of attention and feed-forward part, or of the latter alone.
+        make: Makes a module that maps states (B, T, D) to states of the same shape.
+
+    Raises:
+        UserError: The model is of another type.
+    """
     attention, feed_forward = output_projections(model)
     if not feed_forward:
         raise UserError(
             f"adapters: no layers with known projections in an encoder of type '{model.config.model_type}'; "
             "tuning full, frozen or lora may work"
         )
-    model.requires_grad_(False)
     for one, other in zip(attention, feed_forward, strict=True):
         for place in (one, other) if placement == "houlsby" else (other,):
             linear = cast(nn.Linear, model.get_submodule(place))
-            adapter = Adapter(model.config.hidden_size, size, generator).to(linear.weight)
+            adapter = make().to(linear.weight)
             model.set_submodule(place, _Adapted(OrderedDict(linear=linear, adapter=adapter)))
+
+
+def layer_norms(model: PreTrainedModel) -> list[nn.Module]:
+    """The normalization modules inside the layers of an encoder, before adapters are inserted."""
+    found = []
+    for one, other in zip(*output_projections(model), strict=True):
+        pairs = zip(one.split("."), other.split("."), strict=False)
+        layer = ".".join(name for name, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        modules = model.get_submodule(layer).modules()
+        found += [module for module in modules if type(module).__name__.endswith("Norm")]
+    return found

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from clbench.core.batch import Batch
-from clbench.core.types import Pooled
+from clbench.core.errors import UserError
+from clbench.core.types import Head, Pooled
 from clbench.models.adapters import add_adapters
+from clbench.models.body import Body
 from clbench.models.context import RunContext
 from clbench.models.encoder import token_states
-from clbench.models.frozen_prefix import FrozenPrefix, pooled
+from clbench.models.frozen_prefix import FrozenPrefix, Pooling, pooled
+from clbench.models.layers import linear
 from clbench.models.lora import add_lora
+from clbench.models.text_cnn import TextCNN
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-def linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """A linear layer with weights uniform within 1 / sqrt(inputs), from ``generator``, and a bias of zero."""
-    layer = nn.Linear(inputs, outputs)
-    bound = inputs**-0.5
-    nn.init.uniform_(layer.weight, -bound, bound, generator)
-    nn.init.zeros_(layer.bias)
-    return layer
+Adapt = Callable[["PreTrainedModel", RunContext, torch.Generator], None]
 
 
 class Network(nn.Module):
@@ -36,9 +36,11 @@ class Network(nn.Module):
         autocast: The context in which a trained encoder computes. The engine sets it to the run's precision.
             It covers the encoder alone, whoever calls it, so logits and what a method does with them are in
             float32.
+        heads: The values of the option ``head`` that it follows.
         pooling: How token states become one vector per text; None if it does not follow the run's option.
     """
 
+    heads: tuple[Head, ...] = ("linear",)
     pooling: Pooled | None = None
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
@@ -58,36 +60,52 @@ class Network(nn.Module):
         return logits.masked_fill(~batch.class_mask, -torch.inf)
 
 
+def _adapted(model: PreTrainedModel, context: RunContext, generator: torch.Generator) -> None:
+    if context.tuning == "adapter":
+        add_adapters(model, context.adapter_size, context.adapter_placement, generator=generator)
+    elif context.tuning == "lora":
+        add_lora(model, context.lora_rank, generator=generator)
+
+
 class TextClassifier(Network):
     """An encoder, its token states pooled to one vector, and one linear layer over all C output columns.
 
     With tuning ``frozen`` the encoder is the frozen prefix, and this network holds the linear layer only.
+    With the head ``cnn``, a text CNN on the frozen token states takes the place of pooling.
+
+    Args:
+        context: What the run provides.
+        adapt: Decides what trains of a tuned encoder, and puts modules into it.
     """
 
+    heads = ("linear", "cnn")
     pooling: Pooled
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: RunContext, adapt: Adapt = _adapted) -> None:
         super().__init__()
         self.pooling = context.pooling
         size = context.encoder.hidden_size
         generator = context.generator("network")
         self.encoder = None if context.tuning == "frozen" else context.encoder.model()
-        if self.encoder is None:
+        self.body: Body | None = None  # between what is kept of the states and the output layer
+        self.kept: Pooling = self.pooling
+        if context.head == "cnn":
+            if context.tuning != "frozen" or context.pooling != "mean":
+                raise UserError("option head is 'cnn': it works with tuning frozen, and pools in its own way")
+            self.body, self.kept = TextCNN(size, generator), "states"
+            self.row_shape = (context.max_tokens, (size,), torch.float32)
+            size = self.body.sizes[-1]
+        elif self.encoder is None:
             self.row_shape = (1, (size,), torch.float32)
         else:
             self.row_shape = (context.max_tokens, (2,), torch.int32)
-            if context.tuning == "adapter":
-                add_adapters(
-                    self.encoder, context.adapter_size, context.adapter_placement, generator=generator
-                )
-            elif context.tuning == "lora":
-                add_lora(self.encoder, context.lora_rank, generator=generator)
+            adapt(self.encoder, context, generator)
         self.head = linear(size, context.columns, generator)
 
     @property
     def prefix(self) -> FrozenPrefix | None:
-        """The pooled token states of a frozen encoder."""
-        return FrozenPrefix(self.pooling) if self.encoder is None else None
+        """The token states of a frozen encoder, pooled unless a text CNN reads them."""
+        return FrozenPrefix(self.kept) if self.encoder is None else None
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C)."""
@@ -95,7 +113,10 @@ class TextClassifier(Network):
         return logits
 
     def features(self, batch: Batch) -> Tensor:
-        """The pooled token states (B, D) of each text."""
+        """What the output layer reads of each text: pooled token states (B, D), or features of the CNN."""
+        if self.body is not None:
+            features: Tensor = self.body(batch.rows, batch.lengths)
+            return features
         if self.encoder is None:
             return batch.rows  # one row per text
         rows, mask = batch.padded()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from clbench.core.seeding import derive
-from clbench.core.types import Placement, Pooled, Task, Tuning
+from clbench.core.types import Head, Placement, Pooled, Task, Tuning
 from clbench.models.encoder import TextEncoder
 
 
@@ -30,7 +30,9 @@ class RunContext:
         adapter_placement: Where the adapters are; see ``clbench.models.adapters.add_adapters``.
         lora_rank: Rank of the low-rank updates.
         pooling: How token states become one vector per text, where a network does not decide that itself.
+        head: What is trained on a frozen encoder.
         seed: Determines everything random in the learner.
+        texts: The number of training texts of all experiences, for a memory that keeps all of them.
     """
 
     encoder: TextEncoder
@@ -47,7 +49,9 @@ class RunContext:
     adapter_placement: Placement = "houlsby"
     lora_rank: int = 8
     pooling: Pooled = "mean"
+    head: Head = "linear"
     seed: int = 0
+    texts: int = 0
 
     @property
     def tuning_name(self) -> str:

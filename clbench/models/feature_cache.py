@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,35 +124,34 @@ class FeatureCache:
         Returns:
             The tensors, and what they cost when they were computed.
         """
-        shard = self.folder / "tensors" / f"shard-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
-        tensors, metadata = read_tensors(shard)
-        if not metadata:
+        shard = self.folder / "made" / f"shard-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
+        tensors, about = read_tensors(shard)
+        if not about:
             with locked(shard.with_name(f"lock-{shard.name}"), self._warned):
-                tensors, metadata = read_tensors(shard)  # another process may have made them
-                if not metadata:
-                    tensors, metadata = self._make_tensors(shard, address, make)
+                tensors, about = read_tensors(shard)  # another process may have made them
+                if not about:
+                    tensors, about = self._make_tensors(shard, address, make)
                     self._budget.enforce()
         self._budget.settle()
         # The rows that went into them count as asked for, also when there was no need to look at them.
-        self._record(Asked.from_text(metadata["asked_for"]))
-        return tensors, Cost(**json.loads(metadata["cost"]))
+        self._record(Asked.from_text(about["asked_for"]))
+        return tensors, Cost(**about["cost"])
 
     def _make_tensors(
         self, shard: Path, address: str, make: Callable[[], tuple[dict[str, Tensor], Cost]]
-    ) -> tuple[dict[str, Tensor], dict[str, str]]:
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
         used = Asked()
         self._recorders.append(used)
         try:
             tensors, cost = make()
         finally:
             self._recorders.pop()
-        spent = json.dumps(dataclasses.asdict(cost))
-        metadata = {"address": address, "cost": spent, "asked_for": used.to_text()}
+        about = {"address": address, "cost": dataclasses.asdict(cost), "asked_for": used.to_text()}
         try:
-            write_tensors(shard, tensors, metadata)
+            write_tensors(shard, tensors, about)
         except OSError as error:
             self._warned(error)
-        return tensors, metadata
+        return tensors, about
 
     @property
     def spent(self) -> Cost:

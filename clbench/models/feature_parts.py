@@ -11,6 +11,7 @@ from typing import Any
 from filelock import Timeout
 from tqdm import tqdm
 
+from clbench.core.console import SafeStream
 from clbench.core.types import OnProgress
 from clbench.models.cache_files import locked
 from clbench.models.feature_store import SLOTS, Store
@@ -33,7 +34,9 @@ class Progress:
 
     def __init__(self, what: str, total: int, *, bar: bool, report: OnProgress | None) -> None:
         self._what, self._total, self._report = what, total, report
-        self._bar: tqdm[Any] = tqdm(total=total, desc=what, unit="text", leave=False, disable=not bar)
+        self._bar: tqdm[Any] = tqdm(
+            total=total, desc=what, unit="text", leave=False, disable=not bar, file=SafeStream()
+        )
         self._done, self._reported = 0, 0.0
 
     def __enter__(self) -> Progress:

@@ -42,9 +42,10 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
         The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``,
         ``stream`` (``sequential``, ``joint`` or ``single``), ``competes`` (bool: whether it can be the best
         method; joint training, a model per experience and a task-id oracle cannot), ``notes`` (tuple of
-        :class:`~clbench.core.notes.Note`; joint training always has ``upper-bound``), ``status``, ``error``
-        and ``path``; ``metrics.<name>`` and ``costs.<group>.<name>`` as float, NaN where the file has null
-        or nothing, among them ``costs.seconds.train_per_epoch``, the mean over experiences;
+        :class:`~clbench.core.notes.Note`; joint training always has ``upper-bound``), ``status`` (``done``,
+        ``running``, ``failed``, or ``diverged`` after a loss that is no finite number), ``error`` and
+        ``path``; ``metrics.<name>`` and ``costs.<group>.<name>`` as float, NaN where the file has null or
+        nothing, among them ``costs.seconds.train_per_epoch``, the mean over experiences;
         ``stream_accuracy_last``; ``diagnostics.<name>`` after the last experience, likewise;
         ``key_use.<name>`` after each experience and ``key_use.overlap`` with each one before it, empty for
         methods without keys; and as in the file ``accuracy`` and ``macro_f1`` (S rows of T),
@@ -128,7 +129,7 @@ def _row(path: Path) -> dict[str, Any]:
         "stream": stream,
         "competes": stream == "sequential" and all(note.kind != "task-id-oracle" for note in notes),
         "notes": tuple(sorted(notes)),
-        "status": result.status,
+        "status": result.outcome,
         "error": result.error or "",
         "path": path.as_posix(),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from clbench.engine.progress import SafeStream
+from clbench.core.console import SafeStream
 from clbench.studies.worker import Job, Message, Outcome
 
 EVERY = 30.0
@@ -63,10 +63,18 @@ class Display:
         self._doing[message.worker] = message
         self._started.setdefault(message.job, self._clock())
 
+    def died(self, at: int, reason: str) -> None:
+        """Says that the worker of a job died, and that the job is tried once more."""
+        self._idle(at)
+        self._started.pop(at, None)
+        if self._show:
+            name = self._name(at)
+            tqdm.write(f"{name}: its process was {reason}; it is tried once more", file=self._stream)
+
     def finished(self, at: int, outcome: Outcome) -> None:
         """Takes note of the end of a job."""
         self._left.pop(at, None)
-        self._doing = {worker: each for worker, each in self._doing.items() if each.job != at}
+        self._idle(at)
         if outcome.seconds is not None:
             self._seconds.append((self._jobs[at], outcome.seconds))
         self._bar.update()
@@ -122,11 +130,17 @@ class Display:
             return ""
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
+    def _idle(self, at: int) -> None:
+        """No worker does the job at this place any more."""
+        self._doing = {worker: each for worker, each in self._doing.items() if each.job != at}
+
+    def _name(self, at: int) -> str:
+        config = self._jobs[at].config
+        return f"{config.scenario} {config.baseline.rpartition('.')[2]} {config.tuning or ''}".rstrip()
+
     def _described(self, message: Message) -> str:
-        config = self._jobs[message.job].config
-        name = f"{config.scenario} {config.baseline.rpartition('.')[2]} {config.tuning or ''}".rstrip()
         amount = f" {message.done}/{message.total}" if message.total > 1 else ""
-        return f"{name}: {message.what}{amount}"
+        return f"{self._name(message.job)}: {message.what}{amount}"
 
 
 def _kind(job: Job) -> tuple[str, str | None]:

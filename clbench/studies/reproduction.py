@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
+from clbench.core.result import RunResult
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
 from clbench.engine.preflight import missing_datasets
@@ -92,18 +93,28 @@ def _place(config: RunConfig) -> Hashable:
     tuning = config.tuning or method.info.tunings[0]
     own = {**{name: option.default for name, option in method.options.items()}, **config.arguments}
     arguments = tuple((name, repr(value)) for name, value in sorted(own.items()) if name not in config.tuned)
+    size = config.adapter_size or method.info.adapter_size
     return (
         config.results, Path(config.scenario).stem, Path(config.encoder).name, config.baseline, arguments,
-        tuning, config.adapter_placement if tuning == "adapter" else None,
+        tuning, (config.adapter_placement, size) if tuning == "adapter" else None,
         None if "lr" in config.tuned else config.lr,
-        config.pooling, config.precision, config.stream_kind, config.order, config.seed,
+        config.pooling, config.head, config.precision, config.stream_kind, config.order, config.seed,
     )  # fmt: skip
 
 
 def result_files(outcomes: Iterable[Outcome]) -> list[Path]:
-    """The result files that exist, each once."""
-    paths = dict.fromkeys(outcome.path for outcome in outcomes)
-    return [path for path in paths if path is not None and path.exists()]
+    """The result files that can be read, each once; what is wrong with another one, its outcome says."""
+    failed = {outcome.path: outcome.error is not None for outcome in outcomes}
+    found = [(path, wrong) for path, wrong in failed.items() if path is not None and path.exists()]
+    return [path for path, wrong in found if not wrong or _readable(path)]
+
+
+def _readable(path: Path) -> bool:
+    try:
+        RunResult.read(path)
+    except UserError:
+        return False
+    return True
 
 
 def distinct(runs: Iterable[RunConfig]) -> list[RunConfig]:

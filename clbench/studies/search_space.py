@@ -34,4 +34,4 @@ def defaults(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, A
 
 
 def _default_lr(info: MethodInfo, config: RunConfig) -> float:
-    return info.default_lr[config.tuning or info.tunings[0]]
+    return info.lr(config.tuning or info.tunings[0], config.head)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
-import queue
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing
+
+import torch
 
 from clbench.core.config import RunConfig
 from clbench.engine.recorded import Recorded
 from clbench.engine.shared import Shared
 from clbench.studies.display import Display
+from clbench.studies.pool import Done, Pool, visible_devices
 from clbench.studies.search_record import SearchRecord
 from clbench.studies.searches import Searches, distinct_searches
 from clbench.studies.tuning import search_of
-from clbench.studies.worker import Job, Message, Outcome, begin, one_line, work
-
-MESSAGES = 1000
-"""How many messages may wait; a worker that finds no room drops its message."""
+from clbench.studies.worker import Job, Message, Outcome, one_line
 
 
 def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> list[Outcome]:
@@ -36,13 +33,14 @@ def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> li
     """
     jobs = _jobs(configs)
     display = Display(jobs, workers, show=progress)
-    outcomes = _finished(jobs, display)
-    left = len(jobs) - len(outcomes)
-    if left:
-        if any(job.search and at not in outcomes for at, job in enumerate(jobs)):
-            import optuna  # noqa: F401 - where it is missing, that is said before anything runs
-        _run(jobs, outcomes, min(workers, left), display)
-    display.close()
+    with closing(display):
+        outcomes = _finished(jobs, display)
+        left = len(jobs) - len(outcomes)
+        if left:
+            if any(job.search and at not in outcomes for at, job in enumerate(jobs)):
+                import optuna  # noqa: F401 - where it is missing, that is said before anything runs
+            with Pool(min(workers, left), visible_devices(os.environ, torch.cuda.device_count())) as pool:
+                _run(jobs, outcomes, pool, display)
     return [outcomes[at] for at in range(len(jobs) - len(configs), len(jobs))]
 
 
@@ -97,55 +95,42 @@ def _ready(job: Job, outcomes: dict[int, Outcome]) -> Job | Outcome:
     return dataclasses.replace(job, config=record.chosen(job.config))
 
 
-def _run(jobs: Sequence[Job], outcomes: dict[int, Outcome], workers: int, display: Display) -> None:
-    """Does the jobs that have no outcome, each as soon as its search has one."""
-    # New processes, not forks: threads of torch and tokenizers do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    messages: multiprocessing.Queue[Message] = context.Queue(MESSAGES)
+def _run(jobs: Sequence[Job], outcomes: dict[int, Outcome], pool: Pool, display: Display) -> None:
+    """Does the jobs that have no outcome, each as soon as its search has one.
+
+    A job whose worker died is tried once more, when those that wait have begun: by then there may be memory.
+    """
     waiting = [at for at in range(len(jobs)) if at not in outcomes]
-    try:
-        with ProcessPoolExecutor(
-            workers, mp_context=context, initializer=begin, initargs=(os.getpid(), _Sender(messages))
-        ) as pool:
-            pending: dict[Future[Outcome], int] = {}
+    died: set[int] = set()
 
-            def end(at: int, outcome: Outcome) -> None:
-                outcomes[at] = dataclasses.replace(outcome, config=jobs[at].config)
-                display.finished(at, outcomes[at])
+    def end(at: int, outcome: Outcome) -> None:
+        outcomes[at] = dataclasses.replace(outcome, config=jobs[at].config)
+        display.finished(at, outcomes[at])
 
-            while waiting or pending:
-                begun = {None, *outcomes}
-                for at in [each for each in waiting if jobs[each].after in begun]:
-                    waiting.remove(at)
-                    try:
-                        ready = _ready(jobs[at], outcomes)
-                        if isinstance(ready, Outcome):
-                            end(at, ready)
-                        else:
-                            pending[pool.submit(work, at, ready)] = at
-                    except Exception as error:  # a worker that died takes the pool with it
-                        end(at, Outcome(jobs[at].config, None, one_line(error)))
-                ended, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                with suppress(queue.Empty, OSError, EOFError):
-                    while True:
-                        display.message(messages.get_nowait())
-                for future in ended:
-                    at = pending.pop(future)
-                    try:
-                        end(at, future.result())
-                    except Exception as error:  # a worker that died takes its run with it
-                        end(at, Outcome(jobs[at].config, None, one_line(error)))
-                display.refresh()
-    finally:
-        messages.close()
-
-
-class _Sender:
-    """Puts messages into a queue without waiting, neither now nor when the process ends."""
-
-    def __init__(self, messages: multiprocessing.Queue[Message]) -> None:
-        self._messages = messages
-
-    def __call__(self, message: Message) -> None:
-        self._messages.cancel_join_thread()
-        self._messages.put_nowait(message)
+    while waiting or pool.busy:
+        begun = {None, *outcomes}
+        for at in [each for each in waiting if jobs[each].after in begun]:
+            if not pool.idle:
+                break
+            waiting.remove(at)
+            try:
+                ready = _ready(jobs[at], outcomes)
+            except Exception as error:  # one failed run must not end the others
+                ready = Outcome(jobs[at].config, None, one_line(error))
+            if isinstance(ready, Outcome):
+                end(at, ready)
+            else:
+                pool.start(at, ready)
+        for event in pool.events(0.5):
+            if isinstance(event, Message):
+                display.message(event)
+            elif isinstance(event, Done):
+                end(event.job, event.outcome)
+            elif event.job in died:
+                again = f"its process was {event.reason}, in both of two attempts"
+                end(event.job, Outcome(jobs[event.job].config, None, again))
+            else:
+                died.add(event.job)
+                waiting.append(event.job)
+                display.died(event.job, event.reason)
+        display.refresh()

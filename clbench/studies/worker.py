@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
+from clbench.core.types import OnProgress
 
 if TYPE_CHECKING:
     from clbench.core.result import RunResult
@@ -77,33 +80,52 @@ class Message:
 
 
 Send = Callable[[Message], None]
-_send: Send | None = None
 
 
-def begin(parent: int, send: Send) -> None:
-    """Prepares a worker process.
+def serve(connection: Connection, parent: int, environment: Mapping[str, str]) -> None:
+    """Does the jobs that arrive, until there are no more: the whole life of a worker process.
 
     Args:
+        connection: Where jobs come from with their places, and where messages and outcomes go.
         parent: The process that this one ends with.
+        environment: Variables that are otherwise in this process.
+    """
+    os.environ |= {"TOKENIZERS_PARALLELISM": "false", **environment}
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
+    warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
+    try:
+        while True:
+            at, job = connection.recv()
+            connection.send(work(at, job, connection.send))
+    except (EOFError, BrokenPipeError):  # the main process has ended
+        pass
+    except SystemExit:
+        os._exit(128 + signal.SIGTERM)  # nothing is left to be done, and libraries take a second for it
+
+
+def work(at: int, job: Job, send: Send) -> Outcome:
+    """Does one job if it is not finished; whatever fails is in the outcome, and ends no other job.
+
+    Args:
+        at: Its place in the sweep.
+        job: What is to be done.
         send: Takes messages; what fails there is ignored.
     """
-    global _send
-    _send = send
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
+    do = _search if job.search else _run
+    return do(job.config, _teller(at, send))
 
 
-def work(at: int, job: Job) -> Outcome:
-    """Does one job if it is not finished; whatever fails is in the outcome, and ends no other job."""
-    return _search(at, job.config) if job.search else _run(at, job.config)
+def _end(*_: object) -> None:
+    """Ends this process by an exception: temporary files are removed."""
+    raise SystemExit
 
 
-def _search(at: int, config: RunConfig) -> Outcome:
+def _search(config: RunConfig, tell: OnProgress) -> Outcome:
     from clbench.studies.tuning import search
 
     assert config.tune is not None
-    started, trials, tell = time.perf_counter(), config.tune.trials, _teller(at)
+    started, trials = time.perf_counter(), config.tune.trials
     try:
         tell("trial", 0, trials)
         path = search(config, shared=_shared(), on_trial=lambda number, _: tell("trial", number + 1, trials))
@@ -112,12 +134,12 @@ def _search(at: int, config: RunConfig) -> Outcome:
     return Outcome(config, path, seconds=time.perf_counter() - started)
 
 
-def _run(at: int, config: RunConfig) -> Outcome:
+def _run(config: RunConfig, tell: OnProgress) -> Outcome:
     from clbench.engine.build import prepare
     from clbench.engine.checkpoint import is_done
     from clbench.engine.loop import execute
 
-    path, started, tell = None, time.perf_counter(), _teller(at)
+    path, started = None, time.perf_counter()
     try:
         run = prepare(config, shared=_shared(), on_progress=tell)
         path, stages = run.path, len(run.stream.stages)
@@ -135,8 +157,16 @@ def _run(at: int, config: RunConfig) -> Outcome:
 
 
 def one_line(error: Exception) -> str:
-    """The class and the first line of the message of an exception."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    r"""The class and the first line of the message of an exception; it says so when memory is used up.
+
+    Example:
+        >>> one_line(ValueError("no\n  such")), one_line(MemoryError())
+        ('ValueError: no', 'out of memory (MemoryError)')
+    """
+    name, said = type(error).__name__, str(error).partition("\n")[0]
+    # That of torch has no common class with the built-in one.
+    kind = f"out of memory ({name})" if isinstance(error, MemoryError) or name == "OutOfMemoryError" else name
+    return f"{kind}: {said}" if said else kind
 
 
 @cache
@@ -147,17 +177,17 @@ def _shared() -> Shared:
     return Shared()
 
 
-def _teller(job: int) -> Callable[[str, int, int], None]:
+def _teller(job: int, send: Send) -> OnProgress:
     """Sends what a job is doing, at most so often; nothing that fails there can fail the job."""
     last: dict[str, Any] = {"kind": None, "when": 0.0}
 
     def tell(what: str, done: int, total: int) -> None:
         now, kind = time.monotonic(), what.split()[0]
-        if _send is None or (kind == last["kind"] and done < total and now - last["when"] < SECONDS):
+        if kind == last["kind"] and done < total and now - last["when"] < SECONDS:
             return
         last.update(kind=kind, when=now)
-        with suppress(Exception):  # a full queue, a closed pipe
-            _send(Message(os.getpid(), job, what, done, total))
+        with suppress(Exception):  # a closed pipe
+            send(Message(os.getpid(), job, what, done, total))
 
     return tell
 

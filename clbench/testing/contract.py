@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ def check_baseline(
     tuning: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     lr: float | None = None,
+    adapter_size: int | None = None,
     epochs: int | None = None,
 ) -> None:
     """Runs a baseline on a small stream and applies all ``CHECKS``.
@@ -72,6 +74,7 @@ def check_baseline(
         tuning: The tuning; None is the method's default.
         arguments: The method's arguments.
         lr: Learning rate; None is the method's default.
+        adapter_size: Width of adapters; None is the method's default.
         epochs: Passes over each experience; None is ``EPOCHS``. A larger learning rate needs fewer.
 
     Raises:
@@ -79,7 +82,14 @@ def check_baseline(
         UserError: The method refuses the tuning or the scenario.
     """
     reference = reference_run(
-        baseline, folder, kind=kind, tuning=tuning, arguments=arguments, lr=lr, epochs=epochs
+        baseline,
+        folder,
+        kind=kind,
+        tuning=tuning,
+        arguments=arguments,
+        lr=lr,
+        adapter_size=adapter_size,
+        epochs=epochs,
     )
     for check in CHECKS:
         check(reference)
@@ -93,6 +103,7 @@ def reference_run(
     tuning: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     lr: float | None = None,
+    adapter_size: int | None = None,
     epochs: int | None = None,
     experiences: int | None = None,
 ) -> Reference:
@@ -110,6 +121,7 @@ def reference_run(
         "encoder": "tiny",
         "tuning": tuning,
         "lr": lr,
+        "adapter_size": adapter_size,
         "epochs": EPOCHS if epochs is None else epochs,
         "experiences": experiences,
         "threads": 1,
@@ -175,17 +187,29 @@ def check_checkpoint(reference: Reference) -> None:
 
 
 def check_resume(reference: Reference) -> None:
-    """A run that was stopped after its first stage goes on to the same end."""
+    """A run that was stopped after its first stage, and then within the second, goes on to the same end."""
+    stages: list[int] = []
+    reports = itertools.count()
 
     def stop(stage: int, _: RunResult) -> None:
         if stage == 0:
             raise KeyboardInterrupt
 
+    def stop_within(what: str, done: int, total: int) -> None:
+        if what.endswith("step") and next(reports) == 1:  # saved at the report before
+            raise KeyboardInterrupt
+
+    def note(stage: int, _: RunResult) -> None:
+        stages.append(stage)
+
     with suppress(KeyboardInterrupt):
         execute(reference.build("stopped"), on_stage=stop)
     run = reference.build("stopped")
-    stages: list[int] = []
-    execute(run, on_stage=lambda stage, _: stages.append(stage))
+    with suppress(KeyboardInterrupt):
+        execute(run, on_stage=note, on_progress=stop_within)
+    if run.result.status != "done":
+        run = reference.build("stopped")
+        execute(run, on_stage=note)
     _require(stages[0] == 1, "the stopped run began again from the start")
     different = _difference(_state(run.learner), reference.states[-1])
     _require(different is None, f"stopped and resumed, {different} is different")
@@ -206,7 +230,8 @@ CHECKS: tuple[Callable[[Reference], None], ...] = (
 
 def _guarded(options: Mapping[str, Any], folder: Path, name: str) -> Run:
     """A run whose data module raises when anything reads texts that it may not read."""
-    config = run_config({**options, "results": str(folder / name)})
+    often = {"checkpoint_minutes": 1e-9} if name == "stopped" else {}
+    config = run_config({**options, "results": str(folder / name), **often})
     run = prepare(config, scenario=SCENARIOS[options["scenario"]])
     data = run.data
     run.data = GuardedDataModule(

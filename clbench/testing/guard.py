@@ -25,6 +25,11 @@ class GuardedDataModule(ScenarioDataModule):
     _current: frozenset[tuple[str, str | None]] = frozenset()
     _evaluating = False
 
+    def enter(self, stage: int, prefix: FrozenPrefix | None) -> None:
+        """The texts of the stage become the current ones, as where a run goes on within it."""
+        self._current = _rows(self.stream.stages[stage].experience.splits["train"])
+        super().enter(stage, prefix)
+
     def reader(self, stage: int | None = None) -> Reader:
         """The texts of a stage, which becomes the current one, or of the whole stream."""
         stages = self.stream.stages if stage is None else self.stream.stages[stage : stage + 1]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from clbench.core.console import SafeStream
 from clbench.tracking import names
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def settings() -> wandb.Settings:
 
 def warn(text: str) -> None:
     """Prints one line to standard error, above progress bars."""
-    tqdm.write(f"clbench: warning: {text}", file=sys.stderr)
+    tqdm.write(f"clbench: warning: {text}", file=SafeStream())
 
 
 def one_line(error: BaseException) -> str:

@@ -1,10 +1,14 @@
-"""Files that are written as a whole."""
+"""Files that are written as a whole, and what is left of those that were not."""
 
 import json
+import os
+import stat
+import subprocess
+import sys
 
 import pytest
 
-from clbench.core.io import write_json
+from clbench.core.io import remove_leftovers, replacing, temporary_folder, write_json, write_text
 
 
 def test_json_reads_back_whatever_is_in_it_with_lists_of_values_on_one_line(tmp_path):
@@ -35,3 +39,57 @@ def test_numbers_that_json_does_not_have_are_refused_and_nothing_is_written(tmp_
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "value.json", [float("nan")])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_files_have_the_rights_that_the_umask_leaves(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "file", "text")
+        with temporary_folder(tmp_path) as folder:
+            rights = stat.S_IMODE(folder.stat().st_mode)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~mask
+    assert rights == 0o777 & ~mask
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(tmp_path):
+    (tmp_path / "other").write_text("mine")
+    (tmp_path / "file").symlink_to("other")
+    write_text(tmp_path / "file", "text")
+    assert (tmp_path / "other").read_text() == "mine"
+    assert not (tmp_path / "file").is_symlink()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from clbench.core.io import replacing, temporary_folder
+with replacing(Path(sys.argv[1], "deep/file.json")) as path, temporary_folder(Path(sys.argv[1])) as folder:
+    path.write_text("half")
+    (folder / "page").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)])
+    assert len(list(tmp_path.rglob(".*"))) == 2
+    (tmp_path / ".mine").write_text("")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / ".link.being-written").symlink_to("kept")
+    with replacing(tmp_path / "deep" / "now") as path, temporary_folder(tmp_path) as folder:
+        path.write_text("now")
+        remove_leftovers(tmp_path)
+        assert folder.is_dir()
+    assert (tmp_path / "deep" / "now").read_text() == "now"
+    assert (tmp_path / "kept").is_dir()
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {".mine", "now"}
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path):
+    path = tmp_path / ("\N{EURO SIGN}" * 85)
+    write_text(path, "text")
+    assert path.read_text() == "text"

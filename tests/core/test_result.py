@@ -205,6 +205,7 @@ def test_schema_1_is_migrated():
         "config": {
             "samples_per_epoch": 3,
             "pooling": "mean",
+            "head": "linear",
             "arguments": {"initialization": "oracle"},
             "stream": "single",
             "patience": None,
@@ -232,7 +233,13 @@ def test_schema_2_is_migrated_to_the_precision_in_which_the_encoder_computed(tun
     }
     assert result_schema.migrated(old) == {
         "schema": result_schema.SCHEMA,
-        "config": {"tuning": tuning, "precision": precision, "patience": None, "pooling": "mean"},
+        "config": {
+            "tuning": tuning,
+            "precision": precision,
+            "patience": None,
+            "pooling": "mean",
+            "head": "linear",
+        },
         "provenance": {"fingerprints": {"data": "a"}},
     }
 
@@ -252,6 +259,12 @@ def test_schema_3_is_migrated_to_the_macro_f1_of_the_union(result, task_aware, c
     if not confusion:
         del old["confusion"]
     assert result_schema.migrated(old)["metrics"] == {**old["metrics"], "macro_f1": expected}
+
+
+def test_schema_4_had_the_linear_head_alone(result):
+    old = {**result.to_json(), "schema": 4}
+    migrated = result_schema.migrated(old)
+    assert migrated == {**old, "schema": 5, "config": {**old["config"], "head": "linear"}}
 
 
 def test_schema_3_had_no_validation():

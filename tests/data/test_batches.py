@@ -80,3 +80,28 @@ def test_buckets_keep_every_text_in_its_window_and_put_like_lengths_together():
     assert padding(found) < padding(order) / 10
     firsts = lengths[found[:window:size]]
     assert not torch.equal(firsts, firsts.sort().values)  # batches come in random order
+
+
+@pytest.mark.parametrize("first", [0, 1, 2, 5, 6])
+def test_batches_go_on_in_the_middle_with_the_same_texts_and_costs(first, monkeypatch):
+    for blocks in (1, 3):  # batches in a block
+        monkeypatch.setattr(EncodedTexts, "block", lambda self, size=1, blocks=blocks: blocks * size)
+        whole, parts = Meter(), Meter()
+        generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+        loaders = [
+            Batches(encoded(meter), 4, lambda g=g: torch.randperm(COUNT, generator=g), COUNT, g)
+            for meter, g in zip((whole, parts), generators, strict=True)
+        ]
+        with whole.phase("train"):
+            expected = [batch.rows for batch in loaders[0]]
+        with parts.phase("train"):
+            passed = loaders[1].starting()
+            for _ in range(first):
+                next(passed)
+        state = loaders[1].state_dict()
+        generators[1].manual_seed(9)
+        loaders[1].load_state_dict(state)
+        with parts.phase("train"):
+            rest = [batch.rows for batch in loaders[1].starting(first)]
+        assert all(torch.equal(*pair) for pair in zip(rest, expected[first:], strict=True))
+        assert parts.costs["train"].prefix_flops == whole.costs["train"].prefix_flops

@@ -104,8 +104,8 @@ def test_waiting_for_keys_that_another_process_makes_costs_nothing(data, tmp_pat
     line = [*line_of("oracle", data), "--epochs", "1"]
     first, second = (prepare(parse_run([*line, "--results", str(tmp_path / name)])) for name in "ab")
     made = execute(first).to_json()["costs"]
-    locks = [FileLock(path) for path in tmp_path.glob("cache/*/tensors/lock-*")]
-    shards = list(tmp_path.glob("cache/*/tensors/shard-*"))
+    locks = [FileLock(path) for path in tmp_path.glob("cache/*/made/lock-*")]
+    shards = list(tmp_path.glob("cache/*/made/shard-*"))
     held = Event()
 
     def another() -> None:

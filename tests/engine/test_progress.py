@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from clbench.core.console import SafeStream
 from clbench.core.result import RunResult
 from clbench.engine.build import prepare
 from clbench.engine.loop import execute
 from clbench.engine.parser import run_config
-from clbench.engine.progress import SafeStream
 from clbench.testing.streams import SCENARIOS, write_texts
 
 

@@ -80,11 +80,14 @@ def test_two_experiences_by_the_loop_and_by_the_trainer_end_with_equal_weights(n
 
 @pytest.mark.parametrize("name", ["finetune-frozen", "replay", "agem", "hat", "dkvb"])
 def test_operations_of_small_steps_are_those_that_the_meter_counts(name, tmp_path, monkeypatch):
+    def counting(*given, small, on_report):
+        return Training(*given, small=False, on_report=on_report)
+
     write_texts(tmp_path)
     counted = []
     for every in (False, True):
         if every:  # the meter's own counter sees each step
-            monkeypatch.setattr(loop, "Training", lambda *given, small: Training(*given, small=False))
+            monkeypatch.setattr(loop, "Training", counting)
         run = prepared(name, tmp_path, epochs=20)
         execute(run, replace=True)
         counted.append({phase: cost.flops for phase, cost in run.meter.costs.items() if phase != "encode"})

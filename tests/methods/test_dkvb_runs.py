@@ -123,6 +123,7 @@ RESUMED = {
     "one optimizer": (".optimizer", "reference", ".lifetime", "reference"),
     "moving keys": (".initialization", "incremental"),
     "linear layer": (".decoder", "parametric"),
+    "few rows": (".trained_rows", "20"),
 }
 
 
@@ -263,6 +264,8 @@ def test_each_initialization_runs_from_the_command_line_without_the_cache_too(in
         ((".init_batch_size", "0"), "init_batch_size"),
         ((".init_epochs", "-1"), "init_epochs"),
         ((".initialization", "orakel"), "initialization"),
+        ((".trained_rows", "0"), "trained_rows"),
+        ((".trained_rows", "9", ".optimizer", "reference"), "trained_rows: not with optimizer reference"),
         (("--tuning", "full"), "frozen"),
     ],
 )

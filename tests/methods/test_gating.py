@@ -1,14 +1,16 @@
 """HAT: its gates, its gradients and what it claims not to change."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
-from support.formula_parts import context, experience, features, fit, of_texts
+from support.formula_parts import context, experience, features, fit, of_texts, part
 
 from baselines.hat import HAT
-from clbench.core.errors import UserError
-from clbench.methods.gating import Gates
+from clbench.methods.gating.gates import Gates
+from clbench.methods.gating.learner import entropy
+from clbench.methods.gating.protection import scale_gradients
 
 
 def gates(experiences: int = 2) -> Gates:
@@ -61,8 +63,8 @@ def test_gradients_are_scaled_by_what_both_ends_are_used_for():
     network.gates.used.copy_(used)
     for weight in network.parameters():
         weight.grad = torch.ones_like(weight)
-    network.protect()
-    first, second = network.hidden
+    scale_gradients(network.factors(torch.zeros(1, dtype=torch.int64)))
+    first, second = network.body.first, network.body.second
     for i in range(4):
         torch.testing.assert_close(first.weight.grad[i], (1 - used[i]).expand(32))
         for j in range(4):
@@ -98,6 +100,51 @@ def test_a_learned_experience_is_not_changed_by_the_next(tuning):
     torch.testing.assert_close(learner(batches[0])[:, 0], before, atol=1e-5, rtol=0)
 
 
-def test_hat_refuses_a_scenario_that_does_not_tell_the_experience():
-    with pytest.raises(UserError, match="task-aware"):
-        HAT(context(task_aware=False))
+def test_entropy_is_that_of_the_class_probabilities():
+    scores = torch.tensor([[1.0, 2.0, -torch.inf], [0.0, 0.0, 0.0]])
+    for row, found in zip(scores, entropy(scores), strict=True):
+        wanted = 0.0
+        for p in row.softmax(0).tolist():
+            wanted -= p * math.log(p) if p else 0.0
+        assert float(found) == pytest.approx(wanted, abs=1e-6)
+
+
+def trained_twice(gates: str, task_aware: bool = False) -> HAT:
+    """HAT after two experiences, whose features are far apart."""
+    learner = HAT(context(task_aware=task_aware, experiences=3, lr=0.5), width=32, gates=gates)
+    for at in (2, 0):
+        learner.begin_experience(experience(at, 0, 1, 2), None)
+        fit(learner, [features(16, seed=at, experience=at)] * 20, epochs=3)
+        learner.end_experience(experience(at, 0, 1, 2), None)
+    return learner.eval()
+
+
+def under(learner: HAT, batch, at: int) -> torch.Tensor:
+    return learner.network(replace(batch, experience=torch.full_like(batch.experience, at)))
+
+
+def test_without_task_ids_the_gates_are_those_of_the_last_experience():
+    learner = trained_twice("last_id")
+    batch = features(16, seed=2, experience=2)
+    torch.testing.assert_close(learner(batch), under(learner, batch, 0))
+    told = trained_twice("last_id", task_aware=True)
+    torch.testing.assert_close(told(batch), under(told, batch, 2))
+
+
+def test_without_task_ids_the_gates_can_be_those_of_least_entropy():
+    learner = trained_twice("ent_id")
+    batch = features(64, seed=5, experience=1)  # whatever the batch says of its experience
+    found, chosen = learner(batch), []
+    for at in range(len(batch)):
+        options = {each: under(learner, part(batch, slice(at, at + 1)), each)[0] for each in (0, 2)}
+        spread = {
+            each: -sum(p * math.log(p) for p in v.softmax(0).tolist() if p) for each, v in options.items()
+        }
+        chosen.append(min(spread, key=spread.get))
+        torch.testing.assert_close(found[at], options[chosen[-1]], atol=1e-5, rtol=1e-5)
+    assert set(chosen) == {0, 2}
+
+
+def test_before_training_the_gates_are_those_of_the_first_experience():
+    learner = HAT(context(experiences=3), gates="ent_id").eval()
+    torch.testing.assert_close(learner(features(4, experience=2)), under(learner, features(4), 0))

@@ -1,21 +1,22 @@
 """The facts that methods declare about themselves."""
 
+import dataclasses
 import doctest
 import re
 from importlib.metadata import EntryPoint
 
 import pytest
 import torch
-from support.formula_parts import context
+from support.formula_parts import context, context_of
 
 from baselines.ewc import EWC
 from clbench.core import citations
-from clbench.engine.listing import method_info, method_rows
+from clbench.core.types import FAMILIES
+from clbench.engine.listing import method_info, method_rows, method_table
 from clbench.engine.registry import arguments_of, baseline_class, baseline_names
 from clbench.methods.dkvb import bottleneck
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner
-from clbench.models.causal_lm import load_language_model
 from clbench.reporting.figures.styles import _KNOWN
 
 NAMES = sorted(baseline_names())
@@ -40,12 +41,7 @@ def test_what_a_method_declares_is_there(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_memory_that_a_method_declares_is_what_it_carries(name):
     method = baseline_class(name)
-    tuning = method.info.tunings[0]
-    if "classification" in method.info.tasks:
-        given = context(tuning=tuning, task_aware=True)
-    else:
-        given = context(tuning=tuning, task="language-model", encoder=load_language_model("tiny-lm"))
-    learner = method(given, **({"heads": 4} if name == "dkvb" else {}))
+    learner = method(context_of(method), **({"heads": 4} if name == "dkvb" else {}))
     carried = learner.carried_bytes()
     assert carried.pop("total") == sum(carried.values())
     kinds = {kind for kind, size in carried.items() if size}
@@ -79,7 +75,36 @@ def test_a_method_whose_facts_are_not_literal_is_imported(source, expected, tmp_
     monkeypatch.syspath_prepend(str(tmp_path))
     entry = EntryPoint("mine", f"{module}:Mine", "clbench.baselines")
     assert method_info(entry) == MethodInfo(paper=expected)
-    assert method_rows({"mine": entry})[1][0] == "mine"
+    assert [row[0] for row in method_rows({"mine": entry})] == ["name", "other:", "  mine"]
+
+
+def test_methods_are_listed_by_family():
+    expected = ["name"]
+    for family in FAMILIES:
+        members = [name for name in NAMES if baseline_class(name).info.family == family]
+        expected += [f"{family}:", *(f"  {name}" for name in members)] if members else []
+    assert [row[0] for row in method_rows(baseline_names())] == expected
+
+
+def test_the_table_of_methods_has_a_line_for_each_with_its_facts():
+    infos = {
+        "b": MethodInfo("does b", "dear", "Me 2020, arXiv 1.2", family="rehearsal", memory={"": "buffer"})
+    }
+    infos["a"] = MethodInfo("does a", family="prototypes", tunings=("frozen",), gradient_free=True)
+    infos["a"] = dataclasses.replace(infos["a"], deviations=("one", "two"), memory={"x": "keys", "y": "keys"})
+    assert method_table(infos).splitlines()[2:] == [
+        "| **rehearsal** | | | | | | |",
+        "| `b` | does b | Me 2020, [1.2](https://arxiv.org/abs/1.2) | all | weights, buffer | dear | - |",
+        "| **prototypes** | | | | | | |",
+        "| `a` | does a | - | frozen | keys | - | one; two |",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_method_says_in_a_few_words_what_it_does_and_costs(name):
+    info = baseline_class(name).info
+    assert 0 < len(info.summary) < 100
+    assert 0 < len(info.cost) < 100
 
 
 def test_a_method_that_declares_nothing_has_the_defaults():

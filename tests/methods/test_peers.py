@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support import naive_methods
+from support import naive_methods, naive_rehearsal
 from support.formula_parts import SIZE, Texts, context, experience, fit, part
 
 from clbench.core.batch import Batch
@@ -21,6 +21,10 @@ METHODS = {
     "DER": ("der", {"capacity": 20, "alpha": 0.5}),
     "DERPP": ("derpp", {"capacity": 20, "alpha": 0.5, "beta": 0.5}),
     "AGEM": ("agem", {"capacity": 20}),
+    "ERACE": ("erace", {"capacity": 20}),
+    "GDumb": ("gdumb", {"capacity": 20}),
+    "SEQStar": ("seqstar", {"classifier": "linear"}),
+    "CosineSEQStar": ("seqstar", {"scale": 10.0}),
 }
 
 
@@ -55,11 +59,12 @@ def test_three_experiences_end_with_the_weights_of_a_plain_loop(name):
     options = {"columns": 6, "experiences": 3, "lr": 0.05, "batch_size": 16}
     learner = baseline_class(baseline)(context(**options), **arguments)
     head = learner.network.head
-    peer = getattr(naive_methods, name)(head.weight, head.bias, 0.05, COLUMNS)
+    peer = {**vars(naive_methods), **vars(naive_rehearsal)}[name](head.weight, head.bias, 0.05, COLUMNS)
     start = head.weight.detach().clone()
     for index, (texts, batches) in enumerate(stream()):
         learner.generator.manual_seed(index)
         peer.generator.manual_seed(index)
+        learner.begin_experience(experience(index, *COLUMNS[index]), Texts(texts))
         fit(learner, batches)
         learner.end_experience(experience(index, *COLUMNS[index]), Texts(texts))
         peer.learn(index, [(each.rows, each.targets) for each in batches], (texts.rows, texts.targets))

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support.formula_parts import COLUMNS, Texts, context, features, fit, of_texts
-from support.naive_methods import Memory
+from support.naive_rehearsal import Memory
 
 from baselines.agem import AGEM, project
 from baselines.der import DER, DERPP

@@ -71,11 +71,11 @@ def test_a_damaged_shard_is_dropped_with_one_warning_and_made_again(file, damage
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("file", ["made.safetensors", "checksums.json"])
+@pytest.mark.parametrize("file", ["made.safetensors", "about.json", "checksums.json"])
 def test_damaged_tensors_are_made_again(file, damage, encoder, wanted, tmp_path):
     cache = FeatureCache(tmp_path, progress=False)
     answers(cache, encoder)
-    (shard,) = tmp_path.glob("tensors/shard-*")
+    (shard,) = tmp_path.glob("made/shard-*")
     DAMAGE[damage](shard / file)
     with pytest.warns(UserWarning, match="computed again"):
         assert answers(cache, encoder) == wanted

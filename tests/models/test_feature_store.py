@@ -117,7 +117,7 @@ def test_the_least_recently_used_go_first_and_are_made_again(encoder, tmp_path):
         (new,) = set(shards(tmp_path)) - set(before)
         os.utime(new, (1000 + at, 1000 + at))
     cache.tensors("old", lambda: ({"x": torch.zeros(3)}, Cost(1.0)))
-    (tensors,) = tmp_path.glob("tensors/shard-*")
+    (tensors,) = tmp_path.glob("made/shard-*")
     os.utime(tensors, (1002.5, 1002.5))  # between texts 2 and 3
     later = FeatureCache(tmp_path, budget=size(tmp_path), progress=False)
     rows = ask(later, encoder, [1, 0], padded)  # text 2 is now the oldest, then the tensors
@@ -232,7 +232,7 @@ def test_tensors_that_were_never_finished_are_made_again(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert not leftovers(tmp_path)
     cache.tensors("x", lambda: ({"x": torch.ones(99)}, Cost(2.0)))
-    (shard,) = tmp_path.glob("tensors/shard-*")
+    (shard,) = tmp_path.glob("made/shard-*")
     shard = shard.rename(shard.with_name(f".partial-{shard.name}-x"))  # as if killed there
     tensors, cost = cache.tensors("x", lambda: ({"x": torch.ones(9)}, Cost(4.0)))
     assert torch.equal(tensors["x"], torch.ones(9))

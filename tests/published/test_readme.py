@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from support.committed_reports import ROOT, pages
+from support.committed_reports import ROOT, pages, with_methods
 
 import clbench
 from clbench.cli import COMMANDS, main
@@ -59,6 +59,12 @@ def write_files(page: str, folder: Path) -> None:
 def test_the_tables_are_those_of_the_committed_reports(page):
     folder = (ROOT / page).parent
     assert filled(PAGES[page], folder) == PAGES[page], "make results brings them up to date"
+
+
+def test_the_table_of_methods_is_that_of_their_declarations():
+    page = PAGES["docs/methods.md"]
+    assert page.count("<!-- methods -->") == 1
+    assert with_methods(page) == page, "make results brings it up to date"
 
 
 def test_a_block_is_filled_with_its_section_alone(tmp_path):

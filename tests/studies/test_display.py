@@ -50,24 +50,22 @@ def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     assert capsys.readouterr().err == "1 of 4 runs done, about 45 s left\n"
 
 
-def test_a_message_that_cannot_be_sent_fails_nothing(monkeypatch):
+def test_a_message_that_cannot_be_sent_fails_nothing():
     tried = []
 
     def closed(message):
         tried.append(message.done)
         raise BrokenPipeError
 
-    monkeypatch.setattr(worker, "_send", closed)
-    tell = worker._teller(0)
+    tell = worker._teller(0, closed)
     tell("encoding", 0, 1)
     tell("encoding", 1, 1)
     assert tried == [0, 1]  # each was sent, and its failure went no further
 
 
-def test_messages_about_the_same_work_are_few(monkeypatch):
+def test_messages_about_the_same_work_are_few():
     sent = []
-    monkeypatch.setattr(worker, "_send", sent.append)
-    tell = worker._teller(3)
+    tell = worker._teller(3, sent.append)
     for done in range(101):
         tell("encoding", done, 100)
     tell("experience", 0, 2)

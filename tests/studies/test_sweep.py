@@ -154,6 +154,41 @@ def test_two_runs_that_differ_do_not_write_one_file(scenario, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("in_process")
+def test_a_finished_run_on_other_data_or_weights_is_not_replaced(scenario, tmp_path, capsys):
+    path = experiment(scenario, "once", "{baseline: ncm}")
+    line = ["reproduce", str(path), "--workers", "1", "--results", str(tmp_path / "runs")]
+    assert main(line) == 0
+    (file,) = (tmp_path / "runs").rglob("order*-seed*.json")
+    for name in ("data", "encoder"):
+        content = json.loads(file.read_text())
+        content["provenance"]["fingerprints"][name] = "another"
+        file.write_text(json.dumps(content))
+        before = file.read_bytes()
+        capsys.readouterr()
+        assert main(line) == 1
+        error = capsys.readouterr().err
+        assert f"{file} holds a finished run with another " in error
+        assert name in error
+        assert file.read_bytes() == before
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_broken_result_file_is_named_and_the_others_make_the_report(scenario, tmp_path, capsys):
+    path = experiment(scenario, "both", "{baseline: ncm}", "{baseline: slda}")
+    line = ["reproduce", str(path), "--workers", "1", "--results", str(tmp_path / "runs")]
+    assert main(line) == 0
+    files = {each.parent.name: each for each in (tmp_path / "runs").rglob("order*-seed*.json")}
+    files["ncm"].write_text("{")
+    assert main(line) == 1
+    assert f"{files['ncm']} is not a result file" in capsys.readouterr().err
+    assert list(pd.read_csv(tmp_path / "runs/both/report/both/table.csv")["method"]) == ["slda"]
+    files["slda"].write_text("{")
+    assert main(line) == 1
+    assert "2 failed" in capsys.readouterr().err
+    assert files["ncm"].read_text() == "{"
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -1,12 +1,16 @@
 """The committed reports and the result files behind each; run as a script, it writes all of them anew."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+from support.formula_parts import context_of
 
 from clbench.core.io import write_text
 from clbench.data.scenarios import SCENARIOS
+from clbench.engine.listing import method_table
+from clbench.engine.registry import baseline_class, baseline_names
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.index import index
 from clbench.reporting.publish.readme import filled
@@ -14,6 +18,7 @@ from clbench.reporting.publish.report import write_report
 from clbench.studies.experiment import find_experiment
 
 ROOT = Path(__file__).parents[2]
+METHODS = re.compile(r"(<!-- methods -->\n).*?(<!-- end -->)", re.DOTALL)
 RESULTS = ROOT / "results"
 SMALL = RESULTS / "small"
 
@@ -66,6 +71,15 @@ def results_index() -> str:
     return index(load_results([SMALL]), RESULTS, declared)
 
 
+def with_methods(text: str) -> str:
+    """``text`` with its table of methods filled: the facts about each method with its default arguments."""
+    infos = {}
+    for name in baseline_names():
+        method = baseline_class(name)
+        infos[name] = method(context_of(method)).info
+    return METHODS.sub(lambda found: f"{found[1]}\n{method_table(infos)}\n{found[2]}", text)
+
+
 def write_all() -> None:
     for name, load in REPORTS.items():
         report = RESULTS / name
@@ -76,7 +90,7 @@ def write_all() -> None:
                 path.unlink()
     write_text(RESULTS / "README.md", results_index())
     for page in pages():
-        write_text(page, filled(page.read_text(encoding="utf-8"), page.parent))
+        write_text(page, with_methods(filled(page.read_text(encoding="utf-8"), page.parent)))
 
 
 if __name__ == "__main__":

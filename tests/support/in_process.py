@@ -1,27 +1,42 @@
 """Sweeps in the process of the test: a new one takes seconds to import what a run needs."""
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import pytest
 
+from clbench.studies.pool import Done, Event
+from clbench.studies.worker import Job, work
 
-class InProcess(Executor):
-    """Runs each job at once; takes the place of ``ProcessPoolExecutor``."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+class InProcess:
+    """Does each job at once; takes the place of ``Pool``."""
+
+    def __init__(self, workers: int, devices: Sequence[str] = ()) -> None:
+        self._events: list[Event] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         pass
 
-    def submit(self, job: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future:
-        future: Future = Future()
-        try:
-            future.set_result(job(*arguments, **named))
-        except Exception as error:
-            future.set_exception(error)
-        return future
+    @property
+    def busy(self) -> bool:
+        return bool(self._events)
+
+    @property
+    def idle(self) -> bool:
+        return not self._events
+
+    def start(self, at: int, job: Job) -> None:
+        self._events.append(Done(at, work(at, job, lambda _: None)))
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        events, self._events = self._events, []
+        yield from events
 
 
 def without_processes(patch: pytest.MonkeyPatch) -> None:
     """Lets ``clbench reproduce`` make its runs in this process, one after the other."""
-    patch.setattr("clbench.studies.sweep.ProcessPoolExecutor", InProcess)
+    patch.setattr("clbench.studies.sweep.Pool", InProcess)

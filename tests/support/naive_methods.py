@@ -13,49 +13,6 @@ from torch import Tensor
 Batches = list[tuple[Tensor, Tensor]]
 
 
-class Memory:
-    """A reservoir, or the balanced one of Chrysakis and Moens 2020 (algorithm 1), on lists."""
-
-    def __init__(self, capacity: int, *, balanced: bool = False) -> None:
-        self.capacity, self.balanced = capacity, balanced
-        self.items: list = []
-        self.groups: list[int] = []  # of the stored items
-        self.seen: list[int] = []  # the groups of all items so far
-        self.full: set[int] = set()
-
-    def largest(self) -> set[int]:
-        most = max(map(self.groups.count, self.groups))
-        return {each for each in self.groups if self.groups.count(each) == most}
-
-    def add(self, item, group: int, draw: float) -> None:
-        group = group if self.balanced else 0
-        self.seen.append(group)
-        if len(self.items) < self.capacity:
-            self.items.append(item)
-            self.groups.append(group)
-        elif group in self.full:
-            own, seen = self.groups.count(group), self.seen.count(group)
-            if draw < own / seen:  # and then uniform over the instances of the group
-                places = [place for place, each in enumerate(self.groups) if each == group]
-                self.items[places[min(int(draw / (own / seen) * own), own - 1)]] = item
-        else:
-            largest = self.largest()
-            places = [place for place, each in enumerate(self.groups) if each in largest]
-            place = places[int(draw * len(places))]
-            self.items[place], self.groups[place] = item, group
-        if len(self.items) == self.capacity:
-            self.full |= self.largest()
-
-    def add_all(self, items: list, groups: list[int], generator: torch.Generator) -> None:
-        draws = torch.rand(len(items), generator=generator, dtype=torch.float64).tolist()
-        for item, group, draw in zip(items, groups, draws, strict=True):
-            self.add(item, group, draw)
-
-    def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        chosen = torch.randperm(len(self.items), generator=generator)[:size].tolist()
-        return tuple(map(torch.stack, zip(*(self.items[each] for each in chosen), strict=True)))
-
-
 class Naive:
     """Fine-tuning with AdamW, a new one for each experience."""
 
@@ -72,6 +29,7 @@ class Naive:
         return torch.optim.AdamW(self.w, lr=self.rate, weight_decay=0.01)
 
     def learn(self, index: int, batches: Batches, texts: tuple[Tensor, Tensor]) -> None:
+        self.begin(index, *texts)
         optimizer = self.optimizer()
         for x, y in batches:
             optimizer.zero_grad()
@@ -87,6 +45,8 @@ class Naive:
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(self.logits(x), y)
+
+    def begin(self, index: int, x: Tensor, y: Tensor) -> None: ...
 
     def project(self) -> None: ...
 
@@ -194,71 +154,23 @@ class LwF(Naive):
         self.teacher, self.known = self.copy(), [c for each in self.columns[: index + 1] for c in each]
 
 
-class ER(Naive):
-    """A replayed batch of the same size in each step; the mean over both."""
-
-    balanced = False
-
-    def __init__(self, *arguments) -> None:
-        super().__init__(*arguments)
-        self.memory = Memory(20, balanced=self.balanced)
-
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        if self.memory.items:
-            old = self.memory.draw(len(x), self.generator)
-            x, y = torch.cat([x, old[0]]), torch.cat([y, old[1]])
-        return super().loss(x, y)
-
-    def stepped(self, x: Tensor, y: Tensor, before: list[Tensor]) -> None:
-        kept = self.logits(x, before).detach()
-        self.memory.add_all(list(zip(x, y, kept, strict=True)), y.tolist(), self.generator)
-
-
-class BalancedER(ER):
-    balanced = True
-
-
-class DER(ER):
-    """Mammoth's: the mean square of changes of logits, and for DER++ the cross-entropy on other texts."""
-
-    alpha, beta = 0.5, 0.0
-
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        loss = Naive.loss(self, x, y)
-        if self.memory.items:
-            old = self.memory.draw(len(x), self.generator)
-            loss = loss + self.alpha * F.mse_loss(self.logits(old[0]), old[2])
-        if self.memory.items and self.beta:
-            old = self.memory.draw(len(x), self.generator)
-            loss = loss + self.beta * F.cross_entropy(self.logits(old[0]), old[1])
-        return loss
-
-
-class DERPP(DER):
-    beta = 0.5
-
-
-class AGEM(Naive):
-    """Plain SGD; the memory holds equally many texts of each experience."""
-
-    def __init__(self, *arguments) -> None:
-        super().__init__(*arguments)
-        self.memory = Memory(20, balanced=True)
+class SEQStar(Naive):
+    """Rows of earlier classes do not move; nor does any shrink."""
 
     def optimizer(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.w, lr=self.rate)
+        return torch.optim.AdamW(self.w, lr=self.rate, weight_decay=0.0)
 
-    def project(self) -> None:
-        if not self.memory.items:
-            return
-        x, y = self.memory.draw(64, self.generator)
-        r = torch.cat([each.flatten() for each in torch.autograd.grad(Naive.loss(self, x, y), self.w)])
-        g = torch.cat([each.grad.flatten() for each in self.w])
-        if g @ r < 0:
-            g = g - (g @ r) / (r @ r) * r
-        for each, part in zip(self.w, g.split([each.numel() for each in self.w]), strict=True):
-            each.grad.copy_(part.view_as(each))
+    def begin(self, index: int, x: Tensor, y: Tensor) -> None:
+        self.fixed = [c for each in self.columns[:index] for c in each]
 
-    def end(self, index: int, x: Tensor, y: Tensor) -> None:
-        for some, labels in zip(x.split(16), y.split(16), strict=True):
-            self.memory.add_all(list(zip(some, labels, strict=True)), [index] * len(some), self.generator)
+    def stepped(self, x: Tensor, y: Tensor, before: list[Tensor]) -> None:
+        for weight, old in zip(self.w, before, strict=True):
+            weight.data[self.fixed] = old[self.fixed]
+
+
+class CosineSEQStar(SEQStar):
+    """Logits are ten times the cosine."""
+
+    def logits(self, x: Tensor, w: list[Tensor] | None = None) -> Tensor:
+        weight = self.w[0] if w is None else w[0]
+        return 10 * (x @ weight.T) / (x.norm(dim=1, keepdim=True) * weight.norm(dim=1))

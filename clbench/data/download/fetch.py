@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clbench.core.io import cache_dir
+from clbench.core.io import cache_dir, remove_leftovers
 from clbench.data.download.convert import CONVERTERS
 from clbench.data.download.places import ORIGINALS
 from clbench.data.download.transfer import download
@@ -31,15 +31,17 @@ def fetch(dataset: str, data_dir: Path, *, server: str = GITHUB, progress: bool 
         The files written.
 
     Raises:
-        UserError: A file cannot be downloaded, has another hash than declared, or has a malformed line.
+        UserError: A file cannot be downloaded, is larger or has another hash than declared, or has a
+            malformed line.
     """
     original = ORIGINALS[dataset]
     files = {}
     for path, blob_sha1 in original.files.items():
         files[path] = cache_dir() / "originals" / original.repository / original.commit / path
         url = f"{server}/{original.repository}/{original.commit}/{path}"
-        download(url, files[path], blob_sha1, progress=progress)
+        download(url, files[path], blob_sha1, most_bytes=original.most_bytes, progress=progress)
     splits = CONVERTERS[dataset](files)
+    remove_leftovers(data_dir / dataset)
     return [write_lines(data_dir / dataset / f"{name}.jsonl.gz", rows) for name, rows in splits.items()]
 
 

@@ -13,11 +13,13 @@ class Original:
         repository: Owner and name on GitHub.
         commit: The commit of the repository.
         files: The SHA-1 of the git blob of each file, by its path in the repository.
+        most_bytes: What each file may have at most.
     """
 
     repository: str
     commit: str
     files: dict[str, str]
+    most_bytes: int = 64 * 2**20
 
 
 TEXT_GCN = ("yao8839836/text_gcn", "962223652e9bb164ac2d83cd09fc7b8845ce860b")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.core.errors import UserError, unknown
-from clbench.core.io import cache_dir
+from clbench.core.io import cache_dir, remove_leftovers
 from clbench.data import formats
 from clbench.data.pydocs.libraries import ALL, LABELS, versions
 from clbench.data.pydocs.prose import NearDuplicates
@@ -63,6 +63,7 @@ def folder(*, progress: bool) -> Path:
 
         with FileLock(f"{path}.lock"):  # other processes wait for the one that builds
             if not last.exists():
+                remove_leftovers(path)
                 for table, splits in _build(progress).items():
                     for split, rows in splits.items():
                         lines = (row._asdict() for row in rows)

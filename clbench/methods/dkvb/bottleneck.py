@@ -15,9 +15,10 @@ from clbench.core.errors import UserError
 from clbench.methods.dkvb.codebook import nearest_keys
 from clbench.methods.dkvb.layout import Layout
 from clbench.methods.dkvb.values import ValueTable
-from clbench.models.classifier import Network, linear
+from clbench.models.classifier import Network
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
+from clbench.models.layers import linear
 
 DROPOUT = 0.1
 

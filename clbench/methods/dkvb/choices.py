@@ -34,6 +34,7 @@ class Choices:
             values; or AdamW on all.
         lifetime: A new optimizer for each experience, or one for the stream: of AdamW, or of SGD, which has
             no state.
+        trained_rows: Selected value rows that a step trains, by TF-IDF; None trains all (see ``RowMask``).
     """
 
     padding: Padding = "masked"
@@ -44,6 +45,7 @@ class Choices:
     values: ValueStart = "zero"
     optimizer: Optimizer = "adagrad"
     lifetime: Lifetime = "experience"
+    trained_rows: int | None = None
 
     @classmethod
     def of(cls, variant: Variant, **given: Any) -> Choices:

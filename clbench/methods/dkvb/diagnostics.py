@@ -26,15 +26,16 @@ class KeyDiagnostics(nn.Module):
     """
 
     selected: Tensor  # (T, H * K): which value rows the training texts of an experience selected
+    before: Tensor  # the values as they were before an experience
 
     def __init__(self, network: Bottleneck, experiences: int) -> None:
         super().__init__()
         self.register_buffer("selected", torch.zeros(experiences, network.rows, dtype=torch.bool))
-        self._before: Tensor | None = None
+        self.register_buffer("before", network.values.weight.detach().clone(), persistent=False)
 
     def begin(self, network: Bottleneck) -> None:
         """Remembers the values as they are before an experience."""
-        self._before = network.values.weight.detach().cpu().clone()
+        self.before.copy_(network.values.weight.detach())
 
     def end(self, network: Bottleneck, index: int, reader: TextReader) -> dict[str, Any]:
         """What is known after experience ``index``, whose training texts ``reader`` gives.
@@ -47,7 +48,6 @@ class KeyDiagnostics(nn.Module):
             values_changed: Value rows that differ from before. unselected_changed: The share of the rows that
             no text of this experience selects that differ all the same. key_bytes, value_bytes.
         """
-        assert self._before is not None
         layout = network.layout
         usage = torch.zeros(network.rows)
         for batch in reader.batches(256):
@@ -57,8 +57,7 @@ class KeyDiagnostics(nn.Module):
         self.selected[index] = selected.to(self.selected.device)
         share = usage.view(layout.heads, layout.keys)
         share = share / share.sum(1, keepdim=True).clamp(min=1)
-        changed = (network.values.weight.detach().cpu() != self._before).any(1)
-        self._before = None
+        changed = (network.values.weight.detach() != self.before).any(1).cpu()
         earlier = self.selected[:index].cpu()
         joint, either = (earlier & selected).sum(1), (earlier | selected).sum(1)
         return {

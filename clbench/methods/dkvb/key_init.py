@@ -60,7 +60,7 @@ class KeyInitialization:
         Args:
             network: Its keys are changed in place.
             reader: The texts.
-            generator: Draws the start.
+            generator: Its seed draws the start.
             first: Whether keys start anew, or go on from where they are.
         """
         layout = network.layout
@@ -70,7 +70,8 @@ class KeyInitialization:
 
         def make() -> dict[str, Tensor]:
             if first and self.start == "states":
-                self._start(network, reader, generator)
+                # Its own generator: that of the learner does not depend on whether keys are remembered.
+                self._start(network, reader, torch.Generator().manual_seed(generator.initial_seed()))
             for _ in range(self.epochs):
                 prefix = FrozenPrefix(layout.query_pooling)
                 for batch in reader.batches(self.batch_size, prefix=prefix):

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
+from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
@@ -18,6 +19,7 @@ from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
 from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowSGD
+from clbench.methods.dkvb.row_mask import RowMask
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
@@ -76,6 +78,11 @@ class BottleneckLearner(ContinualLearner):
             nn.init.kaiming_uniform_(self.network.keys, generator=context.generator("keys"))
         if choices.optimizer == "sparse-adam" and self.network.decoder is not None:
             raise UserError("optimizer sparse-adam: it cannot train the linear layer of a parametric decoder")
+        if choices.trained_rows is not None and not sparse:
+            raise UserError("trained_rows: not with optimizer reference, which moves all rows")
+        rows = choices.trained_rows
+        self.mask = None if rows is None else RowMask(self.network.rows, rows)
+        self.chosen = torch.zeros(0)  # the rows that the current step trains
         self.texts = texts
         self.initialization = initialization
         self.choices = choices
@@ -102,6 +109,7 @@ class BottleneckLearner(ContinualLearner):
             "values start at zero": made.values == "zero",
             "values move with incremental keys": incremental and made.moved == "carry",
             "only selected values train": made.optimizer != "reference",
+            "of these, only those of highest TF-IDF": made.trained_rows is not None,
         }
         return tuple(text for text, taken in ways.items() if taken)
 
@@ -117,6 +125,22 @@ class BottleneckLearner(ContinualLearner):
             if not first and self.choices.moved == "carry":
                 carry_values(self.network, earlier)
         self.diagnostics.begin(self.network)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Chooses the rows that the step may change."""
+        if self.mask is not None:
+            self.chosen = self.mask.choose(batch)
+
+    def on_after_backward(self) -> None:
+        """Takes the gradient off all other rows."""
+        if self.mask is not None:
+            self.mask.restrict(self.network.values.weight, self.chosen)
+
+    def end_experience(self, experience: Experience, reader: TextReader) -> None:
+        """Adds the texts of the experience to the background of the next."""
+        if self.mask is not None:
+            for batch in reader.batches(self.context.batch_size):
+                self.mask.remember(batch.to(self.device))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer over values, and the linear layer if there is one, each with its learning rate."""

@@ -92,6 +92,7 @@ def save(figure: Figure, stem: str | Path) -> list[Path]:
         path = stem.with_name(f"{stem.name}.{kind}")
         with drawing(), replacing(path) as temporary:
             figure.savefig(temporary, format=kind, metadata=dict.fromkeys(keys))
+        figure.set_layout_engine("none")  # that of the first file holds for the other: it takes seconds
         paths.append(path)
     return paths
 

@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 
 from clbench.reporting.figures.canvas import WIDTH, drawing, finished, groups, looks_of, names_of, say
 from clbench.reporting.figures.labels import scenario_title
+from clbench.reporting.measures import ACCURACY
 
 COLORS = "cividis"
 """Made for readers with and without color blindness, and even in gray."""
 WRITTEN = 10
 """Up to so many experiences, values stand in the cells."""
+MAPS = 16
+"""The most maps of one scenario and encoder: layouts of more take minutes, and nobody compares them."""
+SIDE = 300
+"""The most experiences of a map, which has fewer points than that."""
 _LETTERS = {4: 18, 3: 26}  # in a line of a title, by the number of columns
 _CELL = 7.0  # points: three digits in a cell of a fifth of an inch
 _SCALE = Normalize(0, 100)
@@ -32,7 +37,9 @@ def accuracy_matrix_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = 
     """R[t, i], the accuracy on experience i after training on experience t: a heat map per method.
 
     Values are means over finished runs, in %. Cells without a value are blank: all but the last row of joint
-    training, which has no other stage. Up to ten experiences, values are written in the cells.
+    training, which has no other stage. Up to ten experiences, values are written in the cells. Of more than
+    :data:`MAPS` methods, those of the highest average accuracy are shown; streams of more than :data:`SIDE`
+    experiences are not.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -78,7 +85,10 @@ def heat_maps(
     """
     names = names_of(frame, whole)
     blocks = [
-        (scenario_title(frame, runs, 90), _maps(runs, frame if whole is None else whole, column))
+        (
+            scenario_title(frame, runs, 90) + _left_out(runs),
+            _maps(_shown(runs), frame if whole is None else whole, column),
+        )
         for runs in groups(frame)
     ]
     with drawing():
@@ -119,10 +129,27 @@ def heat_maps(
     return figure
 
 
+def _shown(runs: pd.DataFrame) -> pd.DataFrame:
+    """Those of the methods that have a map: the most accurate ones, and of equals the first by name."""
+    if runs["method"].nunique() <= MAPS:
+        return runs
+    means = finished(runs).groupby("method")[ACCURACY.source].mean().reindex(sorted(set(runs["method"])))
+    best = means.sort_values(ascending=False, kind="stable", na_position="last").index[:MAPS]
+    return runs[runs["method"].isin(set(best))]
+
+
+def _left_out(runs: pd.DataFrame) -> list[str]:
+    """The line of a title that says so, if some methods have no map."""
+    methods = runs["method"].nunique()
+    return [f"the {MAPS} most accurate of {methods} methods"] if methods > MAPS else []
+
+
 def _maps(runs: pd.DataFrame, whole: pd.DataFrame, column: str) -> dict[str, NDArray[np.float64] | None]:
     """By method the mean of its matrices, whose last row is the last stage; None without a finished run."""
     done = finished(runs)
     stages = max((len(each) for rows in done[column] for each in (rows, *rows)), default=1)
+    if stages > SIDE:
+        return dict.fromkeys(looks_of(runs, whole), np.full((stages, 0), math.nan))
     return {
         method: mean_matrix(done.loc[done["method"] == method, column].to_list(), stages)
         for method in looks_of(runs, whole)
@@ -141,7 +168,8 @@ def _heat_map(axes: Axes, values: NDArray[np.float64] | None, nothing: str) -> N
         axes.set_box_aspect(1)
         axes.set_xticks([])
         axes.set_yticks([])
-        say(axes, "no finished run" if values is None else nothing)
+        large = values is not None and not values.size and f"{len(values):,} experiences"
+        say(axes, large or ("no finished run" if values is None else nothing))
         return
     stages = len(values)
     low, high = 0.5, stages + 0.5

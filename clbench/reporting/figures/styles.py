@@ -27,6 +27,7 @@ FILLS = ("full", "none", "left", "bottom")
 # Within a kind, shades of one hue. Methods that share a marker are of different lightness.
 _KNOWN: dict[str, tuple[str, str, str]] = {
     "finetune": ("naive", BLACK, "o"),
+    "seqstar": ("naive", "#9A9A9A", "o"),
     "frozenlm": ("naive", "#5A5A5A", "X"),
     "dkvb": ("bottleneck", BLUE, "D"),
     "dkvbcounts": ("bottleneck", "#00395C", "P"),
@@ -41,11 +42,22 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "derpp": ("rehearsal", "#5CC9A7", "o"),
     "knnlm": ("rehearsal", "#3F7D20", "v"),
     "agem": ("rehearsal", "#8A9A00", "D"),
+    "erace": ("rehearsal", "#4FA045", "P"),
+    "gdumb": ("rehearsal", "#2E5E1E", ">"),
     "ncm": ("prototypes", PURPLE, "v"),
     "slda": ("prototypes", "#83305F", "s"),
     "ranpac": ("prototypes", "#E0A6C7", "P"),
+    "knn": ("prototypes", "#5B2143", "o"),
+    "fecam": ("prototypes", "#6F2A52", "D"),
+    "loranpac": ("prototypes", "#D08AB0", "X"),
+    "acil": ("prototypes", "#9C4477", "^"),
+    "air": ("prototypes", "#B4558F", "<"),
     "owm": ("projections and masks", SKY, "<"),
     "hat": ("projections and masks", "#7A7A7A", ">"),
+    "adapterhat": ("projections and masks", "#404040", "^"),
+    "bcl": ("projections and masks", "#86B5CC", "s"),
+    "ctr": ("projections and masks", "#1B5673", "X"),
+    "classic": ("projections and masks", "#6E6E6E", "v"),
 }
 _FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
 _MARKERS = {"oracle": "D", "random": "v", "generic": "s", "incremental": "o", "joint": "P", "single": "X"}

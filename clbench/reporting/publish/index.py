@@ -11,7 +11,7 @@ import pandas as pd
 
 from clbench.core.scenario import Protocol
 from clbench.reporting.formatting import percent
-from clbench.reporting.publish.published import FIGURES, SOURCE
+from clbench.reporting.publish.published import FIGURES, FROZEN, SOURCE
 from clbench.reporting.tables.cells import NOTHING
 from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.notes import deviations, sources
@@ -38,6 +38,7 @@ def index(frame: pd.DataFrame, folder: Path, declared: Mapping[str, Protocol]) -
         folder: Where it will stand: reports below it are linked.
         declared: By scenario, the protocol that the paper's runs follow.
     """
+    compared = comparison_table(frame)
     parts = [
         "# Results",
         "Made by `clbench report --index`, from result files alone; it is not to be edited.",
@@ -48,11 +49,11 @@ def index(frame: pd.DataFrame, folder: Path, declared: Mapping[str, Protocol]) -
         "## What was run",
         _runs(frame),
         "## What differs from the paper",
-        "\n".join(f"- {line}" for line in _differences(frame, declared)),
+        "\n".join(f"- {line}" for line in _differences(frame, compared, declared)),
         "## Methods that see future data",
         "\n".join(f"- {escaped(name)}" for name in _future(frame)) or "None.",
         "## Published figures beside ours",
-        _published(frame),
+        _published(frame, compared),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -87,7 +88,9 @@ def _runs(frame: pd.DataFrame) -> str:
     return aligned(body, ["Scenario", "Methods", "Runs", "Done", "Orders", "Seeds"], "pipe")
 
 
-def _differences(frame: pd.DataFrame, declared: Mapping[str, Protocol]) -> Iterable[str]:
+def _differences(
+    frame: pd.DataFrame, compared: pd.DataFrame, declared: Mapping[str, Protocol]
+) -> Iterable[str]:
     others = sorted(set(frame["encoder"]) - set(ENCODERS))
     if others:
         yield f"Encoder {_all(set(others))}; the paper has BERT-base, RoBERTa-base and DistilBERT."
@@ -103,7 +106,7 @@ def _differences(frame: pd.DataFrame, declared: Mapping[str, Protocol]) -> Itera
         }
         if versions:
             yield f"{escaped(str(scenario))}, data: {_all(versions)}."
-    table = comparison_table(frame).drop_duplicates("method")
+    table = compared.drop_duplicates("method")
     yield from map(escaped, deviations(table.to_dict("records")))
 
 
@@ -125,9 +128,8 @@ def _future(frame: pd.DataFrame) -> list[str]:
     return sorted(set(frame.loc[future, "method"]))
 
 
-def _published(frame: pd.DataFrame) -> str:
-    table = comparison_table(frame)
-    ours = {(row["scenario"], row["method"]): row for row in table.to_dict("records") if row["n"]}
+def _published(frame: pd.DataFrame, compared: pd.DataFrame) -> str:
+    ours = {(row["scenario"], row["method"]): row for row in compared.to_dict("records") if row["n"]}
     body = [
         [scenario, method, f"{accuracy:.2f}", f"{macro_f1:.2f}", *_own(ours.get((scenario, method), {}))]
         for scenario, figures in FIGURES.items()
@@ -138,7 +140,10 @@ def _published(frame: pd.DataFrame) -> str:
         return "There are none for these scenarios."
     headers = ["Scenario", "Method", "Published accuracy (%)", "Published macro-F1 (%)"]
     headers += ["Ours: accuracy (%)", "Ours: macro-F1 (%)", "n"]
-    text = f"From {SOURCE}; another encoder and protocol, and not the DKVB paper's. A dash: it is not here."
+    text = (
+        f"From {SOURCE}; another encoder and protocol, and not the DKVB paper's. {FROZEN}. "
+        "A dash: it is not here."
+    )
     return f"{text}\n\n{aligned(body, headers, 'pipe')}"
 
 

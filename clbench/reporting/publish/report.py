@@ -18,7 +18,14 @@ from clbench.reporting.tables.render_latex import as_latex
 from clbench.reporting.tables.render_markdown import as_markdown
 
 
-def write_report(frame: pd.DataFrame, out: Path, *, columns: Sequence[str] | None = None) -> list[Path]:
+def write_report(
+    frame: pd.DataFrame,
+    out: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    figures: bool = True,
+    compared: pd.DataFrame | None = None,
+) -> list[Path]:
     """Writes all tables, and all figures, each as SVG and PDF, into ``out``.
 
     The tables are ``table.md``, ``table.csv``, ``table.tex`` and ``table.html``; where there are several
@@ -28,6 +35,8 @@ def write_report(frame: pd.DataFrame, out: Path, *, columns: Sequence[str] | Non
         frame: What :func:`clbench.reporting.load.load_results` returns.
         out: A folder; made if it is not there. Each file is replaced as a whole.
         columns: Names of :data:`clbench.reporting.measures.MEASURES`; None shows the default columns.
+        figures: Whether to make figures.
+        compared: The comparison of ``frame``, where it is made already.
 
     Returns:
         The paths of the written files.
@@ -35,12 +44,12 @@ def write_report(frame: pd.DataFrame, out: Path, *, columns: Sequence[str] | Non
     Raises:
         UserError: There is no measure of that name; nothing is written then.
     """
-    tables = _tables(document(frame, columns, relative_to=out))
+    tables = _tables(document(frame, columns, out, compared))
     for name, text in tables.items():
         write_text(out / name, text)
     return [
         *(out / name for name in tables),
-        *(path for name, figure in gallery(frame) for path in save(figure, out / name)),
+        *(path for name, figure in (gallery(frame) if figures else ()) for path in save(figure, out / name)),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from clbench.core.config import RunConfig
 
 NO_PART = {
-    "threads", "data_dir", "results", "checkpoint", "cache_features",
+    "threads", "data_dir", "results", "checkpoint", "checkpoint_minutes", "cache_features",
     "wandb", "wandb_project", "wandb_entity", "wandb_group",
 }  # fmt: skip
 """Options that the result does not depend on."""

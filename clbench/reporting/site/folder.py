@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
-from clbench.core.io import write_json
+from clbench.core.io import remove_leftovers, temporary_folder, write_json
 
 MANIFEST = "page-files.json"
 """Names the files that a report made, which the next one may therefore remove."""
@@ -22,8 +21,8 @@ def replacing_pages(out: Path) -> Iterator[Path]:
     anything else in ``out`` stays.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".page-", dir=out) as name:
-        folder = Path(name)
+    remove_leftovers(out)
+    with temporary_folder(out) as folder:
         yield folder
         made = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         earlier = _earlier(out)

@@ -17,6 +17,8 @@ from clbench.reporting.site.measures import of_run
 from clbench.reporting.site.names import run_label
 from clbench.reporting.site.values import flat, in_unit, number, short, text
 
+SIDE = 200
+"""The most experiences of the matrices of a page."""
 _COST_UNITS: dict[str, Unit] = {
     "seconds": "seconds",
     "carried_bytes": "bytes",
@@ -75,8 +77,7 @@ def data(run: Mapping[str, Any]) -> dict[str, Any]:
         "label": run_label(run),
         "config": dict(flat(run["config"])),
         "experiences": _stage_names(run),
-        "accuracy": run["accuracy"],
-        "macro_f1": run["macro_f1"],
+        **{key: [] if _large(run) else run[key] for key in ("accuracy", "macro_f1")},
         "metrics": measures,
         "costs": spent,
     }
@@ -119,7 +120,7 @@ def _plain(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 def _matrices(run: Mapping[str, Any]) -> Iterator[Matrix]:
     names = _stage_names(run)
     for key, what in (("accuracy", "Accuracy"), ("macro_f1", "Macro-F1")):
-        if not run[key]:
+        if not run[key] or _large(run):
             continue
         count = len(run[key])
         stages = [str(stage) for stage in range(1, count + 1)] if count > 1 else ["all at once"]
@@ -149,6 +150,11 @@ def _language(run: Mapping[str, Any]) -> dict[str, Any]:
     return {"bits": grid, "continuations": told.get("continuations") or []}
 
 
+def _large(run: Mapping[str, Any]) -> bool:
+    """Whether its matrices are no tables to look at."""
+    return max(map(len, run["accuracy"]), default=0) > SIDE
+
+
 def _stage_names(run: Mapping[str, Any]) -> list[str]:
     """What columns of the matrix are called: the experiences, or numbers where they were trained as one."""
     numbers = range(1, max(map(len, run["accuracy"]), default=0) + 1)
@@ -163,7 +169,7 @@ def _diagnostics(told: Mapping[str, Any]) -> dict[str, Any]:
     overlap = [row for one in records if isinstance(row := one.get("overlap"), list)]
     names = [str(one.get("name", place)) for place, one in enumerate(records, start=1)]
     matrix = None
-    if len(records) > 1 and len(overlap) == len(records):
+    if 1 < len(records) <= SIDE and len(overlap) == len(records):
         caption = "Keys that two experiences share (Jaccard index, %)"
         rows = overlap[1:]  # the first has none before it
         matrix = Matrix(caption, names[1:], names[:-1], rows, "Experience")

@@ -22,7 +22,7 @@ from clbench.reporting.site.values import shade
 from clbench.reporting.tables.comparison import comparison_table
 
 
-def write_page(frame: pd.DataFrame, out: Path) -> Path:
+def write_page(frame: pd.DataFrame, out: Path, *, compared: pd.DataFrame | None = None) -> Path:
     """Writes ``index.html`` and all that it leads to: a page per scenario and run, and a comparison of two.
 
     The folder needs no network and no server. The same results give the same bytes. Pages of an earlier
@@ -31,21 +31,21 @@ def write_page(frame: pd.DataFrame, out: Path) -> Path:
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
         out: A folder; made if it is not there.
+        compared: The comparison of ``frame``, where it is made already.
 
     Returns:
         The path of ``index.html``.
     """
     with replacing_pages(out) as folder:
-        _Site(frame, folder, out).write()
+        _Site(frame, folder, out, comparison_table(frame) if compared is None else compared).write()
     return out / "index.html"
 
 
 class _Site:
     """The pages of some results, written into ``folder``, to be read in ``out``."""
 
-    def __init__(self, frame: pd.DataFrame, folder: Path, out: Path) -> None:
-        self.frame, self.folder, self.out = frame, folder, out
-        self.table = comparison_table(frame)
+    def __init__(self, frame: pd.DataFrame, folder: Path, out: Path, compared: pd.DataFrame) -> None:
+        self.frame, self.folder, self.out, self.table = frame, folder, out, compared
         self.runs: list[dict[str, Any]] = [
             {str(key): value for key, value in row.items()} for row in frame.to_dict("records")
         ]

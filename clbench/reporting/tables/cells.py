@@ -73,7 +73,7 @@ class Row:
         method: Its name.
         signs: Its marks, such as †.
         remarks: What else is to be said of it.
-        status: ``done``, ``partial``, ``failed``, ``running`` or ``missing``.
+        status: ``done``, ``partial``, ``failed``, ``diverged``, ``running`` or ``missing``.
         runs: What stands under ``n``.
         cells: One for each column.
         files: The result files behind all of them.

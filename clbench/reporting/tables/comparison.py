@@ -32,14 +32,13 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
     Returns:
         The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``notes``, ``stream`` and
-        ``competes``, as :func:`~clbench.reporting.load.load_results` describes them;
-        ``status``: ``done`` if every run is,
-        ``partial`` if some are, otherwise ``failed``, ``running`` or ``missing``; ``runs``: the number of
-        result files; ``n``: how many of them are done; ``files``: their paths; and for each of
-        :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it, ``_low`` and
-        ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation (n - 1 in the
-        denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it is not
-        significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
+        ``competes``, as :func:`~clbench.reporting.load.load_results` describes them; ``status``: ``done`` if
+        every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``, ``running`` or ``missing``;
+        ``runs``: the number of result files; ``n``: how many of them are done; ``files``: their paths; and
+        for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it,
+        ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation (n
+        - 1 in the denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it is
+        not significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
         ``_pairs``: the number of pairs of runs in that test. An undefined value is NaN.
     """
     methods = frame.groupby("method", sort=True)
@@ -158,4 +157,4 @@ def _status(runs: pd.DataFrame) -> str:
         return "missing"
     if "done" in statuses:
         return "done" if len(statuses) == 1 else "partial"
-    return "failed" if "failed" in statuses else "running"
+    return next(each for each in ("failed", "diverged", "running") if each in statuses)

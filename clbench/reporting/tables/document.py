@@ -35,7 +35,10 @@ LANGUAGE = (
 
 
 def document(
-    frame: pd.DataFrame, columns: Sequence[str] | None = None, relative_to: Path | None = None
+    frame: pd.DataFrame,
+    columns: Sequence[str] | None = None,
+    relative_to: Path | None = None,
+    compared: pd.DataFrame | None = None,
 ) -> Document:
     """The tables of a report.
 
@@ -43,11 +46,12 @@ def document(
         frame: What :func:`clbench.reporting.load.load_results` returns.
         columns: Names of measures, in the order of the columns; None shows the default columns.
         relative_to: The folder of the report, from which result files are named.
+        compared: The comparison of ``frame``, where it is made already.
 
     Raises:
         UserError: There is no measure of that name.
     """
-    compared = comparison_table(frame)
+    compared = comparison_table(frame) if compared is None else compared
     tables = compared_tables(frame, columns, relative_to, compared)
     seen = {column.name for table in tables for column in table.columns if column.shown}
     return Document(

@@ -18,6 +18,8 @@ MEANINGS: dict[NoteKind, str] = {
     "task-id-oracle": "is told which experience a test text belongs to.",
 }
 """What a note says by its kind alone."""
+_SHORT = 12
+"""Digits of a fingerprint that are shown."""
 _VARIES = {"order", "seed", "columns", "notes", "title"}  # within one mean; columns go with the order
 
 
@@ -71,16 +73,41 @@ def unfinished(panel: pd.DataFrame) -> list[str]:
 
 
 def mixed(panel: pd.DataFrame) -> list[str]:
-    """One line for each setting in which the finished runs behind one mean differ."""
+    """One line for each setting, and each fingerprint, in which the finished runs behind one mean differ."""
     lines = []
     for method, runs in panel[panel["status"] == "done"].groupby("method", sort=True):
-        keys = sorted({key for config in runs["config"] for key in config} - _VARIES)
-        for key in keys:
-            values = sorted({_flat(config.get(key)) for config in runs["config"]})
-            if len(values) > 1:
-                text = f"{method}: the mean is over runs that differ in {key} ({'; '.join(values)})"
-                lines.append(plain(text))
+        configs = [{key: config[key] for key in config.keys() - _VARIES} for config in runs["config"]]
+        absent = dict.fromkeys({key for config in configs for key in config})
+        prints = [_fingerprints(source) for source in runs["provenance"]]  # older files lack some
+        found = _differing([{**absent, **config} for config in configs]) | _differing(prints)
+        for key, values in sorted(found.items()):
+            text = f"{method}: the mean is over runs that differ in {key} ({'; '.join(sorted(values))})"
+            lines.append(plain(text))
     return lines
+
+
+def _differing(settings: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """The values of each key that has several."""
+    found: dict[str, set[str]] = {}
+    for each in settings:
+        for key, value in each.items():
+            found.setdefault(key, set()).add(_flat(value))
+    return {key: values for key, values in found.items() if len(values) > 1}
+
+
+def _fingerprints(source: Mapping[str, Any]) -> dict[str, str]:
+    """What a run was made with, in as many digits as tell it apart.
+
+    The texts are those of whole datasets: an order of classes makes other experiences of the same ones.
+    """
+    prints, datasets = source.get("fingerprints") or {}, source.get("datasets") or {}
+    found = {
+        f"the fingerprint of the data {name}": facts.get("fingerprint") for name, facts in datasets.items()
+    }
+    found |= {f"the fingerprint of the {name}": prints.get(name) for name in ("encoder", "data")}
+    if datasets:
+        del found["the fingerprint of the data"]
+    return {name: value[:_SHORT] for name, value in found.items() if value is not None}
 
 
 def provenance(frame: pd.DataFrame) -> str:

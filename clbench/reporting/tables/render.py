@@ -60,10 +60,13 @@ def html(
     return as_html(document(frame, columns, relative_to))
 
 
-def text_table(frame: pd.DataFrame) -> str:
-    """A short summary of ``frame`` (loaded results) for the terminal, without a final line break."""
+def text_table(frame: pd.DataFrame, *, compared: pd.DataFrame | None = None) -> str:
+    """A short summary of ``frame`` (loaded results) for the terminal, without a final line break.
+
+    ``compared`` is the comparison of ``frame``, where it is made already.
+    """
     parts = []
-    for full in compared_tables(frame, TERMINAL):
+    for full in compared_tables(frame, TERMINAL, compared=compared):
         table = full.visible()
         # Methods without a run here are listed in one line below the table.
         body = [

@@ -223,3 +223,18 @@ def test_nothing_to_draw_is_an_error_and_all_failed_is_said(tmp_path):
     assert [text.get_text() for text in axes.texts] == ["no finished run"]
     shown = [text.get_text() for text in plots.stream_accuracy_figure(frame).legends[0].get_texts()]
     assert all(text.endswith("(not finished)") for text in shown)
+
+
+def test_of_many_methods_the_most_accurate_have_a_heat_map(tmp_path):
+    scores = {f"m{i:02}": (7 * i % 20) / 20 for i in range(20)}
+    runs = load(tmp_path, [run(name, [[score, 0.0], [score, score]]) for name, score in scores.items()])
+    figure = plots.accuracy_matrix_figure(runs)
+    titles = {axes.get_title() for part in figure.subfigs for axes in part.axes} - {""}
+    assert titles == set(sorted(scores, key=scores.__getitem__)[-16:])
+    assert "the 16 most accurate of 20 methods" in figure.subfigs[0].get_suptitle()
+
+
+def test_a_stream_of_thousands_of_experiences_has_no_heat_map(tmp_path):
+    runs = load(tmp_path, [run("finetune-full-joint", [[0.5] * 5000])])
+    figure = plots.accuracy_matrix_figure(runs)
+    assert [text.get_text() for text in figure.subfigs[0].axes[0].texts] == ["5,000 experiences"]

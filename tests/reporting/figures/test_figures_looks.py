@@ -18,7 +18,9 @@ from clbench.reporting.figures.styles import line_styles
 PYPROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
 BASELINES = list(PYPROJECT["project"]["entry-points"]["clbench.baselines"])
 TUNINGS = ("full", "frozen", "adapter", "lora")
-NO_TUNING = ("ncm", "slda", "ranpac", "dkvb", "frozenlm", "knnlm", "dkvbcounts", "dkvbvalues")
+PROTOTYPES = ("ncm", "knn", "slda", "fecam", "ranpac", "loranpac", "acil", "air")
+LANGUAGE = ("frozenlm", "knnlm", "dkvbcounts", "dkvbvalues")
+NO_TUNING = (*PROTOTYPES, *LANGUAGE, "dkvb", "adapterhat", "bcl", "ctr", "classic")
 INITIALIZATIONS = ("oracle", "random", "generic", "incremental")
 SUITE = [
     *(f"{name}-{tuning}" for name in BASELINES if name not in NO_TUNING for tuning in TUNINGS),

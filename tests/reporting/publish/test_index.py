@@ -43,7 +43,7 @@ def test_methods_that_see_the_future_are_named(tmp_path):
 
 
 def test_published_figures_stand_beside_ours_and_missing_ones_are_dashes(tmp_path):
-    frame = loaded(tmp_path, PAPER)
+    frame = loaded(tmp_path, {**PAPER, "method": "ewc-frozen-cnn"})
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in section(index(frame, tmp_path, DECLARED), "Published figures beside ours").splitlines()
@@ -52,8 +52,18 @@ def test_published_figures_stand_beside_ours_and_missing_ones_are_dashes(tmp_pat
     assert [row[1] for row in rows] == list(FIGURES["dsc-dil"])
     by_method = {row[1]: row[2:] for row in rows}
     # By hand: the one run has average accuracy 0.6 and macro-F1 0.5.
-    assert by_method["ewc-frozen"] == ["72.77", "65.76", "60.0", "50.0", "1"]
+    assert by_method["ewc-frozen-cnn"] == ["72.77", "65.76", "60.0", "50.0", "1"]
     assert by_method["ctr"] == ["89.31", "88.75", "\N{EN DASH}", "\N{EN DASH}", "0"]
+
+
+def test_published_frozen_rows_are_said_to_be_of_a_text_cnn_and_stand_beside_ours_with_one(tmp_path):
+    frame = loaded(tmp_path, {**PAPER, "method": "ewc-frozen"})
+    published = section(index(frame, tmp_path, DECLARED), "Published figures beside ours")
+    assert "a text CNN on the token states of a frozen BERT, not of a linear probe" in published
+    assert not any("-frozen" in name and "-frozen-cnn" not in name for name in FIGURES["dsc-dil"])
+    rows = [line.split("|") for line in published.splitlines() if "ewc-frozen" in line]
+    assert [row[2].strip() for row in rows] == ["ewc-frozen-cnn"]
+    assert rows[0][7].strip() == "0"  # a linear probe is no reproduction of it
 
 
 def test_text_from_files_does_nothing(tmp_path):

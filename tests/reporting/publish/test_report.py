@@ -6,9 +6,12 @@ import sys
 import pytest
 from support.result_files import result, write
 
+from clbench.cli import main
+from clbench.cli.report import show
 from clbench.core.errors import UserError
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.report import write_report
+from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.render import csv, html, latex, markdown
 
 
@@ -62,3 +65,34 @@ def test_a_report_needs_neither_torch_nor_pyplot(results, tmp_path):
     command = [sys.executable, "-c", code, str(results), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_report_of_many_runs_has_tables_alone_unless_more_is_asked_for(
+    results, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("clbench.cli.report.MANY", 3)
+    out = tmp_path / "out"
+    line = ["report", str(results), "--out", str(out), "--columns", "forgetting"]
+    assert main(line) == 0
+    assert sorted(path.suffix for path in out.iterdir()) == [".csv", ".csv", ".html", ".md", ".tex"]
+    assert "of 16 runs, figures and the page are made with --figures --page" in capsys.readouterr().out
+    assert main([*line, "--page"]) == 0
+    assert (out / "index.html").exists()
+    assert not list(out.glob("*.svg"))
+    assert main([*line, "--figures"]) == 0
+    assert list(out.glob("*.svg"))
+    assert "files of figures" in capsys.readouterr().out
+
+
+def test_the_comparison_is_made_once(results, tmp_path, monkeypatch):
+    made = []
+
+    def counted(frame):
+        made.append(len(frame))
+        return comparison_table(frame)
+
+    monkeypatch.setattr("clbench.reporting.tables.comparison.comparison_table", counted)
+    for module in ("tables.document", "site.site"):
+        monkeypatch.setattr(f"clbench.reporting.{module}.comparison_table", counted)
+    show(load_results([results]), tmp_path / "out", figures=False, page=True)
+    assert made == [16]

@@ -2,6 +2,7 @@
 
 import csv as standard
 import io
+import json
 
 import pandas as pd
 from support.result_files import ORACLE, scored, write
@@ -60,3 +61,26 @@ def test_summaries_of_encoders_with_other_scenarios_share_a_file(tmp_path):
         ("tiny", "0.6", "1.0"),
     ]
     assert list(rows[0])[-1] == "files"
+
+
+def test_what_a_spreadsheet_would_run_is_text_in_every_cell_and_numbers_stay_numbers(tmp_path):
+    for scenario in ("=1+1", "beta"):
+        for method, score in (("@SUM(A1)", 0.5), ("-2", 0.25), (" =cmd", 0.5), ("-1+2", 0.5)):
+            for content in scored(scenario, method, [score, score + 0.1]):
+                content["metrics"]["bwt"] = -0.5
+                path = (
+                    tmp_path
+                    / scenario
+                    / f"{method.encode().hex()}"
+                    / f"order0-seed{content['config']['seed']}.json"
+                )
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(content))
+    frame = load_results([tmp_path])
+    for text in (csv(frame), as_csv(summary_tables(frame, comparison_table(frame)))):
+        cells = {cell for row in standard.reader(io.StringIO(text)) for cell in row}
+        assert "-2" in cells
+        assert "'@SUM(A1)" in cells
+        formulas = {cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@"))}
+        assert all(float(cell) < 0 for cell in formulas)
+    assert "-0.5" in {row["bwt"] for row in read(csv(frame))}

@@ -11,7 +11,7 @@ from clbench.reporting.formatting import percent
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.readme import filled
 from clbench.reporting.tables import render_markdown
-from clbench.reporting.tables.render import markdown, text_table
+from clbench.reporting.tables.render import csv, markdown, text_table
 
 
 def cells(text, first):
@@ -164,6 +164,43 @@ def test_a_mean_over_runs_with_different_settings_says_so(results):
     text = markdown(load_results([results]))
     assert "- ewc-frozen: the mean is over runs that differ in epochs (1; 5)\n" in text
     assert text.count("differ in") == 1  # seeds may differ
+
+
+def test_a_mean_over_runs_on_different_texts_or_weights_says_so(results):
+    for seed, digit in enumerate("ab"):
+        content = result("alpha", "ewc-frozen", seed)
+        content["provenance"]["fingerprints"] = {"data": "order " + digit, "encoder": digit * 64}
+        content["provenance"]["datasets"] = {
+            "news": {"fingerprint": digit * 32},
+            "same": {"fingerprint": "c"},
+        }
+        write(results, content)
+        content = result("alpha", ORACLE, seed)
+        content["provenance"]["fingerprints"] = {"data": digit * 32} if seed else {}
+        write(results, content)
+    text = markdown(load_results([results]))
+    differ = "- ewc-frozen: the mean is over runs that differ in the fingerprint of the"
+    assert f"{differ} encoder ({'a' * 12}; {'b' * 12})\n" in text
+    assert f"{differ} data news ({'a' * 12}; {'b' * 12})\n" in text
+    assert text.count("differ in") == 2  # not where older files do not say, nor where orders differ
+
+
+def test_a_run_whose_loss_was_no_number_has_diverged(results):
+    for seed in (0, 1):
+        content = result("alpha", "ewc-frozen", seed, status="failed")
+        content["error"] = "FloatingPointError: experience 1 of 2 (one), the loss is nan"
+        write(results, content)
+    content = result("alpha", ORACLE, 0, status="failed")
+    content["error"] = "FloatingPointError: the loss is inf"
+    write(results, content)
+    frame = load_results([results])
+    text = markdown(frame)
+    row = cells(text, "ewc-frozen")[0]
+    assert row[1] == "0 of 2"
+    assert set(row[2:]) == {"diverged"}
+    assert "- ewc-frozen, order 0, seed 1: diverged: FloatingPointError: experience 1 of 2" in text
+    assert cells(text, ORACLE)[0][1] == "1 of 2"
+    assert "diverged" in csv(frame)
 
 
 def test_text_from_files_does_nothing(results):

@@ -38,7 +38,6 @@ METHODS: dict[str, Any] = {
     "arguments as a list": [{**FINETUNE, "arguments": [1]}],
     "unknown argument": [{"baseline": "ewc", "tuning": "frozen", "arguments": {"x": 1}}],
     "argument out of range": [{"baseline": "ewc", "tuning": "frozen", "arguments": {"strength": -1}}],
-    "a task-aware method on a stream without task ids": [{"baseline": "hat", "tuning": "frozen"}],
     "a tuning that the method has not": [{"baseline": "ncm", "tuning": "lora"}],
     "runs that share a place": [{**FINETUNE, "epochs": 1}, {**FINETUNE, "epochs": 2}],
     "no learning rate": [{**FINETUNE, "lr": []}],
@@ -46,7 +45,19 @@ METHODS: dict[str, Any] = {
     "scenario of no profile": [{**FINETUNE, "scenarios": ["nowhere"]}],
     "results elsewhere": [{**FINETUNE, "arguments": {"../../x": 1}}],
 }
+TOLD = """
+from clbench.methods.info import MethodInfo
+from clbench.methods.learner import ContinualLearner
+
+
+class Told(ContinualLearner):
+    info = MethodInfo(needs_task_id=True)
+"""
 OTHER_EXPERIMENTS: dict[str, Any] = {
+    "a task-aware method on a stream without task ids": {
+        **experiment(methods=[{"baseline": "told.Told"}]),
+        "told.py": TOLD,
+    },
     "unknown key": experiment(titel="x"),
     "unknown measure": experiment(table=["nope"]),
     "profile with a path": experiment(profiles={"../../evil": EXPERIMENT["profiles"]["quick"]}),
@@ -124,7 +135,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], dict[str, Any]]]] = {
             ("--scenario", "pydocs-cil", "--baseline", "nowhere.Method"), ("--lrr", "1"), ("--lrr=1",),
             ("--scenario", "pydocs-cil", "--baseline", "ncm", "--joint", "--single"),
             ("--scenario", "pydocs-cil", "--baseline", "ncm", "--experiences", "99"),
-            ("--scenario", "pydocs-cil", "--baseline", "hat"), ("--config", "nope.yaml"), ("--config", "."),
+            ("--config", "nope.yaml"), ("--config", "."),
             ("--scenario", "pydocs-cil", "--baseline", "ncm", "--encoder", "tinyy"),
             ("--scenario", "pydocs-cil", "--baseline", "ncm", "--encoder", "./nothing"),
             ("--scenario", "pydocs-cil", "--baseline", "ncm", "--encoder", "data"),
