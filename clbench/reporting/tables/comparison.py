@@ -36,9 +36,9 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``, ``running`` or ``missing``;
         ``runs``: the number of result files; ``n``: how many of them are done; ``files``: their paths; and
         for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it,
-        ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation (n
-        - 1 in the denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it is
-        not significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
+        ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation
+        (n - 1 in the denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it
+        is not significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
         ``_pairs``: the number of pairs of runs in that test. An undefined value is NaN.
     """
     methods = frame.groupby("method", sort=True)
