@@ -12,6 +12,7 @@ from support.language_runs import language_run
 from clbench.core.errors import UserError
 from clbench.core.language_metrics import rouge_l
 from clbench.core.result import RunResult
+from clbench.engine.checkpoint import Checkpoints
 from clbench.engine.language_scoring import general_texts, likelihoods
 from clbench.engine.loop import execute
 from clbench.models import tiny_lm
@@ -126,6 +127,34 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, baseline, options):
     assert resumed.metrics == whole.metrics
     assert whole.status == "done"
     assert all(value > 0 for value in whole.language["stream"])
+
+
+@pytest.mark.parametrize(
+    ("baseline", "options"),
+    [("finetune", {"tuning": "lora"}), ("dkvbvalues", {"arguments": {"keys": 16, "top_rows": 4}})],
+)
+def test_a_run_that_stops_within_an_experience_goes_on_to_the_same_end(
+    tmp_path, baseline, options, monkeypatch
+):
+    def run(name):
+        return language_run(tmp_path, baseline, name, checkpoint_minutes=1e-9, epochs=8, **options)
+
+    whole, save, places = execute(run("whole")), Checkpoints.save, []
+
+    def stopping(self, within=None):
+        save(self, within)
+        places.append(within)
+        if within is not None and self._run.result.stages == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", stopping)
+        with suppress(KeyboardInterrupt):
+            execute(run("stopped"))
+    assert places[-1] is not None
+    resumed = execute(run("stopped"))
+    assert resumed.language == whole.language
+    assert resumed.metrics == whole.metrics
 
 
 def test_tunings_start_as_the_language_model(tmp_path):
