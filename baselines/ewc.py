@@ -2,9 +2,10 @@
 
 Loss: cross-entropy + strength / 2 * sum_j F_j (w_j - a_j)^2 (their eq. 3), with a the weights at a boundary
 and F the diagonal Fisher information, the mean over texts x of sum_y p(y|x) (d log p(y|x) / d w_j)^2 over the
-labels y within the class mask. With F_t the one of experience t, F is the mean of all F_t so far, with a from
-the last boundary (``averaged``, default); F <- gamma F + F_t, likewise (``online``; Schwarz et al. 2018,
-arXiv 1805.06370); or there is a penalty per experience, which add up to one (``separate``, the original).
+labels y within the class mask (of a language model, all next tokens). With F_t the one of experience t, F is
+the mean of all F_t so far, with a from the last boundary (``averaged``, default); F <- gamma F + F_t,
+likewise (``online``; Schwarz et al. 2018, arXiv 1805.06370); or there is a penalty per experience, which add
+up to one (``separate``, the original).
 
 Carried: two numbers per trainable weight. A boundary costs a backward pass per text, and label if ``exact``.
 """
@@ -22,7 +23,7 @@ from clbench.core.ranges import Count, Ratio, Weight
 from clbench.core.scenario import Experience
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner, TextReader
-from clbench.methods.penalties import QuadraticPenalty, mean_over_examples
+from clbench.methods.penalties import Labels, QuadraticPenalty, likelihood_gradients, mean_over_examples
 from clbench.models.context import RunContext
 
 DEVIATIONS = {"averaged": "one penalty with the mean of the F_t", "true": "true labels, not all labels"}
@@ -46,6 +47,7 @@ class EWC(ContinualLearner):
         paper="Kirkpatrick et al. 2017, arXiv 1612.00796",
         bibtex=("kirkpatrick2017ewc", "schwarz2018progress"),
         family="penalties",
+        tasks=("classification", "language-model"),
         memory={"penalty.": "statistics"},
         search={"strength": (1.0, 1e6)},
         deviations=("the Fisher information is estimated on some of the texts",),
@@ -58,10 +60,11 @@ class EWC(ContinualLearner):
         fisher_examples: Count = 100,
         fisher: Literal["averaged", "online", "separate"] = "averaged",
         gamma: Ratio = 0.95,
-        labels: Literal["exact", "sampled", "true"] | None = None,
+        labels: Labels | None = None,
     ) -> None:
         super().__init__(context)
-        self.labels = labels or ("exact" if context.tuning == "frozen" else "sampled")
+        few = context.tuning == "frozen" and context.task == "classification"
+        self.labels: Labels = labels or ("exact" if few else "sampled")
         ways = tuple(DEVIATIONS[each] for each in (fisher, self.labels) if each in DEVIATIONS)
         self.info = dataclasses.replace(self.info, deviations=(*self.info.deviations, *ways))
         self.fisher_examples, self.fisher, self.gamma = fisher_examples, fisher, gamma
@@ -91,10 +94,5 @@ class EWC(ContinualLearner):
         return mean_over_examples(self, reader, self._likelihoods, torch.square, self.fisher_examples)
 
     def _likelihoods(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        logits: Tensor = self(batch)[0]
-        p = logits.detach().masked_fill(~batch.class_mask[0], -torch.inf).softmax(0)
-        rows = torch.eye(len(p)).to(p) - p  # d log p(y|x) / d logits, for each y
-        if self.labels == "exact":
-            return logits, p.sqrt().unsqueeze(1) * rows
-        sampled = p.cpu().multinomial(1, generator=self.generator).to(p.device)
-        return logits, rows[sampled if self.labels == "sampled" else batch.targets]
+        logits: Tensor = self(batch)
+        return logits, likelihood_gradients(self.network, logits, batch, self.labels, self.generator)

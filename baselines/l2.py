@@ -33,6 +33,7 @@ class L2(ContinualLearner):
         paper="Kirkpatrick et al. 2017, arXiv 1612.00796",
         bibtex=("kirkpatrick2017ewc",),
         family="penalties",
+        tasks=("classification", "language-model"),
         memory={"anchor.": "statistics", "boundaries": "statistics"},
         search={"strength": (1e-4, 1e2)},
     )

@@ -36,6 +36,7 @@ class Replay(ContinualLearner):
         paper="Chaudhry et al. 2019, arXiv 1902.10486",
         bibtex=("chaudhry2019tiny", "rolnick2019replay"),
         family="rehearsal",
+        tasks=("classification", "language-model"),
         memory={"buffer.": "buffer"},
         named_by_value=("fill",),
     )

@@ -43,6 +43,7 @@ class SI(ContinualLearner):
         paper="Zenke et al. 2017, arXiv 1703.04200",
         bibtex=("zenke2017si",),
         family="penalties",
+        tasks=("classification", "language-model"),
         memory={"penalty.": "statistics"},
         search={"strength": (1e-3, 1e3)},
         deviations=("negative terms of the importance count as zero, where the authors clip their sum",),

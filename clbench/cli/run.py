@@ -39,8 +39,11 @@ def main(arguments: Sequence[str]) -> int:
 
     def on_stage(stage: int, result: RunResult) -> None:
         name = result.experiences[stage]["name"]
-        accuracy = result.stream_accuracy[stage]
-        say(f"[{stage + 1}/{stages}] {name}: stream accuracy {accuracy:.4f}")
+        if result.language:
+            measured = f"bits per byte {result.language['stream'][stage]:.4f}"
+        else:
+            measured = f"stream accuracy {result.stream_accuracy[stage]:.4f}"
+        say(f"[{stage + 1}/{stages}] {name}: {measured}")
 
     try:
         result = execute(run, progress=progress, on_stage=on_stage)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from clbench.core.errors import UserError
 from clbench.core.ranges import (
+    Amount,
     Count,
     Label,
     Line,
@@ -94,6 +95,7 @@ class RunConfig:
         wandb_project: W&B project of the run.
         wandb_entity: User or team of the project; the default is that of the W&B account.
         wandb_group: W&B group of the run; the default is its scenario.
+        continuations: Test texts of each experience that a language model continues at the end, for ROUGE-L.
         checkpoint: Save the learner after each experience and within long ones, to continue a run that was
             stopped.
         checkpoint_minutes: Minutes of training on one experience after which the learner is saved again.
@@ -137,6 +139,7 @@ class RunConfig:
     wandb_project: Label = "clbench"
     wandb_entity: Label | None = None
     wandb_group: Label | None = None
+    continuations: Amount = 100
     checkpoint: bool = True
     checkpoint_minutes: Positive = 10.0
     cache_features: bool = True

@@ -44,6 +44,8 @@ class RunResult:
         costs: Seconds, FLOPs, parameters, bytes carried, peak memory.
         experiences: Name, sizes and costs of each stage.
         diagnostics: What the method reports about itself.
+        language: What was measured of a language model, in place of accuracies: see
+            ``clbench.core.language_result``; empty where classes are learned.
         path: The file that it was read from or last written to.
     """
 
@@ -61,7 +63,13 @@ class RunResult:
     costs: dict[str, Any] = field(default_factory=dict)
     experiences: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: dict[str, Any] = field(default_factory=dict)
+    language: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+
+    @property
+    def stages(self) -> int:
+        """S, how many stages are finished."""
+        return len(self.language.get("bits_per_byte", ())) or len(self.accuracy)
 
     @property
     def outcome(self) -> Outcome:
@@ -126,6 +134,8 @@ class RunResult:
             del content["error"]
         else:
             content["error"] = without_secrets(self.error)
+        if not self.language:
+            del content["language"]
         return {"schema": SCHEMA, **content}
 
     def write(self, path: Path, *, within: Path | None = None) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args
 
 import numpy as np
 
+from clbench.core import language_result
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError, printable
 from clbench.core.notes import NOTE_KINDS
@@ -87,6 +88,7 @@ _RULES: Mapping[str, str | tuple[str, ...]] = {
     **dict.fromkeys(("stream_accuracy", "untrained_accuracy"), "a list of numbers"),
     **dict.fromkeys(("accuracy.[].[]", "macro_f1.[].[]"), "between 0 and 1"),
     **dict.fromkeys(("stream_accuracy.[]", "untrained_accuracy.[]"), "between 0 and 1"),
+    **language_result.RULES,
     "metrics": "an object",
     "metrics.*": "a number",
     **{f"metrics.{name}": "between 0 and 1" for name in SHARES},
@@ -194,9 +196,12 @@ def _check(value: Any, key: str, wanted: str | tuple[str, ...], *, required: boo
 
 def _check_whole(content: Mapping[str, Any]) -> None:
     """What several values have to do with each other."""
-    if content["status"] == "done" and content.get("metrics", {}).get("average_accuracy") is None:
+    done = content["status"] == "done" and not language_result.is_language(content["config"])
+    if language_result.is_language(content["config"]):
+        language_result.check(content)
+    if done and content.get("metrics", {}).get("average_accuracy") is None:
         raise ValueError("status is 'done', but metrics.average_accuracy is missing")
-    if content["status"] == "done" and len(content.get("experiences", ())) < len(content.get("accuracy", ())):
+    if done and len(content.get("experiences", ())) < len(content.get("accuracy", ())):
         raise ValueError("experiences has fewer entries than accuracy has rows")
     for name, allowed in {**ranges_of(Protocol), **ranges_of(RunConfig)}.items():
         value = content["config"].get(name)
@@ -217,7 +222,7 @@ def _check_whole(content: Mapping[str, Any]) -> None:
         raise ValueError(f"accuracy has {len(accuracy)} rows, more than its {len(rows[0])} experiences")
     if not all(rows):
         raise ValueError("accuracy, macro_f1 or untrained_accuracy has an empty row")
-    if content["status"] == "done":
+    if done:
         _check_average(accuracy, content["metrics"]["average_accuracy"])
     if "confusion" in content and len(content["confusion"]) != len(stream):
         raise ValueError("confusion and accuracy differ in their number of stages")

@@ -4,7 +4,7 @@ A scenario lays all classes out as ``C`` output columns and says which of them e
 shared between experiences (domain-incremental), disjoint (class-incremental), or own per task
 (task-incremental). ``task_aware`` says whether the experience is known at test time. Single-head
 evaluation then uses no class mask; multi-head evaluation masks the logits to the columns of the example's
-experience. One linear layer serves every scenario.
+experience. One linear layer serves every scenario. A language model has one column, its next token.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clbench.core.data_source import DataSource
 from clbench.core.ranges import Count, HeldOut, Tokens
-from clbench.core.types import StreamKind
+from clbench.core.types import StreamKind, Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-Kind = Literal["class", "domain", "task"]
+Kind = Literal["class", "domain", "task", "language-model"]
+NEXT_TOKEN = "next token"
+"""The one output column of a scenario of kind ``language-model``, whose outputs are its model's tokens."""
 SPLITS = ("train", "validation", "test")
 
 
@@ -103,7 +105,8 @@ class Scenario:
         name: What ``--scenario`` takes.
         title: One line for lists and tables.
         kind: ``class``: experiences have disjoint classes; ``domain``: they share all classes; ``task``: each
-            has output columns of its own.
+            has output columns of its own; ``language-model``: experiences are domains of text, and what is
+            learned is the next token.
         parts: The experiences in their default order.
         task_aware: Whether the experience of a text is known at test time (multi-head).
         source: ``pydocs`` (built in) or ``folder`` (under ``--data-dir``, or in ``sources``).
@@ -158,6 +161,11 @@ class Scenario:
                 raise ValueError(f"{self.name}: an order of classes names other classes than there are")
 
     @property
+    def task(self) -> Task:
+        """What is learned on it."""
+        return "language-model" if self.kind == "language-model" else "classification"
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The names of the C output columns, in the default order of the experiences."""
         return tuple(dict.fromkeys(column for part in self.parts for column in self.owned(part)))
@@ -168,6 +176,8 @@ class Scenario:
 
     def column(self, part: Part, label: str) -> str:
         """The output column of ``label`` in ``part``: tasks own theirs, other kinds share by class."""
+        if self.kind == "language-model":
+            return NEXT_TOKEN
         return f"{part.name}:{label}" if self.kind == "task" else self.classes.get(label, label)
 
 

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 Tuning = Literal["full", "frozen", "adapter", "lora"]
 """Which parameters of the encoder train."""
 TUNINGS: tuple[Tuning, ...] = get_args(Tuning)
+Task = Literal["classification", "language-model"]
+"""What a learner learns: the class of a text, or the next token."""
 Placement = Literal["houlsby", "pfeiffer"]
 """Where adapters are: after attention and feed-forward part, or after the latter alone."""
 Precision = Literal["auto", "float32", "bfloat16"]

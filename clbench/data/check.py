@@ -15,7 +15,8 @@ LONG = 60
 """A label of more characters may be a text."""
 SHOWN = 4
 """Names in one line."""
-_KINDS = {"class": "class-incremental", "domain": "domain-incremental", "task": "task-incremental"}
+_KINDS = {"class": "class-incremental", "domain": "domain-incremental", "task": "task-incremental",
+          "language-model": "language model"}  # fmt: skip
 
 Texts = list[tuple[str, str | None]]
 

@@ -109,10 +109,11 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     def generic_reader(self, texts: Sequence[str]) -> Reader:
         """A reader of unlabeled texts for the start of a stream; their targets are meaningless zeros."""
-        size = len(texts)
-        columns = {"column": [0] * size, "experience": [0] * size}
-        split = Dataset.from_dict({"text": texts, "text_pair": [None] * size, **columns})
-        return Reader(self, split, derive(self.seed, "reader", "general"))
+        return Reader(self, _unlabeled(texts), derive(self.seed, "reader", "general"))
+
+    def evaluated_texts(self, texts: Sequence[str]) -> Batches:
+        """Unlabeled texts, each once, in batches for evaluation; they count as those of experience 0."""
+        return self._whole(_unlabeled(texts))
 
     def _evaluation(self, name: str, experiences: Sequence[int] | None) -> Batches:
         chosen = tuple(range(len(self.stream)) if experiences is None else experiences)
@@ -180,6 +181,13 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     def _key(self, split: Dataset, prefix: FrozenPrefix | None) -> tuple[object, ...]:
         return split._fingerprint, prefix.key if prefix is not None and self.cache is not None else None
+
+
+def _unlabeled(texts: Sequence[str]) -> Dataset:
+    """A split of texts whose targets are meaningless zeros."""
+    size = len(texts)
+    columns = {"column": [0] * size, "experience": [0] * size}
+    return Dataset.from_dict({"text": list(texts), "text_pair": [None] * size, **columns})
 
 
 class Reader:

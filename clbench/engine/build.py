@@ -94,7 +94,7 @@ def prepare(
     shared = Shared() if shared is None else shared
     if scenario is None:
         scenario = shared.scenario(config.scenario)
-    encoder = shared.encoder(config)
+    encoder = shared.encoder(config, scenario.task)
     protocol = config.protocol(scenario.protocol)
     encoder.check_length(protocol.max_tokens)
     stream = shared.stream(config, scenario, protocol)
@@ -124,6 +124,7 @@ def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: 
         experiences=len(stream),
         texts=sum(len(stage.experience.splits["train"]) for stage in stream.stages),
         task_aware=stream.scenario.task_aware,
+        task=stream.scenario.task,
         max_tokens=protocol.max_tokens,
         batch_size=protocol.batch_size,
         tuning=tuning_of(config),

@@ -62,7 +62,7 @@ def refuse_another(run: Run) -> None:
     if not run.path.exists():
         return
     earlier = RunResult.read(run.path)
-    if (other := different(earlier, run)) and (earlier.accuracy or run.working.exists()):
+    if (other := different(earlier, run)) and (earlier.stages or run.working.exists()):
         raise UserError(
             f"{run.path} holds a run with another {' and '.join(other)}; choose another --results folder"
         )
@@ -161,7 +161,7 @@ class Checkpoints:
         for old in [*self._files()][KEPT - 1 :]:
             old.unlink(missing_ok=True)
         try:
-            write_state(run.working, f"{len(run.result.accuracy):05}-{steps:09}", state)
+            write_state(run.working, f"{run.result.stages:05}-{steps:09}", state)
         except TypeError as error:  # of an optimizer or schedule of one's own
             if within is None:
                 raise

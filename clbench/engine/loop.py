@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-import numpy as np
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
@@ -17,19 +16,17 @@ from clbench.core.costs import Cost, Phase, reset_peak
 from clbench.core.device import one_thread
 from clbench.core.errors import StoppedError
 from clbench.core.io import check_folder
-from clbench.core.metrics import accuracy_from_counts
 from clbench.core.result import RunResult
 from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
-from clbench.data.stream import generic_texts
 from clbench.engine.build import Run
 from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write, refuse_another, stale
 from clbench.engine.early_stopping import EarlyStopping
-from clbench.engine.evaluation import confusion
 from clbench.engine.occupied import refuse_other_data
 from clbench.engine.progress import StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
+from clbench.engine.scoring import readable_texts, scoring_of
 from clbench.engine.training import Trained, Training, make_fabric
 from clbench.methods.learner import TextReader
 from clbench.tracking.live import Tracker
@@ -87,7 +84,7 @@ def execute(
         fabric.setup_module(run.learner)
         run.learner.network.autocast = fabric.autocast
         within = begin(run, checkpoints, found)
-        stages = range(len(run.result.accuracy), len(run.stream.stages))
+        stages = range(run.result.stages, len(run.stream.stages))
         for index in tqdm(stages, **bar_options, file=SafeStream()):
             stage = run.stream.stages[index]
             with _named(f"experience {index + 1} of {stages.stop} ({stage.experience.name})"):
@@ -101,7 +98,7 @@ def execute(
                 within = None
                 consolidate(run, index, stage)
                 run.result.experiences.append(costs_of_stage(run, stage, before, trained))
-                evaluate(run, stage)
+                scoring_of(run).stage(run, stage)
                 finish_stage(run, index, checkpoints)
             tracker.stage()
             if on_stage is not None:
@@ -143,7 +140,7 @@ def begin_stream(run: Run) -> None:
         reader: TextReader = (
             data.reader()
             if learner.info.reads_at_start == "stream"
-            else data.generic_reader(generic_texts(run.config.data_dir, run.config.generic_corpus))
+            else data.generic_reader(readable_texts(run))
         )
         learner.generator.manual_seed(derive(seed, "begin"))
         with seeded(derive(seed, "begin")), run.meter.phase("keys"):
@@ -205,7 +202,7 @@ def early_stopping(run: Run, index: int) -> EarlyStopping | None:
 
     def accuracy() -> float:
         with run.meter.phase("validate"):
-            found = accuracy_from_counts(confusion(learner, batches).sum(axis=0))
+            found = scoring_of(run).quality(run, batches)
         learner.train()
         return found
 
@@ -232,16 +229,7 @@ def consolidate(run: Run, index: int, stage: Stage) -> None:
 def evaluate_untrained(run: Run) -> None:
     """Evaluates the learner before any training: the baseline of forward transfer."""
     run.data.enter(0, run.learner.network.prefix)
-    run.result.set_untrained(_confusion(run, range(len(run.stream))))
-
-
-def evaluate(run: Run, stage: Stage) -> None:
-    """Evaluates the learner after a stage; experiences it is not evaluated on keep their last counts."""
-    counts = _confusion(run, stage.evaluated)
-    result = run.result
-    kept = result.counts(-1 if result.confusion else None)
-    kept[list(stage.evaluated)] = counts[list(stage.evaluated)]
-    result.add_stage(kept)
+    scoring_of(run).untrained(run)
 
 
 def finish_stage(run: Run, index: int, checkpoints: Checkpoints) -> None:
@@ -253,22 +241,13 @@ def finish_stage(run: Run, index: int, checkpoints: Checkpoints) -> None:
     if index < len(run.stream.stages) - 1:
         checkpoints.save()
         return
+    scoring_of(run).finish(run)
     run.result.status = "done"
     run.result.costs = costs_of_run(run)
     try:
         run.result.write(run.path, within=run.working)
     except OSError as error:
         raise cannot_write(run.path, error) from error
-
-
-def _confusion(run: Run, experiences: Sequence[int]) -> np.ndarray:
-    """Confusion counts (T, C, C) on the evaluation texts of these experiences, and zeros for the others."""
-    learner, data = run.learner, run.data
-    with run.meter.phase("evaluate"):
-        load = data.test_dataloader if run.config.split == "test" else data.val_dataloader
-        batches = load(experiences)
-        with one_thread(learner.network.prefix is not None):
-            return confusion(learner, batches)
 
 
 @contextmanager

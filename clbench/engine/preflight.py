@@ -12,7 +12,7 @@ from clbench.core.scenario import Scenario
 from clbench.data import formats
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
-from clbench.methods.info import MethodInfo
+from clbench.methods.info import MethodInfo, refused_task
 from clbench.models.declared import ENCODERS
 from clbench.models.pretrained import encoder_folder
 
@@ -54,6 +54,8 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
     check_head(config, info)
     check_encoder(config.encoder)
     scenario = find_scenario(config.scenario) if scenario is None else scenario
+    if scenario.task not in info.tasks:
+        raise UserError(f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}")
     if info.needs_task_id and not scenario.task_aware:
         raise UserError(
             f"baseline {name} needs a scenario in which the experience is known at test time (task-aware); "

@@ -60,7 +60,7 @@ class Recorded:
         candidates = beside.get((scenario.name, config.baseline, config.order, config.seed), [])
         if not candidates:
             return None
-        encoder = self._shared.encoder(config)
+        encoder = self._shared.encoder(config, scenario.task)
         protocol = config.protocol(scenario.protocol)
         stream = self._shared.stream(config, scenario, protocol)
         info, tuning = baseline_class(config.baseline).info, tuning_of(config)

@@ -47,6 +47,7 @@ def given_config(
         "pooling": config.pooling,
         "head": config.head,
         "precision": str(encoder.dtype).removeprefix("torch."),
+        **({"continuations": config.continuations} if stream.scenario.task == "language-model" else {}),
         **dataclasses.asdict(protocol),
     }
 

@@ -45,7 +45,7 @@ def costs_of_run(run: Run) -> dict[str, Any]:
     learner = run.learner
     frozen = parameter_count(learner.context.encoder) if learner.network.prefix is not None else 0
     # A fresh learner of each stage must be kept for the experiences that it answers for.
-    learners = max(1, sum(stage.fresh for stage in run.stream.stages[: len(run.result.accuracy)]))
+    learners = max(1, sum(stage.fresh for stage in run.stream.stages[: run.result.stages]))
     return {
         **costs_to_json(run.meter.so_far()),
         "wall_seconds": run.meter.wall,  # on this machine, with what was cached already

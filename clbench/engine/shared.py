@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from clbench.core.config import RunConfig
 from clbench.core.scenario import Protocol, Scenario, Stream
-from clbench.core.types import Precision
+from clbench.core.types import Precision, Task
 from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream, of_kind
+from clbench.models.causal_lm import load_language_model
 from clbench.models.encoder import TextEncoder, load_encoder
 
 STREAMS = 8
 """How many streams are kept: sweeps go through the scenarios of an experiment in turn."""
+LOADERS: Mapping[Task, Callable[[str, Precision], TextEncoder]] = {
+    "classification": load_encoder,
+    "language-model": load_language_model,
+}
 
 
 class Shared:
@@ -24,7 +30,7 @@ class Shared:
 
     def __init__(self) -> None:
         self._scenarios: dict[str, Scenario] = {}
-        self._encoders: dict[tuple[str, Precision], TextEncoder] = {}
+        self._encoders: dict[tuple[str, Precision, Task], TextEncoder] = {}
         self._streams: list[tuple[tuple[Any, ...], Stream]] = []
 
     def scenario(self, name: str) -> Scenario:
@@ -37,15 +43,15 @@ class Shared:
             self._scenarios[name] = find_scenario(name)
         return self._scenarios[name]
 
-    def encoder(self, config: RunConfig) -> TextEncoder:
-        """The encoder of a run.
+    def encoder(self, config: RunConfig, task: Task = "classification") -> TextEncoder:
+        """The encoder of a run; of a language model's, with its output layer.
 
         Raises:
-            UserError: See ``load_encoder``.
+            UserError: See ``load_encoder`` and ``load_language_model``.
         """
-        key = (config.encoder, config.precision)
+        key = (config.encoder, config.precision, task)
         if key not in self._encoders:
-            self._encoders[key] = load_encoder(*key)
+            self._encoders[key] = LOADERS[task](config.encoder, config.precision)
         return self._encoders[key]
 
     def stream(self, config: RunConfig, scenario: Scenario, protocol: Protocol) -> Stream:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from clbench.core.types import TUNINGS, Family, Head, Tuning
+from clbench.core.types import TUNINGS, Family, Head, Task, Tuning
 
 MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
 MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
@@ -33,6 +33,7 @@ class MethodInfo:
         bibtex: Keys of the papers in ``clbench/core/citations.bib``.
         family: The group of methods that it belongs to; figures color by family.
         tunings: The tunings that it works with; the first is its default.
+        tasks: What it can learn: the classes of texts, next tokens of a language model, or both.
         default_lr: Learning rate for each tuning, and for tuning ``frozen`` with the head ``cnn``.
         adapter_size: Width of its adapters, with tuning ``adapter``.
         gradient_free: Whether there are no training steps: everything is learned in ``end_experience``, in
@@ -58,6 +59,7 @@ class MethodInfo:
     bibtex: tuple[str, ...] = ()
     family: Family = "other"
     tunings: tuple[Tuning, ...] = TUNINGS
+    tasks: tuple[Task, ...] = ("classification",)
     default_lr: Mapping[Tuning | Literal["cnn"], float] = field(default_factory=_default_lr)
     adapter_size: int = 64
     gradient_free: bool = False
@@ -73,3 +75,10 @@ class MethodInfo:
     def lr(self, tuning: Tuning, head: Head) -> float:
         """The default learning rate; that of the tuning where the head has none of its own."""
         return self.default_lr.get("cnn" if head == "cnn" else tuning, self.default_lr[tuning])
+
+
+def refused_task(name: str, task: Task) -> str:
+    """The error of a method on a scenario that it cannot learn."""
+    if task == "language-model":
+        return f"{name} learns classes of texts; it has no form for a scenario of kind language-model"
+    return f"{name} learns next tokens; it needs a scenario of kind language-model"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import lightning
@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
-from clbench.methods.info import MEMORY_KINDS, MethodInfo
+from clbench.core.types import Task
+from clbench.methods.info import MEMORY_KINDS, MethodInfo, refused_task
 from clbench.models.classifier import Network, TextClassifier
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
+from clbench.models.language_network import TunedLanguageModel
 
 
 class TextReader(Protocol):
@@ -45,8 +47,15 @@ class TextReader(Protocol):
         ...
 
 
+NETWORKS: Mapping[Task, Callable[[RunContext], Network]] = {
+    "classification": TextClassifier,
+    "language-model": TunedLanguageModel,
+}
+"""What is trained, where a method has no network of its own."""
+
+
 class ContinualLearner(lightning.LightningModule):
-    """A text classifier that learns from a stream of experiences.
+    """A text classifier, or a language model, that learns from a stream of experiences.
 
     Without overrides it is naive fine-tuning of an encoder and one linear layer over all output columns. A
     method overrides as few of these hooks as possible. They are called in this order:
@@ -88,13 +97,15 @@ class ContinualLearner(lightning.LightningModule):
         if context.tuning not in self.info.tunings:
             possible = " or ".join(self.info.tunings)
             raise UserError(f"{type(self).__name__} works with tuning {possible}, not {context.tuning}")
+        if context.task not in self.info.tasks:
+            raise UserError(refused_task(type(self).__name__, context.task))
         if self.info.needs_task_id and not context.task_aware:
             raise UserError(
                 f"{type(self).__name__} needs a scenario in which the experience is known at test time "
                 "(task-aware)"
             )
         self.context = context
-        self.network = TextClassifier(context) if network is None else network
+        self.network = NETWORKS[context.task](context) if network is None else network
         if context.pooling not in ("mean", self.network.pooling):
             raise UserError(
                 f"{type(self).__name__} pools token states by arguments of its own; option pooling "
@@ -118,13 +129,16 @@ class ContinualLearner(lightning.LightningModule):
         return f"{name}-{self.context.tuning_name}" if len(self.info.tunings) > 1 else name
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits (B, C) of all output columns, before any mask."""
+        """Logits (B, C) of all output columns, before any mask; of next tokens (M, V)."""
         logits: Tensor = self.network(batch)
         return logits
 
     def loss(self, batch: Batch) -> Tensor:
-        """The loss of one training step: cross-entropy over the columns of each text's class mask."""
-        return F.cross_entropy(self.scores(batch), batch.targets)
+        """The loss of one training step: cross-entropy over the columns of each text's class mask.
+
+        Of a language model it is the mean over all next tokens of the batch.
+        """
+        return F.cross_entropy(self.scores(batch), self.network.targets(batch))
 
     def begin_stream(self, reader: TextReader) -> None:
         """Called once, before anything is learned, with the texts that ``info.reads_at_start`` names."""
@@ -153,7 +167,7 @@ class ContinualLearner(lightning.LightningModule):
     def scores(self, batch: Batch) -> Tensor:
         """Logits (B, C), minus infinity outside each text's class mask."""
         logits: Tensor = self(batch)
-        return logits.masked_fill(~batch.class_mask, -torch.inf)
+        return self.network.masked(logits, batch)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Applies the frozen prefix to batches that do not come from the feature cache."""

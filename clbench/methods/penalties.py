@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clbench.core.batch import Batch
+from clbench.core.errors import UserError
 from clbench.methods.learner import ContinualLearner, TextReader
+from clbench.models.classifier import Network
 
 
 class WeightStore(nn.Module):
@@ -85,6 +89,39 @@ def _key(name: str) -> str:
     return name.replace(".", "/")  # a buffer's name has no dots
 
 
+Labels = Literal["exact", "sampled", "true"]
+"""Which labels a Fisher information is the expectation over: all, a drawn one, or the one in the data."""
+
+
+def likelihood_gradients(
+    network: Network, logits: Tensor, batch: Batch, labels: Labels, generator: torch.Generator
+) -> Tensor:
+    """Gradients of log p(y|x) with respect to the logits, for the labels y of one text x.
+
+    Args:
+        network: What made the logits.
+        logits: (1, C); of the next tokens of a language model (M, V), where y is all of them.
+        batch: The text.
+        labels: ``exact`` takes all y, each gradient times sqrt(p(y|x)), so that squares add up to their mean.
+        generator: Draws ``sampled`` ones.
+
+    Returns:
+        (C, 1, C) if exact, else (1, M, V).
+
+    Raises:
+        UserError: ``exact`` of a language model.
+    """
+    p = network.masked(logits.detach(), batch).softmax(1)
+    if labels == "exact":
+        if p.shape != batch.class_mask.shape:
+            raise UserError("labels exact: a language model has too many; sampled or true is possible")
+        return (p.sqrt().T * (torch.eye(p.shape[1]).to(p) - p)).unsqueeze(1)
+    chosen = network.targets(batch)
+    if labels == "sampled":
+        chosen = p.cpu().multinomial(1, generator=generator)[:, 0].to(p.device)
+    return (F.one_hot(chosen, p.shape[1]) - p).unsqueeze(0)
+
+
 GRADIENTS_AT_ONCE = 2**24
 """Most numbers in the gradients of several directions that are computed at once."""
 
@@ -104,8 +141,8 @@ def mean_over_examples(
     Args:
         learner: The model whose trainable weights are differentiated.
         reader: The texts.
-        directions: From a batch of one text, its logits (C,) and the directions (K, C), which are the
-            gradients of K functions with respect to the logits.
+        directions: From a batch of one text, its logits and the directions (K, *logits.shape), which are
+            the gradients of K functions with respect to the logits.
         of: Element-wise function of the gradients, such as ``torch.square``.
         limit: Use at most this many texts.
 

@@ -28,7 +28,7 @@ Adapt = Callable[["PreTrainedModel", RunContext, torch.Generator], None]
 
 
 class Network(nn.Module):
-    """Maps a batch, after the frozen prefix, to logits over all output columns.
+    """Maps a batch, after the frozen prefix, to logits: over all output columns, or over all next tokens.
 
     Attributes:
         row_shape: The output of the prefix for one text: most rows, shape of a row, data type. A replay
@@ -50,6 +50,14 @@ class Network(nn.Module):
         return None
 
     row_shape: tuple[int, tuple[int, ...], torch.dtype]
+
+    def targets(self, batch: Batch) -> Tensor:
+        """What the rows of ``forward`` are trained to predict: the column (B,) of each text."""
+        return batch.targets
+
+    def masked(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Logits (B, C), minus infinity outside each text's class mask."""
+        return logits.masked_fill(~batch.class_mask, -torch.inf)
 
 
 def _adapted(model: PreTrainedModel, context: RunContext, generator: torch.Generator) -> None:

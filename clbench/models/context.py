@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from clbench.core.seeding import derive
-from clbench.core.types import Head, Placement, Pooled, Tuning
+from clbench.core.types import Head, Placement, Pooled, Task, Tuning
 from clbench.models.encoder import TextEncoder
 
 
@@ -20,6 +20,7 @@ class RunContext:
         columns: C, the number of output columns of the scenario.
         experiences: T, the number of experiences of the stream.
         task_aware: Whether the experience of a text is known at test time.
+        task: What is learned: classes of texts, or next tokens, with a ``LanguageModel`` as the encoder.
         max_tokens: The longest text, in tokens.
         batch_size: Examples per training step.
         tuning: Which parameters of the encoder train.
@@ -38,6 +39,7 @@ class RunContext:
     columns: int
     experiences: int
     task_aware: bool = False
+    task: Task = "classification"
     max_tokens: int = 128
     batch_size: int = 16
     tuning: Tuning = "full"

@@ -49,6 +49,9 @@ ENCODERS: Mapping[str, EncoderSource] = {
             "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         ),
     ),
+    "tiny-lm": EncoderSource(
+        "random Llama over bytes for tests of language models: 2 layers, hidden size 32"
+    ),
     "tiny": EncoderSource("random BERT for tests: 2 layers, hidden size 32, no download, no knowledge"),
 }
 """Encoders by name; a language model of the name is read from the same files."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from clbench.core.device import resolve_precision
 from clbench.core.errors import UserError
 from clbench.core.types import Precision
-from clbench.models import tiny
+from clbench.models import tiny, tiny_lm
 from clbench.models.declared import ENCODERS
 from clbench.models.plain_text import PlainText
 from clbench.models.pretrained import (
@@ -43,6 +45,7 @@ class TextEncoder:
         fingerprint: A hash of the weights, the configuration and the tokenizer: equal for equal files.
         dtype: The precision: that of the frozen copy, and that of autocast for a copy that is trained, whose
             weights are in float32.
+        tokenizer: As transformers knows it; texts go through ``tokenize``.
         provenance: ``source`` (where the files were found), ``revision`` (the hub commit, the package
             version, or empty) and ``weights_sha256`` (empty for a built-in encoder).
     """
@@ -62,6 +65,7 @@ class TextEncoder:
         self.hidden_size: int = config.hidden_size
         self.fingerprint = fingerprint
         self.provenance = provenance
+        self.tokenizer = tokenizer
         self._text = PlainText(tokenizer, _has_segments(config))
         self._limit = min(position_limit(config) or tokenizer.model_max_length, tokenizer.model_max_length)
         self._make_model = make_model
@@ -155,6 +159,18 @@ class TextEncoder:
         with torch.no_grad():
             return token_states(model, rows, mask).float()
 
+    def predictions(self, states: Tensor, rows: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What a language model says of each next token; see ``clbench.models.causal_lm``.
+
+        Raises:
+            UserError: It is no language model.
+        """
+        raise UserError(f"encoder '{self.name}' is no language model")
+
+
+BUILT_IN: Mapping[str, ModuleType] = {"tiny": tiny, "tiny-lm": tiny_lm}
+"""Encoders that are made in memory: modules with ``config``, ``tokenizer``, ``model`` and ``fingerprint``."""
+
 
 def load_encoder(name: str, precision: Precision = "float32") -> TextEncoder:
     """The encoder of a name, its files found and checked. Weights are read when they are first needed.
@@ -169,17 +185,65 @@ def load_encoder(name: str, precision: Precision = "float32") -> TextEncoder:
         UserError: The name is unknown, files are missing or do not fit each other, or the weights are not
             the declared ones.
     """
+    files = find_encoder(name)
+    return TextEncoder(**files.about, make_model=files.make(read_model, "model"), precision=precision)
+
+
+@dataclass(frozen=True)
+class EncoderFiles:
+    """The files of an encoder, found and checked, but for its weights.
+
+    Attributes:
+        about: The arguments of ``TextEncoder`` that follow from them.
+        directory: Where they are; None for an encoder that is built in.
+    """
+
+    about: dict[str, Any]
+    directory: Path | None
+
+    def make(
+        self, read: Callable[[Path, PretrainedConfig], PreTrainedModel], built_in: str
+    ) -> Callable[[], PreTrainedModel]:
+        """What makes a new copy of the model.
+
+        Args:
+            read: Reads it from a directory.
+            built_in: The function of a built-in encoder's module that makes it.
+
+        Raises:
+            UserError: The built-in encoder has no such function.
+        """
+        if self.directory is not None:
+            return partial(read, self.directory, self.about["config"])
+        found: Callable[[], PreTrainedModel] | None = getattr(BUILT_IN[self.about["name"]], built_in, None)
+        if found is None:
+            raise UserError(f"encoder '{self.about['name']}' is no language model; 'tiny-lm' is one")
+        return found
+
+
+def find_encoder(name: str) -> EncoderFiles:
+    """The files of an encoder.
+
+    Raises:
+        UserError: See ``load_encoder``.
+    """
     source = ENCODERS.get(name)
     if source is None:
-        return _from_directory(name, precision)
+        directory = encoder_folder(name)
+        short = directory.resolve().name
+        return _read(short, directory, {"source": f"directory {short}", "revision": ""}, None)
     if source.built_in:
-        provenance = {"source": "built in", "revision": "", "weights_sha256": ""}
-        return TextEncoder(
-            name, tiny.config(), tiny.fingerprint(), provenance, tiny.tokenizer(), tiny.model, precision
-        )
+        made = BUILT_IN[name]
+        about = {
+            "name": name,
+            "config": made.config(),
+            "fingerprint": made.fingerprint(),
+            "provenance": {"source": "built in", "revision": "", "weights_sha256": ""},
+            "tokenizer": made.tokenizer(),
+        }
+        return EncoderFiles(about, None)
     found = find_files(name, source)
-    provenance = {"source": found.source, "revision": found.revision}
-    return _read(name, found.directory, provenance, found.sha256, precision)
+    return _read(name, found.directory, {"source": found.source, "revision": found.revision}, found.sha256)
 
 
 def token_states(model: PreTrainedModel, rows: Tensor, mask: Tensor) -> Tensor:
@@ -204,15 +268,7 @@ def _has_segments(config: PretrainedConfig) -> bool:
     return getattr(config, "type_vocab_size", 0) > 1
 
 
-def _from_directory(name: str, precision: Precision) -> TextEncoder:
-    directory = encoder_folder(name)
-    short = directory.resolve().name
-    return _read(short, directory, {"source": f"directory {short}", "revision": ""}, None, precision)
-
-
-def _read(
-    name: str, directory: Path, provenance: dict[str, str], sha256: str | None, precision: Precision
-) -> TextEncoder:
+def _read(name: str, directory: Path, provenance: dict[str, str], sha256: str | None) -> EncoderFiles:
     check_folder(directory, str(directory))
     hashes = file_hashes(directory)
     if sha256 is not None and hashes[WEIGHTS] != sha256:
@@ -221,12 +277,11 @@ def _read(
             f"its SHA-256 is {hashes[WEIGHTS]} and should be {sha256}"
         )
     config = read_config(directory)
-    return TextEncoder(
-        name,
-        config,
-        fingerprint=hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest(),
-        provenance={**provenance, "weights_sha256": hashes[WEIGHTS]},
-        tokenizer=read_tokenizer(directory, config),
-        make_model=partial(read_model, directory, config),
-        precision=precision,
-    )
+    about = {
+        "name": name,
+        "config": config,
+        "fingerprint": hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest(),
+        "provenance": {**provenance, "weights_sha256": hashes[WEIGHTS]},
+        "tokenizer": read_tokenizer(directory, config),
+    }
+    return EncoderFiles(about, directory)

@@ -43,6 +43,7 @@ BESIDE: dict[Pooling, tuple[Pooling, ...]] = {
     "cls": ("mean", "cls", "last"),
     "last": ("mean", "cls", "last"),
     "padded": ("padded",),
+    "predictions": ("predictions",),
 }
 """The poolings that are stored when one is computed: an additional vector per text costs almost nothing."""
 

@@ -18,7 +18,7 @@ from clbench.core.device import compute_device
 from clbench.models.encoder import TextEncoder
 from clbench.models.ragged import RaggedArray
 
-Pooling = Literal["states", "mean", "cls", "last", "padded"]
+Pooling = Literal["states", "mean", "cls", "last", "padded", "predictions"]
 Transform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -28,8 +28,9 @@ class FrozenPrefix:
 
     Attributes:
         pooling: What is kept of the frozen encoder's token states: ``states`` (all tokens), ``mean``, ``cls``
-            (the first token), ``last`` (the last token), or ``padded`` (all positions of a text padded
-            to the length limit).
+            (the first token), ``last`` (the last token), ``padded`` (all positions of a text padded
+            to the length limit), or of a language model ``predictions`` (of all tokens but the last: the
+            state, the token that follows, and its log-probability).
         transform: Applied to the kept states of B texts, on the CPU. It takes the states of all texts
             concatenated, (N, D), and the number of states of each text, (B,), and returns other rows in the
             same form. None applies nothing.
@@ -52,13 +53,22 @@ class FrozenPrefix:
         if self.pooling == "padded":
             missing = max_tokens - mask.shape[1]
             rows, mask = F.pad(rows, (0, 0, 0, missing)), F.pad(mask, (0, missing))
-        states, mask = pooled(encoder.frozen_states(rows, mask), mask, self.pooling)
+        states, mask = kept(encoder, encoder.frozen_states(rows, mask), rows, mask, self.pooling)
         packed, lengths = states[mask], mask.sum(1)
         if self.transform is not None:
             with torch.no_grad():
                 found = self.transform(packed.cpu(), lengths.cpu())
             packed, lengths = (each.to(batch.rows.device) for each in found)
         return replace(batch, rows=packed, lengths=lengths, encoded=True)
+
+
+def kept(
+    encoder: TextEncoder, states: Tensor, rows: Tensor, mask: Tensor, pooling: Pooling
+) -> tuple[Tensor, Tensor]:
+    """What a prefix keeps of token states (B, T, D) of tokens (B, T, 2), and its mask."""
+    return (
+        encoder.predictions(states, rows, mask) if pooling == "predictions" else pooled(states, mask, pooling)
+    )
 
 
 def pooled(states: Tensor, mask: Tensor, pooling: Pooling) -> tuple[Tensor, Tensor]:
@@ -129,10 +139,12 @@ def encode(
             with nullcontext() if begin else counter:  # batches of one shape take the same operations
                 # The last batch is filled up with copies: the shape decides the rounding.
                 rows, mask = _fixed(*tokens.packed(np.resize(chosen, size)), length)
-                mask = mask.to(device)
-                states = encoder.frozen_states(rows.to(device), mask)
-                kept = {each: _packed(*pooled(states, mask, each), len(chosen)) for each in poolings}
-            yield Encoded(chosen, kept, Cost((clock() - started) / len(chosen), counter.total // size))
+                rows, mask = rows.to(device), mask.to(device)
+                states = encoder.frozen_states(rows, mask)
+                found = {
+                    each: _packed(*kept(encoder, states, rows, mask, each), len(chosen)) for each in poolings
+                }
+            yield Encoded(chosen, found, Cost((clock() - started) / len(chosen), counter.total // size))
 
 
 def _fixed(rows: np.ndarray, lengths: np.ndarray, length: int) -> tuple[Tensor, Tensor]:

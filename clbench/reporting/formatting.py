@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-Unit = Literal["share", "seconds", "bytes", "amount", "count", "ratio"]
+Unit = Literal["share", "seconds", "bytes", "amount", "count", "ratio", "bits"]
 
 _BINARY = (("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
 _DECIMAL = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
-_DIGITS = {"share": 1, "seconds": 1, "count": 0, "ratio": 2}
+_DIGITS = {"share": 1, "seconds": 1, "count": 0, "ratio": 2, "bits": 3}
 
 
 def percent(value: float) -> str:

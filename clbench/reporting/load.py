@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from clbench.core.errors import UserError, error_line
+from clbench.core.language_metrics import LANGUAGE_METRICS, bits_per_byte
+from clbench.core.language_result import is_language
 from clbench.core.metrics import METRICS
 from clbench.core.notes import Note
 from clbench.core.result import RunResult
@@ -48,7 +50,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
         ``key_use.<name>`` after each experience and ``key_use.overlap`` with each one before it, empty for
         methods without keys; and as in the file ``accuracy`` and ``macro_f1`` (S rows of T),
         ``stream_accuracy`` (S), ``experience_names``, ``experiences`` (a mapping for each), ``diagnostics``,
-        ``config`` and ``provenance``.
+        ``config`` and ``provenance``; ``task``; and of language models ``language`` as in the file,
+        ``stream_bits`` and ``general_bits`` (S + 1, the untrained model first), which are empty for others.
 
     Raises:
         UserError: A path that does not exist, a file that is not a result, the same run twice, or no
@@ -130,11 +133,16 @@ def _row(path: Path) -> dict[str, Any]:
         "error": result.error or "",
         "path": path.as_posix(),
     }
-    row |= {f"metrics.{name}": _number(result.metrics.get(name)) for name in METRICS}
+    row |= {f"metrics.{name}": _number(result.metrics.get(name)) for name in (*METRICS, *LANGUAGE_METRICS)}
     for group, names in COSTS.items():
         spent = result.costs.get(group)
         for name in names:
             row[f"costs.{group}.{name}"] = _number(spent.get(name)) if isinstance(spent, dict) else math.nan
+    row["task"] = "language-model" if is_language(config) else "classification"
+    language = result.language
+    row["stream_bits"] = [*_whole(language), *language.get("stream", ())]
+    row["general_bits"] = [*filter(None, [language.get("untrained_general")]), *language.get("general", ())]
+    row["language"] = language
     row["accuracy"] = result.accuracy
     row["macro_f1"] = result.macro_f1
     row["stream_accuracy"] = result.stream_accuracy
@@ -152,6 +160,26 @@ def _row(path: Path) -> dict[str, Any]:
     row["config"] = config
     row["provenance"] = result.provenance
     return row
+
+
+def _whole(language: Mapping[str, Any]) -> list[float]:
+    """Bits per byte of all test texts before any training, if there are any."""
+    counts = language.get("untrained_counts")
+    return (
+        bits_per_byte([sum(nats for nats, _ in counts)], [sum(count for _, count in counts)])
+        if counts
+        else []
+    )
+
+
+def classified(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs that learn classes."""
+    return frame[frame["task"] == "classification"]
+
+
+def generative(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs of language models."""
+    return frame[frame["task"] == "language-model"]
 
 
 def _epoch_seconds(experiences: Sequence[Mapping[str, Any]]) -> float:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from clbench.core.errors import unknown
+from clbench.core.types import Task
 from clbench.reporting.formatting import Unit
+
+CLASSES: Task = "classification"
+TOKENS: Task = "language-model"
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Measure:
         shown: Whether readers see it in each table, in those where some method has more than 0 of it, or
             only where it is asked for. All measures are in the CSV file.
         definition: One line under the table.
+        task: The runs that have it; None: all.
     """
 
     name: str
@@ -32,29 +37,54 @@ class Measure:
     better: Literal["higher", "lower"] | None
     shown: Literal["always", "filled", "chosen"]
     definition: str
+    task: Task | None = None
 
 
 # One entry of a few lines per measure.
 # fmt: off
 MEASURES = (
     Measure("average_accuracy", "metrics.average_accuracy", "Average accuracy (%)", "share", "higher",
-            "always", "mean over i of R[T, i]."),
+            "always", "mean over i of R[T, i].", CLASSES),
     Measure("stream_accuracy", "stream_accuracy_last", "Stream accuracy (%)", "share", "higher", "always",
-            "accuracy on the union of all test texts after the last stage."),
+            "accuracy on the union of all test texts after the last stage.", CLASSES),
     Measure("macro_f1", "metrics.macro_f1", "Macro-F1 (%)", "share", "higher", "always",
             "macro-F1 after the last stage: on single-head streams over all classes on the union of all test "
-            "texts, elsewhere the mean over experiences."),
+            "texts, elsewhere the mean over experiences.", CLASSES),
     Measure("learning_accuracy", "metrics.learning_accuracy", "Learning accuracy (%)", "share", "higher",
-            "always", "mean over i of R[i, i]."),
+            "always", "mean over i of R[i, i].", CLASSES),
     Measure("forgetting", "metrics.forgetting", "Forgetting (%)", "share", "lower", "always",
             "mean over i < T of (max over i <= t < T of R[t, i]) - R[T, i]; lower is better, can be "
-            "negative."),
+            "negative.", CLASSES),
     Measure("bwt", "metrics.bwt", "BWT (%)", "share", "higher", "always",
-            "mean over i < T of R[T, i] - R[i, i]."),
+            "mean over i < T of R[T, i] - R[i, i].", CLASSES),
     Measure("anytime_average_accuracy", "metrics.anytime_average_accuracy", "Anytime accuracy (%)", "share",
-            "higher", "chosen", "mean over t of (mean over i <= t of R[t, i])."),
+            "higher", "chosen", "mean over t of (mean over i <= t of R[t, i]).", CLASSES),
     Measure("fwt", "metrics.fwt", "FWT (%)", "share", "higher", "chosen",
-            "mean over i > 1 of R[i-1, i] minus the accuracy on i of the untrained learner."),
+            "mean over i > 1 of R[i-1, i] minus the accuracy on i of the untrained learner.", CLASSES),
+    Measure("average_bits_per_byte", "metrics.average_bits_per_byte", "Bits per byte", "bits", "lower",
+            "always", "mean over i of R[T, i], R in bits per byte of UTF-8; lower is better.", TOKENS),
+    Measure("learning_bits_per_byte", "metrics.learning_bits_per_byte", "Learning (bits)", "bits", "lower",
+            "always", "mean over i of R[i, i]; lower is better.", TOKENS),
+    Measure("forgetting_bits", "metrics.forgetting_bits", "Forgetting (bits)", "bits", "lower", "always",
+            "mean over i < T of R[T, i] - (min over i <= t < T of R[t, i]): the rise over the best; lower is "
+            "better, can be negative.", TOKENS),
+    Measure("bwt_bits", "metrics.bwt_bits", "BWT (bits)", "bits", "higher", "always",
+            "mean over i < T of R[i, i] - R[T, i]: positive is a gain.", TOKENS),
+    Measure("anytime_average_bits_per_byte", "metrics.anytime_average_bits_per_byte", "Anytime (bits)",
+            "bits", "lower", "chosen", "mean over t of (mean over i <= t of R[t, i]).", TOKENS),
+    Measure("fwt_bits", "metrics.fwt_bits", "FWT (bits)", "bits", "higher", "chosen",
+            "mean over i > 1 of the untrained model's bits on i minus R[i-1, i]: positive is a gain.",
+            TOKENS),
+    Measure("general_bits_per_byte", "metrics.general_bits_per_byte", "General (bits)", "bits", "lower",
+            "always", "general ability: bits per byte on text of no experience after the last stage.",
+            TOKENS),
+    Measure("general_rise_bits", "metrics.general_rise_bits", "General rise (bits)", "bits", "lower",
+            "always", "the same minus that of the untrained model; negative is a gain.", TOKENS),
+    Measure("rouge_l", "metrics.rouge_l", "ROUGE-L (%)", "share", "higher", "filled",
+            "F1 of the longest common subsequence of words of greedy continuations of test texts and the "
+            "true ones, mean over experiences.", TOKENS),
+    Measure("untrained_rouge_l", "metrics.untrained_rouge_l", "Untrained ROUGE-L (%)", "share", None,
+            "filled", "the same of the untrained model.", TOKENS),
     Measure("seconds_total", "costs.seconds.total", "Total (s)", "seconds", "lower", "always",
             "seconds of all phases: encoding, key initialization, training, consolidation, evaluation."),
     Measure("seconds_encode", "costs.seconds.encode", "Encode (s)", "seconds", "lower", "chosen",
@@ -109,5 +139,11 @@ def chosen(columns: Sequence[str]) -> tuple[Measure, ...]:
     return tuple(known[name] for name in dict.fromkeys(columns))
 
 
-(ACCURACY,) = chosen(["average_accuracy"])
-"""The measure by which methods are ranked."""
+(ACCURACY, BITS) = chosen(["average_accuracy", "average_bits_per_byte"])
+"""The measures by which methods are ranked."""
+RANKED: Mapping[Task, Measure] = {CLASSES: ACCURACY, TOKENS: BITS}
+
+
+def of_task(measures: Sequence[Measure], task: Task) -> list[Measure]:
+    """Those that the runs of a task have."""
+    return [measure for measure in measures if measure.task in (None, task)]

@@ -42,7 +42,8 @@ def about(config: RunConfig, shared: Shared) -> dict[str, Any]:
     """What a search depends on, as JSON values: see ``SearchRecord``."""
     assert config.tune is not None
     short, baseline = _trial_config(config, shared), baseline_class(config.baseline)
-    scenario, encoder = shared.scenario(config.scenario), shared.encoder(config)
+    scenario = shared.scenario(config.scenario)
+    encoder = shared.encoder(config, scenario.task)
     protocol = short.protocol(scenario.protocol)
     stream = shared.stream(short, scenario, protocol)
     given = compared({**given_config(short, encoder, stream, protocol), "lr": config.lr})

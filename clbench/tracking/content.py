@@ -11,7 +11,8 @@ from clbench.tracking import names
 
 def experience(result: RunResult, stage: int) -> int:
     """How many experiences were seen after row ``stage``: joint training sees all in its one stage."""
-    return len(result.accuracy[0]) if result.config["stream"] == "joint" else stage + 1
+    rows = result.language.get("bits_per_byte") or result.accuracy
+    return len(rows[0]) if result.config["stream"] == "joint" else stage + 1
 
 
 def row(result: RunResult, stage: int) -> dict[str, float]:
@@ -24,11 +25,18 @@ def row(result: RunResult, stage: int) -> dict[str, float]:
     Returns:
         Accuracies and macro-F1 on each experience, the stage's costs, and the method's diagnostics.
     """
-    measured: dict[str, float] = {
-        names.EXPERIENCE: experience(result, stage),
-        names.STREAM_ACCURACY: result.stream_accuracy[stage],
-    }
-    for metric, matrix in ((names.ACCURACY, result.accuracy), (names.MACRO_F1, result.macro_f1)):
+    measured: dict[str, float] = {names.EXPERIENCE: experience(result, stage)}
+    if result.language:
+        measured[names.STREAM_BITS] = result.language["stream"][stage]
+        measured[names.GENERAL_BITS] = result.language["general"][stage]
+        for number, value in enumerate(result.language["bits_per_byte"][stage], start=1):
+            measured[names.on_experience(names.BITS, number)] = value
+    else:
+        measured[names.STREAM_ACCURACY] = result.stream_accuracy[stage]
+    matrices = (
+        () if result.language else ((names.ACCURACY, result.accuracy), (names.MACRO_F1, result.macro_f1))
+    )
+    for metric, matrix in matrices:
         for number, value in enumerate(matrix[stage], start=1):
             measured[names.on_experience(metric, number)] = value
     told = result.diagnostics.get("experiences", [])

@@ -70,7 +70,7 @@ class Tracker:
         from clbench.tracking import upload  # and with it all of matplotlib
 
         assert self._run is not None
-        upload.log_stage(self._run, self._result, len(self._result.accuracy) - 1)
+        upload.log_stage(self._run, self._result, self._result.stages - 1)
 
     def _log_end(self) -> None:
         from clbench.tracking import upload

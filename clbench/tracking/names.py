@@ -20,6 +20,7 @@ STEPPED = {STEP: ("train/*",), EXPERIENCE: ("eval/*", "stage/*", "diagnostics/*"
 """By x-axis, the metrics that use it."""
 
 STREAM_ACCURACY = "eval/stream_accuracy"
+STREAM_BITS, GENERAL_BITS, BITS = "eval/stream_bits", "eval/general_bits", "eval/bits_per_byte"
 ACCURACY, MACRO_F1 = "eval/accuracy", "eval/macro_f1"
 """Prefixes; the number of the tested experience follows."""
 STAGE, DIAGNOSTICS = "stage", "diagnostics"

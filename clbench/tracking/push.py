@@ -77,7 +77,7 @@ def _send(
 ) -> str:
     run = open_run(result.config, group, mode, project=project, entity=entity, folder=_results_of(path))
     try:
-        for stage in range(len(result.accuracy)):
+        for stage in range(result.stages):
             upload.log_stage(run, result, stage)
         upload.log_end(run, result, path)
     except BaseException:

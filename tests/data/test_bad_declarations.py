@@ -38,7 +38,7 @@ D = "data: tickets\n"
         (f"{D}classes_per_experience: [1, 2]\n{KEYS}", "adds up to 3, but there are 4 labels"),
         (f"{D}classes_per_experience: 2\nkind: domain\n", "classes_per_experience goes with kind class"),
         (f"{D}domains: [a]\n", "domains goes with kind domain, and the kind is class"),
-        (f"{D}kind: task\nlabels: [a]\n", "labels goes with kind class or domain"),
+        (f"{D}kind: task\nlabels: [a]\n", "labels goes with kind class, domain or language-model"),
         (f"{D}kind: task\ntasks: [a]\n", "unknown entry of tasks 'a'"),
         (f"{D}task_aware: sometimes\n", "task_aware is 'sometimes'; expected true or false"),
         (f"{D}seed: 3\n", "seed is 3, but neither 'order: random' nor test_share is set"),

@@ -187,7 +187,7 @@ def test_every_method_says_what_can_be_searched(name):
     baseline = baseline_class(name)
     run = run_config({"scenario": "class-aware", "baseline": name, "encoder": "tiny"})
     ranges, own = space(baseline.info, run), defaults(baseline, run)
-    assert ranges
+    assert ranges or name == "frozenlm"  # it has nothing that could be searched
     for argument, each in ranges.items():
         assert all(isinstance(value, str) for value in each) or 0 < each[0] < each[1], argument
         if own[argument] is None:  # the method chooses by itself

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from support.formula_parts import context
+from support.formula_parts import context_of
 
 from clbench.core.io import write_text
 from clbench.data.scenarios import SCENARIOS
@@ -76,7 +76,7 @@ def with_methods(text: str) -> str:
     infos = {}
     for name in baseline_names():
         method = baseline_class(name)
-        infos[name] = method(context(task_aware=True, tuning=method.info.tunings[0])).info
+        infos[name] = method(context_of(method)).info
     return METHODS.sub(lambda found: f"{found[1]}\n{method_table(infos)}\n{found[2]}", text)
 
 

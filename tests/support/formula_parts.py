@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader
 
 from clbench.core.batch import Batch, pack
 from clbench.core.scenario import Experience
+from clbench.methods.learner import ContinualLearner
+from clbench.models.causal_lm import load_language_model
 from clbench.models.context import RunContext
 from clbench.models.encoder import TextEncoder, load_encoder
 
@@ -21,7 +23,15 @@ FIELDS = ("rows", "lengths", "targets", "class_mask", "experience")
 def context(**options) -> RunContext:
     """A frozen ``tiny`` encoder, three columns, two experiences."""
     defaults = {"columns": COLUMNS, "experiences": 2, "texts": 500, "max_tokens": 16, "tuning": "frozen"}
-    return RunContext(encoder=load_encoder("tiny"), **(defaults | options))
+    return RunContext(**({"encoder": load_encoder("tiny")} | defaults | options))
+
+
+def context_of(method: type[ContinualLearner], **options) -> RunContext:
+    """A context for a method: that of classes, or of ``tiny-lm`` if it learns next tokens alone."""
+    given = {"tuning": method.info.tunings[0], "task_aware": True}
+    if "classification" not in method.info.tasks:
+        given |= {"task": "language-model", "encoder": load_language_model("tiny-lm")}
+    return context(**(given | options))
 
 
 def features(count: int, size: int = SIZE, seed: int = 0, experience: int = 0) -> Batch:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from clbench.core.errors import unknown
 from clbench.core.scenario import Scenario
-from clbench.data.scenarios import intents, paper, pydocs
+from clbench.data.scenarios import intents, language, paper, pydocs
 from clbench.data.scenarios.custom import read_scenario
 
 SCENARIOS = {
-    scenario.name: scenario for scenario in (*pydocs.SCENARIOS, *paper.SCENARIOS, *intents.SCENARIOS)
+    scenario.name: scenario
+    for scenario in (*pydocs.SCENARIOS, *paper.SCENARIOS, *intents.SCENARIOS, *language.SCENARIOS)
 }
 
 

@@ -106,7 +106,7 @@ def _parts(path: Path, found: Declaration, sources: dict[str, DataSource]) -> tu
     if found.kind == "domain":
         domains = _chosen(path, "domains", found.domains, source, "domain")
         return tuple(Part(domain, dataset, tuple(labels), domain) for domain in _ordered(found, domains))
-    sizes = found.classes_per_experience
+    sizes = 1 if found.kind == "language-model" else found.classes_per_experience
     if isinstance(sizes, int):
         count = -(-len(labels) // sizes)
         sizes = [*[sizes] * (count - 1), len(labels) - sizes * (count - 1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -55,21 +55,37 @@ def accuracy_cost_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = No
         frame: What :func:`clbench.reporting.load.load_results` returns.
         whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
     """
+    return cost_figure(frame, whole, "metrics.average_accuracy", "Average accuracy (%)")
+
+
+def cost_figure(
+    frame: pd.DataFrame,
+    whole: pd.DataFrame | None,
+    column: str,
+    label: str,
+    *,
+    scale: float = 100,
+    better: Literal["higher", "lower"] = "higher",
+) -> Figure:
+    """The same for any column of loaded results, times ``scale``; ``label`` names the vertical axis."""
     whole = frame if whole is None else whole
     with drawing():
         figure, rows = rows_of_panels(frame, whole, _HEIGHT, len(COSTS), sharey=True)
         for runs, row in rows:
             for axes, (cost, name) in zip(row, COSTS.items(), strict=True):
-                _panel(axes, whole, finished(runs), cost)
+                done = finished(runs)
+                _panel(axes, whole, done.assign(value=scale * done[column]), cost, better)
                 axes.set_xlabel(name)
-            row[0].set_ylabel("Average accuracy (%)")
+            row[0].set_ylabel(label)
         front = Line2D([], [], label="Pareto front", **_FRONT | {"drawstyle": "default"})
         legend(figure, frame, whole, points=True, more=[front])
     return figure
 
 
-def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> None:
-    """One scenario and one cost."""
+def _panel(
+    axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str, better: Literal["higher", "lower"]
+) -> None:
+    """One scenario and one cost; what is drawn is the column ``value``."""
     axes.margins(y=0.1)
     if done.empty:
         vacant(axes, "no finished run")
@@ -85,7 +101,7 @@ def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> No
     points = []
     for method, look in looks_of(known, whole).items():
         runs = known[known["method"] == method]
-        values = np.stack([runs[cost], 100 * runs["metrics.average_accuracy"]], axis=1)
+        values = np.stack([runs[cost], runs["value"]], axis=1)
         x, y = values.mean(axis=0)
         spread: dict[str, Any] = {}
         if len(runs) > 1:
@@ -96,14 +112,14 @@ def _panel(axes: Axes, whole: pd.DataFrame, done: pd.DataFrame, cost: str) -> No
         marks = look.line() | {"linestyle": "none"}
         axes.errorbar([x], [y], label=method, elinewidth=0.7, **spread, **marks)
         points.append((x, y, bool(runs["competes"].all())))
-    _front(axes, pd.DataFrame(points, columns=["cost", "value", "competes"]))
+    _front(axes, pd.DataFrame(points, columns=["cost", "value", "competes"]), 1 if better == "higher" else -1)
     _cost_axis(axes, known.groupby("method")[cost].mean())
 
 
-def _front(axes: Axes, points: pd.DataFrame) -> None:
+def _front(axes: Axes, points: pd.DataFrame, sign: int) -> None:
     """The line through the methods on the Pareto front, among those that compete."""
     points = points[points["competes"].astype(bool)]
-    best = points[pareto_front(points["cost"], points["value"])].sort_values(["cost", "value"])
+    best = points[pareto_front(points["cost"], sign * points["value"])].sort_values(["cost", "value"])
     axes.plot(best["cost"], best["value"], label="Pareto front", **_FRONT)
 
 

@@ -111,12 +111,19 @@ def _faint(axes: Axes, curves: NDArray[np.float64]) -> None:
     axes.plot(range(1, curves.shape[1] + 1), curves.mean(axis=0), color=FAINT, linewidth=0.9, zorder=1.6)
 
 
-def line(axes: Axes, curves: NDArray[np.float64], orders: Sequence[str], look: LineStyle, place: int) -> None:
-    """The mean of ``curves``, (runs, stages), and a band around it."""
+def line(
+    axes: Axes,
+    curves: NDArray[np.float64],
+    orders: Sequence[str],
+    look: LineStyle,
+    place: int,
+    first: int = 1,
+) -> None:
+    """The mean of ``curves``, (runs, stages), and a band around it; ``first`` is the number of a stage."""
     stages = curves.shape[1]
     if not stages:
         return
-    positions = range(1, stages + 1)
+    positions = range(first, stages + first)
     # Markers of a long stream stand apart, and those of different methods beside each other.
     step = 1 if stages <= 12 else stages // 6
     axes.plot(positions, curves.mean(axis=0), markevery=(place % step, step), **look.line())
@@ -125,7 +132,7 @@ def line(axes: Axes, curves: NDArray[np.float64], orders: Sequence[str], look: L
         axes.fill_between(positions, found.low, found.high, color=look.color, alpha=0.15, linewidth=0)
 
 
-def stage_axis(axes: Axes, stages: int) -> None:
-    """A horizontal axis of whole numbers, 1 to ``stages``."""
-    axes.set_xlim(0.7, stages + 0.3)
+def stage_axis(axes: Axes, stages: int, first: int = 1) -> None:
+    """A horizontal axis of whole numbers, ``first`` to ``stages``."""
+    axes.set_xlim(first - 0.3, stages + 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clbench.reporting.figures.bits import bits_cost_figure, bits_per_byte_figure, general_bits_figure
 from clbench.reporting.figures.canvas import groups, panel_count
 from clbench.reporting.figures.costs import accuracy_cost_figure
 from clbench.reporting.figures.curves import forgetting_figure, stream_accuracy_figure
@@ -19,6 +20,7 @@ from clbench.reporting.figures.phases import phase_seconds_figure
 from clbench.reporting.figures.ranks import rank_figure
 from clbench.reporting.figures.rates import learning_rate_figure, rate_panel_count, with_rates
 from clbench.reporting.figures.styles import line_styles
+from clbench.reporting.load import classified, generative
 from clbench.reporting.statistics.ranking import average_ranks
 
 
@@ -56,11 +58,14 @@ class Plot:
 
 
 PLOTS = (
-    Plot("stream_accuracy", stream_accuracy_figure, panel_count, 9),
-    Plot("forgetting", forgetting_figure, panel_count, 9),
+    Plot("stream_accuracy", stream_accuracy_figure, panel_count, 9, classified),
+    Plot("forgetting", forgetting_figure, panel_count, 9, classified),
     Plot("learning_rate", learning_rate_figure, rate_panel_count, 9, with_rates),
-    Plot("accuracy_matrix", accuracy_matrix_figure, _map_lines, 3),
-    Plot("accuracy_cost", accuracy_cost_figure, _blocks, 3),
+    Plot("accuracy_matrix", accuracy_matrix_figure, _map_lines, 3, classified),
+    Plot("accuracy_cost", accuracy_cost_figure, _blocks, 3, classified),
+    Plot("bits_per_byte", bits_per_byte_figure, panel_count, 9, generative),
+    Plot("general_bits", general_bits_figure, panel_count, 9, generative),
+    Plot("bits_cost", bits_cost_figure, _blocks, 3, generative),
     Plot("phase_seconds", phase_seconds_figure, _bar_lines, 50),
     Plot("key_use", key_use_figure, _blocks, 3, with_keys),
     Plot("key_overlap", key_overlap_figure, _map_lines, 3, with_keys),
@@ -90,6 +95,9 @@ def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
             first = each.iloc[0]
             name = f"{plot.name}-{_plain(first['scenario'])}-{_plain(first['encoder'])}"
             yield _free(name, taken), plot.draw(each, whole=frame)
+    frame = classified(frame)
+    if frame.empty:
+        return
     if len(groups(frame)) > 1 and (ranks := average_ranks(frame))["mean"].notna().any():
         yield "ranks", rank_figure(ranks, looks=line_styles(frame))
 

@@ -28,7 +28,10 @@ FILLS = ("full", "none", "left", "bottom")
 _KNOWN: dict[str, tuple[str, str, str]] = {
     "finetune": ("naive", BLACK, "o"),
     "seqstar": ("naive", "#9A9A9A", "o"),
+    "frozenlm": ("naive", "#2E2E2E", "X"),
     "dkvb": ("bottleneck", BLUE, "D"),
+    "dkvbcounts": ("bottleneck", "#00395C", "P"),
+    "dkvbvalues": ("bottleneck", "#78B6EA", "D"),
     "ewc": ("penalties", VERMILION, "s"),
     "si": ("penalties", "#7F3800", "v"),
     "mas": ("penalties", ORANGE, ">"),
@@ -37,6 +40,7 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "replay": ("rehearsal", GREEN, "^"),
     "der": ("rehearsal", "#00563F", "<"),
     "derpp": ("rehearsal", "#5CC9A7", "o"),
+    "knnlm": ("rehearsal", "#163813", ">"),
     "agem": ("rehearsal", "#8A9A00", "D"),
     "erace": ("rehearsal", "#4FA045", "P"),
     "gdumb": ("rehearsal", "#2E5E1E", ">"),

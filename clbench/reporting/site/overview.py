@@ -11,7 +11,7 @@ from clbench.reporting.figures.costs import COSTS
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.formatting import Unit
 from clbench.reporting.load import PANEL
-from clbench.reporting.measures import ACCURACY
+from clbench.reporting.measures import ACCURACY, RANKED, Measure
 from clbench.reporting.site.grid import Cell, Column, Grid
 from clbench.reporting.site.measures import mean, spread
 from clbench.reporting.site.values import in_unit
@@ -44,7 +44,9 @@ def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
         best = next((each for each in methods.to_dict("records") if each["n"] and each["competes"]), None)
         if best:
             row.append(Cell(best["method"], notes=best["notes"]))
-            row.append(Cell(mean(best, ACCURACY), best[ACCURACY.name], spread(best, ACCURACY)))
+            ranked = RANKED[best["task"]]
+            unit = "" if ranked is ACCURACY else " bits per byte"
+            row.append(Cell(mean(best, ranked) + unit, best[ranked.name], spread(best, ranked)))
             row.append(Cell(str(best["n"]), best["n"]))
         else:
             row += [Cell("no finished run"), Cell(NOTHING), Cell("0", 0)]
@@ -65,11 +67,13 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
         cells = []
         for cost in COSTS:
             known = mine[mine[cost].notna()]
-            means = known.groupby("method")[[cost, ACCURACY.source]].mean()
-            best = means[pareto_front(means[cost], means[ACCURACY.source])]
+            ranked = RANKED[runs["task"].iloc[0]]
+            means = known.groupby("method")[[cost, ranked.source]].mean()
+            sign = 1 if ranked.better == "higher" else -1
+            best = means[pareto_front(means[cost], sign * means[ranked.source])]
             names = [
-                f"{method} ({in_unit(accuracy, 'share')} %, {_amount(value, cost)})"
-                for method, value, accuracy in best.sort_values([cost, ACCURACY.source]).itertuples(
+                f"{method} ({_quality(accuracy, ranked)}, {_amount(value, cost)})"
+                for method, value, accuracy in best.sort_values([cost, ranked.source]).itertuples(
                     name=None
                 )
             ]
@@ -77,6 +81,10 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
         rows.append([Cell(str(scenario), href=scenarios[str(scenario)]), Cell(str(encoder)), *cells])
     columns = [Column(name) for name in ("Scenario", "Encoder", *COSTS.values())]
     return Grid("Methods that no other one beats in both accuracy and cost", columns, rows)
+
+
+def _quality(value: float, measure: Measure) -> str:
+    return in_unit(value, measure.unit) + (" %" if measure.unit == "share" else " bits per byte")
 
 
 def _amount(value: float, cost: str) -> str:

@@ -55,6 +55,7 @@ def context(run: Mapping[str, Any], out: Path) -> dict[str, Any]:
         "costs": [(name, in_unit(value, unit)) for name, unit, value in costs(run)],
         "matrices": list(_matrices(run)),
         "curve": curve(run["stream_accuracy"]) if len(run["stream_accuracy"]) > 1 else None,
+        **_language(run),
         "experiences": records_grid("Experiences", run["experiences"]),
         "config": list(flat(run["config"])),
         "provenance": list(flat(run["provenance"])),
@@ -128,6 +129,25 @@ def _matrices(run: Mapping[str, Any]) -> Iterator[Matrix]:
             rows = [[*row, whole] for row, whole in zip(rows, run["stream_accuracy"], strict=True)]
             columns.append("all test texts")
         yield Matrix(f"{what} (%) on each experience after each stage", stages, columns, rows, "After stage")
+
+
+def _language(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Bits per byte by stage and experience, and continuations; empty where classes are learned."""
+    told = run["language"]
+    if not told:
+        return {"bits": None, "continuations": []}
+    names = [str(name) for name in run["experience_names"]]
+    count = len(told.get("untrained", ()))
+    names = names if len(names) == count else [str(place) for place in range(1, count + 1)]
+    columns = [Column("After stage"), *(Column(name, "number") for name in (*names, "all", "other text"))]
+    stages = [("none", told.get("untrained", ())), *enumerate(told.get("bits_per_byte", ()), start=1)]
+    ends = zip(run["stream_bits"], run["general_bits"], strict=False)
+    rows = [
+        [Cell(str(stage)), *(Cell(in_unit(value, "bits"), value) for value in (*row, *end))]
+        for (stage, row), end in zip(stages, ends, strict=False)
+    ]
+    grid = Grid("Bits per byte on each experience, on all test texts, and on text of no experience", columns, rows)
+    return {"bits": grid, "continuations": told.get("continuations") or []}
 
 
 def _large(run: Mapping[str, Any]) -> bool:

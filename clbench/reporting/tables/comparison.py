@@ -22,8 +22,8 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """One row per scenario, encoder and method, also for methods without a finished run.
 
     Within a scenario and encoder the joint upper bounds stand first; then the methods by falling average
-    accuracy, equals by name; then those without a finished run, by name. A method that has runs elsewhere
-    in ``frame``, but none here, has a row with status ``missing``.
+    accuracy, or rising bits per byte, equals by name; then those without a finished run, by name. A method
+    that has runs elsewhere in ``frame``, but none here, has a row with status ``missing``.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -31,14 +31,14 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             but its runs.
 
     Returns:
-        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``notes``, ``stream`` and ``competes``,
-        as :func:`~clbench.reporting.load.load_results` describes them; ``status``: ``done`` if every run is,
-        ``partial`` if some are, otherwise ``failed``, ``diverged``, ``running`` or ``missing``; ``runs``: the
-        number of result files; ``n``: how many of them are done; ``files``: their paths; and for each of
-        :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it, ``_low`` and
-        ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation (n - 1 in the
-        denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it is not
-        significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
+        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``notes``, ``stream`` and
+        ``competes``, as :func:`~clbench.reporting.load.load_results` describes them; ``status``: ``done`` if
+        every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``, ``running`` or ``missing``;
+        ``runs``: the number of result files; ``n``: how many of them are done; ``files``: their paths; and
+        for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it,
+        ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation
+        (n - 1 in the denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it
+        is not significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
         ``_pairs``: the number of pairs of runs in that test. An undefined value is NaN.
     """
     methods = frame.groupby("method", sort=True)
@@ -54,6 +54,7 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
                 {
                     "scenario": scenario,
                     "title": panel["title"].iloc[0],
+                    "task": panel["task"].iloc[0],
                     "encoder": encoder,
                     "method": method,
                     **(_described(runs) if len(runs) else described),
@@ -66,7 +67,7 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             {
                 "without": table["n"] == 0,
                 "stream": table["stream"] != "joint",
-                "loss": -table["average_accuracy"],
+                "loss": (-table["average_accuracy"]).fillna(table["average_bits_per_byte"]),
                 "method": table["method"],
             }
         ).sort_values(["without", "stream", "loss", "method"])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clbench.reporting.formatting import count_text, plain
 from clbench.reporting.load import PANEL
-from clbench.reporting.measures import MEASURES, Measure, chosen
+from clbench.reporting.measures import MEASURES, TOKENS, Measure, chosen, of_task
 from clbench.reporting.statistics.paired import ALPHA
 from clbench.reporting.tables.cells import Column, Document, Row, Table, measure_cell, shown_paths
 from clbench.reporting.tables.comparison import comparison_table
@@ -25,6 +25,13 @@ READING = (
     "come first, then methods by average accuracy. Joint upper bounds, and methods that train one model per "
     "experience, are never marked as the best."
 )
+
+LANGUAGE = (
+    "Of language models, R is in bits per byte of UTF-8, where lower is better. Averages are those of R; "
+    "forgetting is the rise over the best, and transfers are positive where bits fall: what is better has "
+    "the sign that it has for accuracies. Methods stand by average bits per byte, the lowest first."
+)
+"""How to read tables of language models."""
 
 
 def document(
@@ -50,7 +57,7 @@ def document(
     return Document(
         compared=tables,
         across=tuple(summary_tables(frame, compared, relative_to)),
-        reading=READING,
+        reading=f"{READING} {LANGUAGE}" if (frame["task"] == TOKENS).any() else READING,
         definitions=tuple(
             _column(measure, shown=True) for measure in _measures(columns) if measure.name in seen
         ),
@@ -71,7 +78,13 @@ def compared_tables(
     compared = comparison_table(frame) if compared is None else compared
     panels = dict(list(frame.groupby(PANEL)))
     return tuple(
-        _table(rows, panels[keys], _measures(columns), columns is not None, relative_to)
+        _table(
+            rows,
+            panels[keys],
+            of_task(_measures(columns), rows["task"].iloc[0]),
+            columns is not None,
+            relative_to,
+        )
         for keys, rows in compared.groupby(PANEL, sort=True)
     )
 

@@ -14,7 +14,10 @@ from clbench.reporting.tables.render_html import as_html
 from clbench.reporting.tables.render_latex import as_latex
 from clbench.reporting.tables.render_markdown import aligned, as_markdown
 
-TERMINAL = ("average_accuracy", "stream_accuracy", "forgetting", "seconds_total")
+TERMINAL = (
+    "average_accuracy", "stream_accuracy", "forgetting",
+    "average_bits_per_byte", "forgetting_bits", "general_rise_bits", "seconds_total",
+)  # fmt: skip
 """The columns of the table that ``clbench report`` prints."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from clbench.reporting.formatting import Unit, count_text, plain
-from clbench.reporting.measures import ACCURACY
+from clbench.reporting.measures import ACCURACY, CLASSES
 from clbench.reporting.statistics.across import Estimate, interquartile_mean, probability_of_improvement
 from clbench.reporting.statistics.ranking import Scores, average_ranks, common_tasks, padded, scores_of
 from clbench.reporting.tables.cells import (
@@ -30,13 +30,14 @@ from clbench.reporting.tables.notes import footnotes, remarks, signs
 def summary_tables(
     frame: pd.DataFrame, compared: pd.DataFrame, relative_to: Path | None = None
 ) -> list[Table]:
-    """A table for each encoder that has several scenarios: methods as rows, scenarios as columns.
+    """A table for each encoder that has several scenarios of classes: methods as rows, scenarios as columns.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
         compared: What :func:`clbench.reporting.tables.comparison.comparison_table` makes of it.
         relative_to: The folder of the report.
     """
+    frame, compared = (each[each["task"] == CLASSES] for each in (frame, compared))
     return [
         _summary(runs, compared[compared["encoder"] == encoder], str(encoder), relative_to)
         for encoder, runs in frame.groupby("encoder", sort=True)

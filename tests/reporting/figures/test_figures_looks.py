@@ -19,7 +19,8 @@ PYPROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_te
 BASELINES = list(PYPROJECT["project"]["entry-points"]["clbench.baselines"])
 TUNINGS = ("full", "frozen", "adapter", "lora")
 PROTOTYPES = ("ncm", "knn", "slda", "fecam", "ranpac", "loranpac", "acil", "air")
-NO_TUNING = (*PROTOTYPES, "dkvb", "adapterhat", "bcl", "ctr", "classic")
+LANGUAGE = ("frozenlm", "knnlm", "dkvbcounts", "dkvbvalues")
+NO_TUNING = (*PROTOTYPES, *LANGUAGE, "dkvb", "adapterhat", "bcl", "ctr", "classic")
 INITIALIZATIONS = ("oracle", "random", "generic", "incremental")
 SUITE = [
     *(f"{name}-{tuning}" for name in BASELINES if name not in NO_TUNING for tuning in TUNINGS),

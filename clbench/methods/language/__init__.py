@@ -1,0 +1,1 @@
+"""Memories of a frozen language model: neighbors, counts and values behind keys."""
