@@ -47,6 +47,7 @@ class LoRanPAC(RandomFeatureLearner):
         tunings=("frozen",),
         gradient_free=True,
         memory={"": "statistics"},  # all of it
+        search={"truncation": (0.05, 0.9)},
         deviations=("the encoder is not tuned on the first experience",),
     )
 

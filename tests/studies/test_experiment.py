@@ -177,6 +177,12 @@ def test_the_streams_of_intents_are_in_experiments():
 
 def test_a_frozen_table_has_a_second_encoder():
     frozen = find_experiment("frozen")
-    for profile in frozen.profiles:
+    for profile in ("full-tuned", "full-defaults"):
         encoders = {run.encoder for run in frozen.runs(profile, Path("runs"), None)}
         assert encoders == {"minilm", "smollm2-135m-instruct-q4"}
+
+
+def test_a_frozen_table_is_tuned_on_streams_of_classes_and_of_domains():
+    runs = find_experiment("frozen").runs("streams-tuned", Path("runs"), None)
+    assert {run.scenario for run in runs} == {"r8-cil", "20ng-cil-single", "clinc150-cil", "dsc-dil"}
+    assert {run.encoder for run in runs} == {"minilm"}
