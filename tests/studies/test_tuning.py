@@ -220,17 +220,17 @@ def test_each_method_has_one_search_on_the_first_order_and_seed(scenario):
 @pytest.mark.parametrize(
     ("tune", "message"),
     [
-        ("{trial: 3}", ": unknown key of tune 'trial'; did you mean 'trials'"),
-        ("{trials: 0}", ", tune: trials is 0; expected a whole number of at least 1"),
-        ("{trials: all}", ", tune: trials is 'all'; expected a whole number of at least 1"),
-        ("{experiences: few}", ", tune: experiences is 'few'; expected a whole number of at least 1, or all"),
+        ("{trial: 3}", ": tune: unknown key 'trial'; did you mean 'trials'"),
+        ("{trials: 0}", ": tune: trials is 0; expected a whole number of at least 1"),
+        ("{trials: all}", ": tune: trials is 'all'; expected a whole number of at least 1"),
+        ("{experiences: few}", ": tune: experiences is 'few'; expected a whole number of at least 1, or all"),
         ("16", ": tune is 16; expected a mapping such as {trials: 16}"),
     ],
 )
 def test_what_is_wrong_in_a_budget_is_named(scenario, tune, message):
     with pytest.raises(UserError) as error:
         read_experiment(experiment(scenario, tune, EWC))
-    assert f"profile small{message}" in str(error.value)
+    assert f"profiles small{message}" in str(error.value)
 
 
 def reproduced(path: Path, folder: Path, workers: int = 1) -> dict[str, dict]:
