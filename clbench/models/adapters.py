@@ -85,8 +85,10 @@ def add_adapters(
     """
     if size < 1:
         raise UserError(f"adapter size {size}: the bottleneck needs at least one unit")
-    model.requires_grad_(False)
+    given = list(model.parameters())
     insert_after_projections(model, placement, lambda: Adapter(model.config.hidden_size, size, generator))
+    for parameter in given:  # once the model is known to be of a type that can have adapters
+        parameter.requires_grad_(False)
 
 
 def insert_after_projections(

@@ -7,8 +7,8 @@ row per run. A figure is a Matplotlib ``Figure``, which a notebook shows by itse
 Example:
     >>> import clbench.reporting as r
     >>> runs = r.load_results(["runs"])
-    >>> list(r.comparison_table(runs))[:4]
-    ['scenario', 'title', 'encoder', 'method']
+    >>> list(r.comparison_table(runs))[:5]
+    ['scenario', 'title', 'task', 'encoder', 'method']
     >>> few = runs[runs["method"].isin(["ncm", "ewc-frozen"])]
     >>> figure = r.stream_accuracy_figure(few, whole=runs)  # methods look as they do among all runs
     >>> r.save(figure, "stream_accuracy")

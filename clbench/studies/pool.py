@@ -16,8 +16,8 @@ from typing import Self
 
 from clbench.studies.worker import Job, Message, Outcome, serve
 
-GRACE = 1.0
-"""Seconds that workers have to end when they are told to; then they are killed."""
+GRACE = 0.4
+"""Seconds that workers have to end when they are told to; then they are killed. A stopped command has a second."""
 DEVICES = "CUDA_VISIBLE_DEVICES"
 
 

@@ -29,6 +29,7 @@ LENGTHS = {
     "r8-cil": (8, 8), "r52-cil": (26, 52), "r52-cil-reference": (26, 32), "r8-iid": (1, 8),
     "20ng-iid": (1, 20), "clinc150-cil": (15, 150), "clinc150-domains": (10, 150), "banking77-cil": (7, 77),
     "hwu64-cil": (18, 64), "hwu64-dil": (7, 2), "intents-til": (3, 291),
+    "dsc-lm": (10, 1), "20ng-lm": (10, 1),
 }  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from clbench.reporting.figures import costs
 
 
 def costing(method, accuracy, seconds=None, carried=None, **more):
-    given = {"seconds": {"total": seconds}, "carried_bytes": {"total": carried}}
+    size = None if carried is None else int(carried)
+    given = {"seconds": {"total": seconds}, "carried_bytes": {"total": size}}
     return run(method, [[accuracy]], costs=given, **more)
 
 
