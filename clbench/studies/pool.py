@@ -17,7 +17,8 @@ from typing import Self
 from clbench.studies.worker import Job, Message, Outcome, serve
 
 GRACE = 0.4
-"""Seconds that workers have to end when they are told to; then they are killed. A stopped command has a second."""
+"""Seconds that workers have to end when they are told to; then they are killed. A stopped command
+has one in all."""
 DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
