@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from clbench.core.config import RunConfig
 from clbench.core.types import OnProgress
 
@@ -90,6 +92,7 @@ def serve(connection: Connection, parent: int, environment: Mapping[str, str]) -
         parent: The process that this one ends with.
         environment: Variables that are otherwise in this process.
     """
+    tqdm.set_lock(threading.RLock())  # one of processes would outlive a worker that is killed
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", **environment}
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
