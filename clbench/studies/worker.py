@@ -96,6 +96,7 @@ def serve(connection: Connection, parent: int, environment: Mapping[str, str]) -
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", **environment}
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the main process ends this one
     warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
     try:
         while True:
