@@ -6,10 +6,12 @@ import errno
 import gc
 import importlib
 import io
+import os
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clbench.cli.stopping import end_children, stoppable
@@ -71,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stopping.tell(SafeStream().write)
         if arguments is None:
             end_children()
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+            os._exit(stopping.status)  # the teardown of libraries takes seconds, and no thread limits it
         return stopping.status
 
 

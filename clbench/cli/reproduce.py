@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     output.add_argument("--wandb", choices=get_args(WandbMode), default=RunConfig.wandb, help="W&B logging")
     options = parser.read(arguments)
+    tqdm.set_lock(threading.RLock())  # one of processes would outlive a sweep that is stopped
     from clbench.engine.preflight import check_runs
     from clbench.studies.reproduction import chosen_experiments, refuse_shared_places
 

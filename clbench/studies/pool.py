@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -130,6 +131,7 @@ class Pool:
         device = self._devices[place % len(self._devices)] if self._devices else None
         environment = {} if device is None else {DEVICES: device}
         process = context.Process(target=serve, args=(there, os.getpid(), environment), daemon=True)
+        resource_tracker.ensure_running()  # by the first start, which unblocks the signal
         with _without_interrupts():
             process.start()
         there.close()  # of its copies only the worker's is left, and ends with it

@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from clbench.core.config import RunConfig
 from clbench.core.types import OnProgress
 
@@ -90,9 +92,11 @@ def serve(connection: Connection, parent: int, environment: Mapping[str, str]) -
         parent: The process that this one ends with.
         environment: Variables that are otherwise in this process.
     """
+    tqdm.set_lock(threading.RLock())  # one of processes would outlive a worker that is killed
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", **environment}
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the main process ends this one
     warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
     try:
         while True:
