@@ -86,9 +86,6 @@ def _command(words: list[str]) -> int:
     # Lightning and transformers warn about choices that are made on purpose here.
     warnings.filterwarnings("ignore", module=r"(lightning|torch\.utils\.data|transformers)\..*")
     warnings.filterwarnings("ignore", "Sparse invariant checks", UserWarning)  # of torch's own optimizers
-    # A process of Python removes the semaphores of workers that were ended; it need not say so.
-    if _LEFT_BEHIND not in sys.warnoptions:
-        sys.warnoptions.append(_LEFT_BEHIND)
     warnings.formatwarning = _warning
     if not words or words[0] in ("-h", "--help"):
         print(_help())
@@ -131,7 +128,6 @@ def _command(words: list[str]) -> int:
         return 2
 
 
-_LEFT_BEHIND = "ignore:resource_tracker:UserWarning"
 _warning_of_python = warnings.formatwarning
 
 
