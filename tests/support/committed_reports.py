@@ -58,6 +58,7 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "quick/report/main": quick,
     "few/report/values": lambda: values("few"),
     "many/report/values": lambda: values("many"),
+    "default/report/defaults": lambda: values("default"),
 }
 
 
