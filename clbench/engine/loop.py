@@ -120,6 +120,8 @@ def begin(run: Run, checkpoints: Checkpoints, found: Checkpoint | None) -> Withi
         evaluate_untrained(run)
         return None
     checkpoints.restore(found)
+    # As at the end of the stage before: what reads texts next gets them as the network takes them.
+    run.data.enter(max(run.result.stages - 1, 0), run.learner.network.prefix)
     return found.within
 
 
