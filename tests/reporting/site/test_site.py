@@ -71,6 +71,17 @@ def test_text_from_data_never_becomes_an_element(results, tmp_path):
             assert "</script" not in text, name
 
 
+def test_a_method_with_many_deviations_has_one_badge_for_them(tmp_path):
+    deviations = ["differs: keys move to means", "differs: values start at zero"]
+    write_result(tmp_path / "runs", "news", "ewc-frozen", 0, notes=deviations)
+    write_page(load_results([tmp_path / "runs"]), tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    counts = [row.count(">deviation<") for row in re.findall(r"<tr>.*?</tr>", page, flags=re.DOTALL)]
+    assert [count for count in counts if count] == [1, 1]  # among the best, and in the list of methods
+    assert "keys move to means" in page
+    assert "values start at zero" in page
+
+
 def test_every_link_leads_to_a_file_of_the_folder(results, tmp_path):
     out = tmp_path  # the result files are below it
     write_page(load_results([results]), out)
