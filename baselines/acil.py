@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clbench.core.ranges import Positive, Width
-from clbench.methods.info import MethodInfo
 from clbench.methods.random_features import RandomFeatureLearner
 from clbench.methods.ridge import recursive_least_squares
 from clbench.models.context import RunContext
@@ -35,15 +34,12 @@ class ACIL(RandomFeatureLearner):
         gamma: The ridge; the paper's code has 0.1.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        RandomFeatureLearner.info,
         summary="ridge regression by recursive least squares",
         cost="one pass, products with an M x M matrix",
         paper="Zhuang et al. 2022, arXiv 2205.14922",
         bibtex=("zhuang2022acil",),
-        family="prototypes",
-        tunings=("frozen",),
-        gradient_free=True,
-        memory={"": "statistics"},  # all of it
         search={"gamma": (1e-3, 1e3)},
         deviations=("the encoder is not trained on the first experience",),
     )

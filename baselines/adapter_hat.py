@@ -16,47 +16,18 @@ a naive one; an evaluation with ``ent_id`` T passes.
 
 from __future__ import annotations
 
-from clbench.core.ranges import Positive, Weight
-from clbench.methods.gating.adapters import MaskedAdapter, MaskedAdapterClassifier
-from clbench.methods.gating.learner import Chosen
-from clbench.methods.gating.masked import MaskedLearner, Update
-from clbench.methods.info import MethodInfo
-from clbench.models.context import RunContext
+import dataclasses
+
+from clbench.methods.gating.masked import MaskedLearner
 
 
 class AdapterHAT(MaskedLearner):
-    """Hard attention to the task in wide adapters.
+    """Hard attention to the task in wide adapters."""
 
-    Args:
-        context: What the run provides.
-        sparsity: The weight of the regularizer.
-        largest: S_max: how hard the gates are in evaluation.
-        gates: Whose gates a text has at test time if its experience is not known.
-        update: Whether updates are masked, or gradients as in the authors' code.
-    """
-
-    info = MethodInfo(
+    info = dataclasses.replace(
+        MaskedLearner.info,
         summary="learned gates per experience protect wide adapters",
         cost="a copy of the adapters per step",
         paper="Ke et al. 2021, arXiv 2112.02706",
         bibtex=("ke2021ctr", "serra2018hat"),
-        family="projections and masks",
-        tunings=("adapter",),
-        default_lr={"adapter": 1e-3},
-        adapter_size=2000,
-        memory={"network.gates.used": "statistics"},
-        search={"sparsity": (1e-2, 1e1)},
-        named_by_value=("gates", "update"),
-        deviations=("a constant learning rate, which the authors warm up and decay",),
     )
-
-    def __init__(
-        self,
-        context: RunContext,
-        sparsity: Weight = 0.75,
-        largest: Positive = 400.0,
-        gates: Chosen = "last_id",
-        update: Update = "masked",
-    ) -> None:
-        network = MaskedAdapterClassifier(context, largest, MaskedAdapter.of)
-        super().__init__(context, network, sparsity, gates, update)

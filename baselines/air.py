@@ -17,7 +17,6 @@ import dataclasses
 from torch import Tensor
 
 from clbench.core.ranges import Positive, Width
-from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import sums_by_class
 from clbench.methods.random_features import RandomFeatureLearner
 from clbench.methods.ridge import ridge_regression
@@ -33,15 +32,12 @@ class AIR(RandomFeatureLearner):
         gamma: The ridge; the paper's code has 0.1.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        RandomFeatureLearner.info,
         summary="ridge regression in which each class weighs the same",
         cost="one pass, one M x M system per experience",
         paper="Fang et al. 2024, arXiv 2408.10349",
         bibtex=("fang2024air",),
-        family="prototypes",
-        tunings=("frozen",),
-        gradient_free=True,
-        memory={"": "statistics"},  # all of it
         search={"gamma": (1e-3, 1e3)},
         deviations=("the encoder is not trained on the first experience",),
     )

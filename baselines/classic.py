@@ -15,6 +15,8 @@ Deviation: contrastive distillation from old tasks, which the authors' settings 
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,10 +24,8 @@ from torch import Tensor, nn
 from clbench.core.batch import Batch
 from clbench.core.ranges import Positive, Weight
 from clbench.methods.contrastive import TaskAttention, supervised_contrastive
-from clbench.methods.gating.adapters import MaskedAdapter, MaskedAdapterClassifier
 from clbench.methods.gating.learner import Chosen
 from clbench.methods.gating.masked import MaskedLearner, Update
-from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext
 
 
@@ -34,25 +34,15 @@ class CLASSIC(MaskedLearner):
 
     Args:
         context: What the run provides.
-        sparsity: The weight of the regularizer.
-        largest: S_max: how hard the gates are in evaluation.
         temperature: Of the contrastive loss.
-        gates: Whose gates a text has at test time if its experience is not known.
-        update: Whether updates are masked, or gradients as in the authors' code.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        MaskedLearner.info,
         summary="gated adapters with contrastive learning and attention between experiences",
         cost="a pass per earlier experience and step",
         paper="Ke et al. 2021, arXiv 2112.02714",
         bibtex=("ke2021classic", "khosla2020supervised"),
-        family="projections and masks",
-        tunings=("adapter",),
-        default_lr={"adapter": 1e-3},
-        adapter_size=2000,
-        memory={"network.gates.used": "statistics"},
-        search={"sparsity": (1e-2, 1e1)},
-        named_by_value=("gates", "update"),
         deviations=(
             "a constant learning rate, which the authors warm up and decay",
             "no contrastive distillation, which the authors' settings leave out",
@@ -68,9 +58,7 @@ class CLASSIC(MaskedLearner):
         gates: Chosen = "last_id",
         update: Update = "masked",
     ) -> None:
-        super().__init__(
-            context, MaskedAdapterClassifier(context, largest, MaskedAdapter.of), sparsity, gates, update
-        )
+        super().__init__(context, sparsity, largest, gates, update)
         self.temperature, generator = temperature, context.generator("attention")
         self.attention = nn.ModuleList(
             [TaskAttention(count, generator) for count in range(2, context.experiences + 1)]

@@ -14,7 +14,6 @@ import dataclasses
 import torch
 
 from clbench.core.ranges import Amount, Capacity, Count, Size
-from clbench.methods.info import MethodInfo
 from clbench.methods.language.counts import CountMemory
 from clbench.methods.language.keys import READS, KeyTexts
 from clbench.methods.language.memory import MemoryLearner
@@ -35,15 +34,13 @@ class DKVBCounts(MemoryLearner):
         init_texts: Most texts to make keys from.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        MemoryLearner.info,
         summary="counts of next tokens behind frozen keys, mixed with a language model",
         cost="one pass; keys once per token",
         paper="Diera et al. 2024, arXiv 2412.08528",
         bibtex=("diera2024dkvb",),
         family="bottleneck",
-        tunings=("frozen",),
-        tasks=("language-model",),
-        gradient_free=True,
         memory={"network.keys": "keys", "network.table": "values", "network.scores": "statistics"},
         search={"keys": (64, 4096)},
         reads_at_start="generic",

@@ -13,14 +13,13 @@ from __future__ import annotations
 import dataclasses
 
 import torch
-from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.ranges import Amount, Count, Size
 from clbench.methods.dkvb.optimizers import RowAdagrad, RowOptimizer, RowSGD
+from clbench.methods.dkvb.row_mask import RowMask
 from clbench.methods.info import MethodInfo
 from clbench.methods.language.keys import READS, KeyTexts
-from clbench.methods.language.tf_idf import RowMask
 from clbench.methods.language.values import ValueMemory
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
@@ -68,6 +67,7 @@ class DKVBValues(ContinualLearner):
         self.info = dataclasses.replace(self.info, reads_at_start=READS[initialization])
         self.init_epochs, self.init_texts = init_epochs, init_texts
         self.mask = RowMask(self.network.keys.rows, top_rows) if top_rows else None
+        self.chosen = torch.zeros(0)  # the rows that the current step trains
         self.lr = 20.0 if top_rows and context.lr is None else self.lr
 
     @torch.no_grad()
@@ -77,20 +77,21 @@ class DKVBValues(ContinualLearner):
         network.keys.fit(reader, self.generator, self.init_epochs, self.init_texts)
         if self.mask is not None:
             for text in reader.batches(1, prefix=network.prefix, limit=self.init_texts):
-                self.mask.add_background(network.selected(text.to(self.device)).unique())
+                rows = network.selected(text.to(self.device)).flatten()
+                self.mask.remember(rows, torch.tensor([len(rows)], device=rows.device))
 
     def configure_optimizers(self) -> RowOptimizer:
         """A new optimizer for each experience; rows that nothing selects never move."""
         kind = RowAdagrad if self.mask is None else RowSGD
         return kind([self.network.values.weight], self.lr)
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy; values beyond the mask get no gradient."""
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Chooses the rows that the step may change."""
         if self.mask is not None:
-            self.mask.choose(self.network.selected(batch))
-        return super().loss(batch)
+            rows = self.network.selected(batch).flatten()
+            self.chosen = self.mask.choose(rows, torch.ones_like(rows))
 
     def on_after_backward(self) -> None:
-        """Leaves the chosen rows of the gradient."""
+        """Takes the gradient off all other rows."""
         if self.mask is not None:
-            self.mask.restrict(self.network.values.weight)
+            self.mask.restrict(self.network.values.weight, self.chosen)

@@ -23,7 +23,6 @@ from torch import Tensor
 
 from clbench.core.ranges import Weight
 from clbench.methods.covariance import correlations, shrunk, within_covariance
-from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import PrototypeLearner, sums_by_class
 from clbench.models.context import RunContext
 
@@ -38,15 +37,12 @@ class FeCAM(PrototypeLearner):
         alpha2: Weight of the mean covariance, off the diagonal.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        PrototypeLearner.info,
         summary="Mahalanobis distance to class means, with a covariance per class",
         cost="one pass; a D x D product per class and test text",
         paper="Goswami et al. 2023, arXiv 2309.14062",
         bibtex=("goswami2023fecam",),
-        family="prototypes",
-        tunings=("frozen",),
-        gradient_free=True,
-        memory={"": "statistics"},  # all of it
         search={"alpha1": (1e-2, 1e2)},
         named_by_value=("covariance",),
     )

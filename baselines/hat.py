@@ -8,11 +8,11 @@ known at test time, they are those of the last experience (``last_id``) or of le
 in PyContinual.
 
 It carries its weights, and T embeddings per hidden unit. A step costs what a naive one does; an evaluation
-with ``ent_id`` T passes. With a frozen
-encoder the hidden units are two layers between features and outputs, with adapters those of the bottlenecks
-(as the Adapter-HAT of Ke et al. 2021, arXiv 2112.03271); an encoder that trains in full or through LoRA has
-none that could be gated. Training is plain SGD, as in the paper: scaled-down gradients stay small. The
-paper's rate of 0.05 is for up to 200 epochs; within 10 epochs, gates hardly move at that rate.
+with ``ent_id`` T passes. With a frozen encoder the hidden units are two layers between features and outputs,
+with adapters those of the bottlenecks (as the Adapter-HAT of Ke et al. 2021, arXiv 2112.03271); an encoder
+that trains in full or through LoRA has none that could be gated. Training is plain SGD, as in the paper:
+scaled-down gradients stay small. The paper's rate of 0.05 is for up to 200 epochs; within 10 epochs, gates
+hardly move at that rate.
 """
 
 from __future__ import annotations

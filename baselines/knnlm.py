@@ -8,8 +8,9 @@ Carried: a state in half precision and a token per entry. Cost: one search per t
 
 from __future__ import annotations
 
+import dataclasses
+
 from clbench.core.ranges import Capacity, Size
-from clbench.methods.info import MethodInfo
 from clbench.methods.language.datastore import Datastore
 from clbench.methods.language.memory import MemoryLearner
 from clbench.models.context import RunContext
@@ -24,15 +25,13 @@ class KNNLM(MemoryLearner):
         neighbors: k.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        MemoryLearner.info,
         summary="next tokens of the nearest stored states, mixed with a language model",
         cost="one pass, one search per token at evaluation",
         paper="Khandelwal et al. 2020, arXiv 1911.00172",
         bibtex=("khandelwal2020knnlm",),
         family="rehearsal",
-        tunings=("frozen",),
-        tasks=("language-model",),
-        gradient_free=True,
         memory={
             "network.keys": "keys",
             "network.tokens": "values",

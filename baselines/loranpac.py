@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from clbench.core.ranges import HeldOut, Size
-from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import sums_by_class
 from clbench.methods.random_features import RandomFeatureLearner
 from clbench.models.context import RunContext
@@ -38,15 +37,12 @@ class LoRanPAC(RandomFeatureLearner):
         truncation: The share of the number of texts by which singular values are fewer.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        RandomFeatureLearner.info,
         summary="least squares on random features of truncated rank",
         cost="one pass, a singular value decomposition per 500 texts",
         paper="Peng et al. 2025, arXiv 2410.00645",
         bibtex=("peng2025loranpac",),
-        family="prototypes",
-        tunings=("frozen",),
-        gradient_free=True,
-        memory={"": "statistics"},  # all of it
         search={"truncation": (0.05, 0.9)},
         deviations=("the encoder is not tuned on the first experience",),
     )

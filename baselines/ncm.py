@@ -8,13 +8,13 @@ It carries one sum of features and a count per class. It costs one pass over the
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import PrototypeLearner, sums_by_class
 from clbench.models.context import RunContext
 
@@ -27,14 +27,12 @@ class NCM(PrototypeLearner):
         metric: What nearest means.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        PrototypeLearner.info,
         summary="nearest class mean",
         cost="one pass",
         paper="Mensink et al. 2013, doi 10.1109/TPAMI.2013.83",
         bibtex=("mensink2013ncm", "rebuffi2017icarl"),
-        family="prototypes",
-        tunings=("frozen",),
-        gradient_free=True,
         memory={"counts": "statistics", "sums": "statistics"},
         search={"metric": ("cosine", "euclidean")},
     )

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from clbench.core.ranges import Positive, Size
 from clbench.core.scenario import Experience
-from clbench.methods.info import MethodInfo
 from clbench.methods.learner import TextReader
 from clbench.methods.random_features import RandomFeatureLearner
 from clbench.methods.ridge import RegressionSums, chosen_ridge, ridge_of_last_texts, ridge_regression
@@ -38,15 +37,12 @@ class RanPAC(RandomFeatureLearner):
         choice: The texts that choose it: a fifth of the stream so far, or of the experience as in the paper.
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        RandomFeatureLearner.info,
         summary="random projections and ridge regression",
         cost="one pass, about four M x M systems per experience",
         paper="McDonnell et al. 2023, arXiv 2307.02251",
         bibtex=("mcdonnell2023ranpac",),
-        family="prototypes",
-        tunings=("frozen",),
-        gradient_free=True,
-        memory={"": "statistics"},  # all of it
         search={"ridge": (1e-2, 1e6)},
         deviations=("the encoder is not tuned on the first experience",),
     )

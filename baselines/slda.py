@@ -20,7 +20,6 @@ from torch import Tensor
 
 from clbench.core.ranges import Fraction
 from clbench.methods.covariance import LEAST, oracle_approximating_shrinkage, running_scatter
-from clbench.methods.info import MethodInfo
 from clbench.methods.prototypes import PrototypeLearner, sums_by_class
 from clbench.models.context import RunContext
 
@@ -34,15 +33,12 @@ class SLDA(PrototypeLearner):
         variant: The exact covariance, or the running one of the authors (``reference``).
     """
 
-    info = MethodInfo(
+    info = dataclasses.replace(
+        PrototypeLearner.info,
         summary="streaming linear discriminant analysis",
         cost="one pass, one D x D system per experience",
         paper="Hayes and Kanan 2020, arXiv 1909.01520",
         bibtex=("hayes2020slda",),
-        family="prototypes",
-        tunings=("frozen",),
-        gradient_free=True,
-        memory={"": "statistics"},  # all of it
         search={"shrinkage": (1e-5, 1.0)},
         named_by_value=("variant",),
         deviations=(

@@ -6,12 +6,11 @@ import ast
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from importlib.abc import InspectLoader
 from importlib.metadata import EntryPoint
-from importlib.util import find_spec
 from typing import Any
 
 from clbench.core.types import FAMILIES, TUNINGS
+from clbench.engine.method_source import NotLiteralError, class_in_source, origin
 from clbench.methods.info import MethodInfo
 
 
@@ -19,23 +18,24 @@ def method_info(entry: EntryPoint) -> MethodInfo:
     """The ``info`` of a method, read from the source of its module.
 
     The module is imported only where the class does not declare ``info = MethodInfo(...)`` with literal
-    values, or ``info = dataclasses.replace(Other.info, ...)`` with ``Other`` in the same file.
+    values, or ``info = dataclasses.replace(Other.info, ...)`` where ``Other`` declares its own so.
     """
-    spec = find_spec(entry.module)
-    source = spec.loader.get_source(entry.module) if spec and isinstance(spec.loader, InspectLoader) else None
-    classes = {each.name: each for each in ast.parse(source or "").body if isinstance(each, ast.ClassDef)}
     try:
-        return _declared(entry.attr, classes)
-    except (KeyError, ValueError, TypeError):
+        return _declared(entry.module, entry.attr)
+    except (NotLiteralError, KeyError, ValueError, TypeError):
         info: MethodInfo = entry.load().info
         return info
 
 
-def _declared(name: str, classes: Mapping[str, ast.ClassDef]) -> MethodInfo:
-    """The ``info`` of a class; a KeyError or ValueError says that it is not literal."""
+def _declared(module: str, name: str) -> MethodInfo:
+    """The ``info`` of a class.
+
+    Raises:
+        NotLiteralError, KeyError, ValueError, TypeError: It is not literal.
+    """
     assigned = {
         ast.unparse(target): each.value
-        for each in classes[name].body
+        for each in class_in_source(module, name).body
         if isinstance(each, ast.Assign)
         for target in each.targets
     }
@@ -47,7 +47,8 @@ def _declared(name: str, classes: Mapping[str, ast.ClassDef]) -> MethodInfo:
     if function == "MethodInfo" and not arguments:
         return MethodInfo(**values)
     if function == "dataclasses.replace" and len(arguments) == 1 and arguments[0].endswith(".info"):
-        return dataclasses.replace(_declared(arguments[0].removesuffix(".info"), classes), **values)
+        other = _declared(*origin(module, arguments[0].removesuffix(".info")))
+        return dataclasses.replace(other, **values)
     raise ValueError("another call")
 
 

@@ -72,10 +72,15 @@ def _with_bases(module: str, name: str) -> list[tuple[str, ast.ClassDef]]:
         for base in node.bases:
             if not isinstance(base, ast.Name):  # lightning.LightningModule
                 continue
-            imported = _imported(place).get(base.id, (place, base.id))
+            imported = origin(place, base.id)
             if imported[0] not in sys.stdlib_module_names:
                 left.append(imported)
     return found
+
+
+def origin(module: str, name: str) -> tuple[str, str]:
+    """The module that a name in a module comes from, and the name there."""
+    return _imported(module).get(name, (module, name))
 
 
 @functools.cache

@@ -23,8 +23,9 @@ class MethodInfo:
     """The facts about a method that do not depend on the scenario, the encoder or the seed.
 
     A class declares one as its attribute ``info``. Where a fact depends on constructor arguments, the
-    constructor replaces it once: ``self.info = dataclasses.replace(self.info, ...)``. In a file of a single
-    method, write literal values: ``clbench list`` then reads them without importing the module.
+    constructor replaces it once: ``self.info = dataclasses.replace(self.info, ...)``. Write literal values,
+    after ``dataclasses.replace(Base.info, ...)`` where methods share a base: ``clbench list`` then reads them
+    without importing the module.
 
     Attributes:
         summary: What it does, in a few words.

@@ -52,7 +52,12 @@ class PrototypeLearner(ContinualLearner):
         counts: Texts seen of each class, (C,).
     """
 
-    info = MethodInfo(family="prototypes", tunings=("frozen",), gradient_free=True)
+    info = MethodInfo(
+        family="prototypes",
+        tunings=("frozen",),
+        gradient_free=True,
+        memory={"": "statistics"},  # all of it
+    )
     read_at_once = READ_AT_ONCE
     counts: Tensor
 

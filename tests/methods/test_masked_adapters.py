@@ -34,9 +34,9 @@ def learn(learner, at: int, targets) -> None:
 
 
 def test_an_adapter_is_two_gated_layers_and_a_skip():
-    adapter = MaskedAdapter(6, 4, torch.Generator().manual_seed(0))
-    states = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(1))
-    first, second = torch.rand(2, 4), torch.rand(2, 6)
+    adapter = MaskedAdapter(context(tuning="adapter", adapter_size=4), torch.Generator().manual_seed(0))
+    states = torch.randn(2, 3, 32, generator=torch.Generator().manual_seed(1))
+    first, second = torch.rand(2, 4), torch.rand(2, 32)
     adapter.open((first, second), torch.ones(2, 3, dtype=torch.bool), torch.zeros(2).long())
     for b in range(2):
         for t in range(3):

@@ -1,8 +1,8 @@
 """Every baseline keeps the contract.
 
 The fast tests check two experiences: every tuning in one kind of scenario, the default tuning in the others,
-and that a stopped run goes on once per method. The slow test checks the other
-cells of the matrix, on all experiences.
+and that a stopped run goes on once per method. The slow test checks the other cells of the matrix, on all
+experiences.
 """
 
 from functools import cache
@@ -56,10 +56,10 @@ OWN = {
     # Gates open and shut over an epoch: it takes more of them.
     ("hat", "frozen"): {"lr": 0.05, "epochs": 20},
     ("hat", "adapter"): {"lr": 0.2, "epochs": 20},
-    ("adapterhat", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
-    ("bcl", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
-    ("ctr", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
-    ("classic", "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64},
+    **{
+        (name, "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64}
+        for name in ("adapterhat", "bcl", "ctr", "classic")
+    },
 }
 METHODS = sorted(
     name for name in baseline_names() if "classification" in baseline_class(name).info.tasks
@@ -159,6 +159,18 @@ class Forgetful(ContinualLearner):
         return super().loss(batch) * self.seen
 
 
+class Momentary(ContinualLearner):
+    """Keeps what holds within an experience where no checkpoint finds it."""
+
+    factor = 0
+
+    def begin_experience(self, experience, reader):
+        self.factor = 1 + experience.index
+
+    def loss(self, batch):
+        return super().loss(batch) * self.factor
+
+
 class Growing(ContinualLearner):
     """Carries more and more."""
 
@@ -195,6 +207,7 @@ class Idle(ContinualLearner):
     [
         (Hoarder, "not the training texts of the current experience"),
         (Forgetful, "stopped and resumed"),
+        (Momentary, "stopped and resumed"),
         (Unseeded, "constructor is not deterministic: .* differ in projection"),
         (Growing, "bytes carried grow"),
         (Neighborly, "rest of its batch"),

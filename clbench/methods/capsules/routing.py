@@ -57,9 +57,10 @@ class RoutedAdapter(CapsuleAdapter):
         generator: Draws the weights.
     """
 
+    width = CAPSULE
+
     def __init__(self, context: RunContext, generator: torch.Generator) -> None:
-        size = context.encoder.hidden_size
-        super().__init__(size, context.adapter_size, context.experiences, CAPSULE, generator)
+        super().__init__(context, generator)
         self.routing = TaskRouting(context.experiences, context.max_tokens, generator)
 
     @property
@@ -67,11 +68,9 @@ class RoutedAdapter(CapsuleAdapter):
         """Gated units of each layer."""
         return [*super().sizes, self.larger.out_features]
 
-    def enriched(self, states: Tensor) -> Tensor:
-        """The states, and the gated output of the capsules."""
-        capsules = self.larger(self.transferred(self.semantic(states, self.mask)))
-        enriched: Tensor = states + capsules * self.opened[2].unsqueeze(1)
-        return enriched
+    def taken(self, states: Tensor) -> Tensor:
+        """What comes of the capsules, gated."""
+        return super().taken(states) * self.opened[2].unsqueeze(1)
 
     def transferred(self, capsules: Tensor) -> Tensor:
         """What the routing makes of the capsules, (B, T, 3)."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from clbench.methods.gating.adapters import MaskedAdapter
 from clbench.methods.gating.protection import Factor
+from clbench.models.context import RunContext
 from clbench.models.layers import linear
 
 CAPSULE = 3
@@ -59,24 +60,28 @@ class CapsuleAdapter(MaskedAdapter):
     """A masked adapter that reads states plus what a transfer module makes of semantic capsules.
 
     Args:
-        hidden_size: D, the size of the states.
-        size: Units of the inner layer.
-        experiences: N.
-        width: Numbers per token that the transfer module gives.
+        context: What the run provides.
         generator: Draws the weights.
+
+    Attributes:
+        width: Numbers per token that the transfer module gives.
     """
 
-    def __init__(
-        self, hidden_size: int, size: int, experiences: int, width: int, generator: torch.Generator
-    ) -> None:
-        super().__init__(hidden_size, size, generator)
-        self.semantic = SemanticCapsules(hidden_size, experiences, generator)
-        self.larger = linear(width, hidden_size, generator)
+    width: int
+
+    def __init__(self, context: RunContext, generator: torch.Generator) -> None:
+        super().__init__(context, generator)
+        self.semantic = SemanticCapsules(context.encoder.hidden_size, context.experiences, generator)
+        self.larger = linear(self.width, context.encoder.hidden_size, generator)
 
     def enriched(self, states: Tensor) -> Tensor:
         """The states, and what comes of the capsules."""
-        enriched: Tensor = states + self.larger(self.transferred(self.semantic(states, self.mask)))
-        return enriched
+        return states + self.taken(states)
+
+    def taken(self, states: Tensor) -> Tensor:
+        """What comes of the capsules of states (B, T, D), in the same shape."""
+        taken: Tensor = self.larger(self.transferred(self.semantic(states, self.mask)))
+        return taken
 
     def transferred(self, capsules: Tensor) -> Tensor:
         """(B, T, ``width``) of capsules (B, N, T, 3)."""

@@ -86,9 +86,10 @@ class TransferAdapter(CapsuleAdapter):
         generator: Draws the weights.
     """
 
+    width = WIDTH
+
     def __init__(self, context: RunContext, generator: torch.Generator) -> None:
-        size = context.encoder.hidden_size
-        super().__init__(size, context.adapter_size, context.experiences, WIDTH, generator)
+        super().__init__(context, generator)
         self.routing = TransferRouting(context.experiences, generator)
 
     def transferred(self, capsules: Tensor) -> Tensor:

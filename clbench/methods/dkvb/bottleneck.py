@@ -195,6 +195,11 @@ class BottleneckNetwork(Bottleneck, Network):
         layout = sorted(dataclasses.asdict(self.layout).items())
         return FrozenPrefix(self.layout.prefix_pooling, self.select, f"selections-{self.address(layout)}")
 
+    def selected(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The value rows that texts select, and how often: (E,) each, a row once per group of outputs."""
+        entry, count = batch.rows.unbind(1)
+        return entry % self.rows, count
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C) from ``batch.rows`` (E, 2), the output of the prefix."""
         return self.read(batch.rows, batch.lengths)

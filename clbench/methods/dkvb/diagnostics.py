@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clbench.methods.dkvb.bottleneck import Bottleneck
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.codebook import nearest_keys
 from clbench.methods.dkvb.key_init import queries
 from clbench.methods.learner import TextReader
@@ -28,16 +28,16 @@ class KeyDiagnostics(nn.Module):
     selected: Tensor  # (T, H * K): which value rows the training texts of an experience selected
     before: Tensor  # the values as they were before an experience
 
-    def __init__(self, network: Bottleneck, experiences: int) -> None:
+    def __init__(self, network: BottleneckNetwork, experiences: int) -> None:
         super().__init__()
         self.register_buffer("selected", torch.zeros(experiences, network.rows, dtype=torch.bool))
         self.register_buffer("before", network.values.weight.detach().clone(), persistent=False)
 
-    def begin(self, network: Bottleneck) -> None:
+    def begin(self, network: BottleneckNetwork) -> None:
         """Remembers the values as they are before an experience."""
         self.before.copy_(network.values.weight.detach())
 
-    def end(self, network: Bottleneck, index: int, reader: TextReader) -> dict[str, Any]:
+    def end(self, network: BottleneckNetwork, index: int, reader: TextReader) -> dict[str, Any]:
         """What is known after experience ``index``, whose training texts ``reader`` gives.
 
         Returns:
@@ -51,8 +51,8 @@ class KeyDiagnostics(nn.Module):
         layout = network.layout
         usage = torch.zeros(network.rows)
         for batch in reader.batches(256):
-            entry, count = batch.rows.cpu().unbind(1)
-            usage.index_add_(0, entry % network.rows, count.float())
+            rows, counts = (each.cpu() for each in network.selected(batch))
+            usage.index_add_(0, rows, counts.float())
         selected = usage > 0
         self.selected[index] = selected.to(self.selected.device)
         share = usage.view(layout.heads, layout.keys)
@@ -73,7 +73,7 @@ class KeyDiagnostics(nn.Module):
         }
 
 
-def _quantization_error(network: Bottleneck, reader: TextReader) -> float:
+def _quantization_error(network: BottleneckNetwork, reader: TextReader) -> float:
     prefix = FrozenPrefix(network.layout.prefix_pooling)
     batch = next(reader.batches(SAMPLE, prefix=prefix, limit=SAMPLE))
     error = variance = 0.0

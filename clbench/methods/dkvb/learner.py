@@ -129,7 +129,7 @@ class BottleneckLearner(ContinualLearner):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Chooses the rows that the step may change."""
         if self.mask is not None:
-            self.chosen = self.mask.choose(batch)
+            self.chosen = self.mask.choose(*self.network.selected(batch))
 
     def on_after_backward(self) -> None:
         """Takes the gradient off all other rows."""
@@ -140,7 +140,8 @@ class BottleneckLearner(ContinualLearner):
         """Adds the texts of the experience to the background of the next."""
         if self.mask is not None:
             for batch in reader.batches(self.context.batch_size):
-                self.mask.remember(batch.to(self.device))
+                one = batch.to(self.device)
+                self.mask.remember(self.network.selected(one)[0], one.lengths)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer over values, and the linear layer if there is one, each with its learning rate."""

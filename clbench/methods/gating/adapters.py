@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,22 +27,16 @@ class MaskedAdapter(nn.Module):
     The adapter of Adapter-HAT (Ke et al. 2021). Unlike a Houlsby adapter it does not start as the identity.
 
     Args:
-        hidden_size: D, the size of the states.
-        size: Units of the inner layer.
+        context: What the run provides: D, the size of the states, and the number of units of the inner layer.
         generator: Draws the weights.
     """
 
-    def __init__(self, hidden_size: int, size: int, generator: torch.Generator) -> None:
+    def __init__(self, context: RunContext, generator: torch.Generator) -> None:
         super().__init__()
-        self.first = linear(hidden_size, size, generator)
-        self.second = linear(size, hidden_size, generator)
+        self.first = linear(context.encoder.hidden_size, context.adapter_size, generator)
+        self.second = linear(context.adapter_size, context.encoder.hidden_size, generator)
         self.opened: tuple[Tensor, ...] = ()  # set for each batch
         self.mask = self.experience = torch.zeros(0)
-
-    @classmethod
-    def of(cls, context: RunContext, generator: torch.Generator) -> MaskedAdapter:
-        """One for the encoder of a run, of the run's width."""
-        return cls(context.encoder.hidden_size, context.adapter_size, generator)
 
     @property
     def sizes(self) -> list[int]:
@@ -82,20 +75,15 @@ class MaskedAdapterClassifier(GatedNetwork):
     Args:
         context: What the run provides.
         largest: S_max.
-        make: Makes an adapter.
+        kind: The kind of adapter.
     """
 
-    def __init__(
-        self,
-        context: RunContext,
-        largest: float,
-        make: Callable[[RunContext, torch.Generator], MaskedAdapter],
-    ) -> None:
+    def __init__(self, context: RunContext, largest: float, kind: type[MaskedAdapter]) -> None:
         def insert(model: PreTrainedModel, context: RunContext, generator: torch.Generator) -> None:
             model.requires_grad_(False)
             for norm in layer_norms(model):
                 norm.requires_grad_(True)
-            insert_after_projections(model, context.adapter_placement, lambda: make(context, generator))
+            insert_after_projections(model, context.adapter_placement, lambda: kind(context, generator))
 
         super().__init__(context, insert)
         sizes = [size for adapter in self.adapters() for size in adapter.sizes]

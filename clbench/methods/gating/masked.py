@@ -7,9 +7,11 @@ from typing import Any, Literal
 import torch
 
 from clbench.core.batch import Batch
-from clbench.methods.gating.adapters import MaskedAdapterClassifier
+from clbench.core.ranges import Positive, Weight
+from clbench.methods.gating.adapters import MaskedAdapter, MaskedAdapterClassifier
 from clbench.methods.gating.learner import Chosen, GatedLearner
 from clbench.methods.gating.protection import MaskedUpdate, scale_gradients
+from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext
 
 Update = Literal["masked", "reference"]
@@ -25,25 +27,41 @@ class MaskedLearner(GatedLearner):
     not move at all. With ``reference``, gradients are, as in PyContinual: Adam then rescales what is left of
     them, its moments and weight decay move weights that are in use, and layer norms are not protected.
 
+    A method declares its ``info`` by ``dataclasses.replace(MaskedLearner.info, ...)``.
+
     Args:
         context: What the run provides.
-        network: A network with masked adapters.
         sparsity: The weight of the regularizer.
-        gates: Whose gates a text has in evaluation if its experience is not known.
-        update: What is protected.
+        largest: S_max: how hard the gates are in evaluation.
+        gates: Whose gates a text has at test time if its experience is not known.
+        update: Whether updates are masked, or gradients as in the authors' code.
+
+    Attributes:
+        adapter: The kind of adapter.
     """
 
+    info = MethodInfo(
+        family="projections and masks",
+        tunings=("adapter",),
+        default_lr={"adapter": 1e-3},
+        adapter_size=2000,
+        memory={"network.gates.used": "statistics"},
+        search={"sparsity": (1e-2, 1e1)},
+        named_by_value=("gates", "update"),
+        deviations=("a constant learning rate, which the authors warm up and decay",),
+    )
+    adapter: type[MaskedAdapter] = MaskedAdapter
     network: MaskedAdapterClassifier
 
     def __init__(
         self,
         context: RunContext,
-        network: MaskedAdapterClassifier,
-        sparsity: float,
-        gates: Chosen,
-        update: Update,
+        sparsity: Weight = 0.75,
+        largest: Positive = 400.0,
+        gates: Chosen = "last_id",
+        update: Update = "masked",
     ) -> None:
-        super().__init__(context, network, sparsity, gates)
+        super().__init__(context, MaskedAdapterClassifier(context, largest, self.adapter), sparsity, gates)
         self.update = update
         self._masked: MaskedUpdate | None = None  # of the step that is being made
 

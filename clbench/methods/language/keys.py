@@ -65,7 +65,7 @@ class StateKeys(nn.Module):
 
         Args:
             reader: The texts.
-            generator: Draws the start.
+            generator: Its seed draws the start.
             epochs: Passes over the texts with an exponential moving average.
             limit: Most texts.
         """
@@ -73,13 +73,15 @@ class StateKeys(nn.Module):
         address = f"lm-keys {tuple(self.keys.shape)} {epochs} {limit} {DECAY} {generator.initial_seed()}"
 
         def make() -> dict[str, Tensor]:
+            # Its own generator: that of the learner does not depend on whether keys are remembered.
+            own = torch.Generator().manual_seed(generator.initial_seed())
             most = min(SAMPLE_TEXTS, limit or SAMPLE_TEXTS)
             parts = [
                 batch.rows[:, :width] for batch in reader.batches(TEXTS_PER_STEP, prefix=prefix, limit=most)
             ]
             for head, states in enumerate(self._slices(torch.cat(parts))):
                 repeats = -(-self.keys.shape[1] // len(states))
-                order = [torch.randperm(len(states), generator=generator) for _ in range(repeats)]
+                order = [torch.randperm(len(states), generator=own) for _ in range(repeats)]
                 self.keys[head] = states[torch.cat(order)[: self.keys.shape[1]]]
             for _ in range(epochs):
                 for batch in reader.batches(TEXTS_PER_STEP, prefix=prefix, limit=limit):

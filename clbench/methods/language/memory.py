@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import torch
@@ -113,7 +112,7 @@ class MemoryLearner(ContinualLearner):
         """Observes all training texts but some, judges those, and observes them as well."""
         size = len(experience.splits["train"])
         batches = reader.batches(max(1, min(size - 1, round(HELD_OUT * size))))
-        held = next(iter(itertools.islice(batches, 1))).to(self.device)
+        held = next(batches).to(self.device)
         for batch in batches:
             self.network.observe(batch.to(self.device).rows, self.generator)
         self.network.judge(held)

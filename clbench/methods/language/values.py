@@ -42,7 +42,7 @@ class ValueMemory(LanguageNetwork):
         return torch.cat([states, self.keys.select(states).float(), rows[:, -EXTRA:]], 1), lengths
 
     def selected(self, batch: Batch) -> Tensor:
-        """The value rows (M, H) that each prediction reads."""
+        """The value rows (M, H) that each prediction reads, int32."""
         return batch.rows[:, self.source.hidden_size : -EXTRA].int()
 
     def states(self, batch: Batch) -> Tensor:

@@ -14,7 +14,6 @@ from clbench.engine.language_scoring import likelihoods
 from clbench.engine.loop import execute
 from clbench.methods.language.counts import CountTable
 from clbench.methods.language.memory import WEIGHTS
-from clbench.methods.language.tf_idf import RowMask
 
 METHODS = {
     "frozenlm": {},
@@ -271,22 +270,6 @@ def test_values_learn(tmp_path):
     run = made(tmp_path, "dkvbvalues", epochs=8, lr=0.3)
     language = execute(run).language
     assert np.mean(np.diag(language["bits_per_byte"])) < np.mean(language["untrained"]) - 0.3
-
-
-def test_the_mask_is_tf_idf_by_hand():
-    mask = RowMask(5, 2)
-    for rows in ([0, 1], [0], [0, 3]):
-        mask.add_background(torch.tensor(rows))
-    found = mask.scores(torch.tensor([[0, 0], [1, 2], [2, 0]]))
-    expected = [3 / 6 * math.log(4 / 4), 1 / 6 * math.log(4 / 2), 2 / 6 * math.log(4 / 1), 0, 0]
-    assert found.tolist() == pytest.approx(expected)
-    mask.choose(torch.tensor([[0, 0], [1, 2], [2, 0]]))
-    weight = torch.zeros(5, 1, requires_grad=True)
-    weight.grad = torch.sparse_coo_tensor(
-        torch.tensor([[0, 1, 2, 2]]), torch.tensor([[1.0], [2.0], [3.0], [4.0]]), (5, 1)
-    )
-    mask.restrict(weight)
-    assert weight.grad.to_dense()[:, 0].tolist() == [0, 2, 7, 0, 0]
 
 
 @pytest.mark.parametrize("name", ["knnlm", "dkvbcounts", "dkvbvalues"])
