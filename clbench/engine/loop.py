@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -21,9 +20,9 @@ from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
 from clbench.engine.build import Run
-from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write, refuse_another, stale
+from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write
+from clbench.engine.earlier import make_way
 from clbench.engine.early_stopping import EarlyStopping
-from clbench.engine.occupied import refuse_other_data
 from clbench.engine.progress import StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.scoring import readable_texts, scoring_of
@@ -60,15 +59,8 @@ def execute(
         StoppedError: A file cannot be written any more; the same run goes on later.
         FloatingPointError: A loss, a parameter or a score is not a finite number.
     """
-    if not run.again:
-        refuse_other_data(run)
-    if not replace:
-        refuse_another(run)
+    make_way(run, replace=replace)
     check_folder(run.path.parent, "option results")
-    if (other := stale(run)) is not None and not run.again:
-        if other:
-            warnings.warn(f"{run.path} was made with another {other}; the run starts anew", stacklevel=2)
-        run.again = True
     reset_peak()
     run.meter.start()
     checkpoints = Checkpoints(run)
