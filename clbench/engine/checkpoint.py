@@ -15,6 +15,7 @@ from typing import Any
 
 from clbench.core.costs import Cost, Phase
 from clbench.core.errors import StoppedError
+from clbench.core.io import remove_leftovers
 from clbench.core.result import RunResult
 from clbench.engine.build import Run
 from clbench.engine.code_version import code_version
@@ -26,8 +27,6 @@ from clbench.models.cache_files import DamagedError
 
 KEPT = 2
 """Checkpoints that are kept: if the newest one is damaged, a run goes on from the one before."""
-ABANDONED = 3600
-"""Seconds after which a temporary file is taken to be of a process that is gone."""
 _NAME = re.compile(r"(\d{5})-(\d{9})-[0-9a-f]+" + re.escape(SUFFIX))
 
 
@@ -121,12 +120,13 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def find(self) -> Checkpoint | None:
-        """The newest checkpoint of this run from which it can go on; those that are damaged are removed."""
+        """The newest checkpoint of this run from which it can go on; those that are damaged are removed.
+
+        So is what killed processes left beside them.
+        """
+        remove_leftovers(self._run.working)
         if not self._wanted:
             return None
-        for path in self._run.working.glob(".*"):  # left by a process that was killed, not of one that runs
-            if time.time() - _written(path) > ABANDONED:
-                path.unlink(missing_ok=True)
         for path in self._files():
             try:
                 state = read_state(path)
