@@ -80,12 +80,9 @@ def execute(
         for index in tqdm(stages, **bar_options, file=SafeStream()):
             stage = run.stream.stages[index]
             with _named(f"experience {index + 1} of {stages.stop} ({stage.experience.name})"):
+                before = dict(run.meter.costs if within is None else within.before)
                 if within is None:
-                    before = dict(run.meter.costs)
                     begin_stage(run, index, stage)
-                else:
-                    before = dict(within.before)
-                    run.data.enter(index, run.learner.network.prefix)
                 trained = train(run, index, fabric, steps_bar, _saving(checkpoints, before), within)
                 within = None
                 consolidate(run, index, stage)
@@ -112,8 +109,6 @@ def begin(run: Run, checkpoints: Checkpoints, found: Checkpoint | None) -> Withi
         evaluate_untrained(run)
         return None
     checkpoints.restore(found)
-    # As at the end of the stage before: what reads texts next gets them as the network takes them.
-    run.data.enter(max(run.result.stages - 1, 0), run.learner.network.prefix)
     return found.within
 
 
@@ -149,7 +144,6 @@ def begin_stage(run: Run, index: int, stage: Stage) -> None:
     learner.generator.manual_seed(derive(seed, "learner", index))
     with seeded(derive(seed, "boundary", index)), run.meter.phase("keys"):
         learner.begin_experience(stage.experience, run.data.reader(index))
-    run.data.enter(index, learner.network.prefix)
 
 
 def train(
@@ -174,7 +168,7 @@ def train(
     if learner.info.gradient_free:
         return Trained()
     with seeded(derive(run.config.seed, "train", index)), run.meter.phase("train"):
-        batches = data.train_dataloader()  # encodes what is not encoded yet, with all threads
+        batches = data.stage_train_dataloader(index)  # encodes what is not encoded yet, with all threads
         small = batches.texts.flops is not None
         training = Training(learner, fabric, run.meter, bar, small=small, on_report=on_report)
         stopping = early_stopping(run, index)
@@ -201,7 +195,7 @@ def early_stopping(run: Run, index: int) -> EarlyStopping | None:
         return found
 
     with run.meter.phase("validate"):
-        batches = data.stage_val_dataloader()
+        batches = data.stage_val_dataloader(index)
     return EarlyStopping(learner, patience, accuracy)
 
 
@@ -222,7 +216,6 @@ def consolidate(run: Run, index: int, stage: Stage) -> None:
 
 def evaluate_untrained(run: Run) -> None:
     """Evaluates the learner before any training: the baseline of forward transfer."""
-    run.data.enter(0, run.learner.network.prefix)
     scoring_of(run).untrained(run)
 
 

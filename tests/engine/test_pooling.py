@@ -55,7 +55,6 @@ def test_features_are_the_chosen_states(pooling, cached, data):
 @pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
 def test_a_trained_encoder_pools_likewise(pooling, data):
     run = prepared(data, "finetune", tuning="full", pooling=pooling, precision="float32")
-    run.data.enter(0, None)
     batch = next(run.data.reader(0).batches(8))
     network = run.learner.network.eval()
     rows, mask = batch.padded()
