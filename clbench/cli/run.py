@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clbench.core.console import SafeStream, say
-from clbench.core.io import remove_leftovers
 from clbench.engine.parser import read_run, run_parser
 from clbench.engine.preflight import check_run
 
@@ -19,18 +18,16 @@ def main(arguments: Sequence[str]) -> int:
     """Runs and prints the accuracy after each experience, then where the result is."""
     config, others = read_run(run_parser(), arguments)
     check_run(config)
-    remove_leftovers(config.results)
-    from clbench.core.result import RunResult
     from clbench.engine.build import prepare  # imported after parsing: --help needs no torch
-    from clbench.engine.checkpoint import is_done
+    from clbench.engine.earlier import finished
     from clbench.engine.loop import execute
 
     progress = sys.stderr.isatty()
     run = prepare(config, progress=progress)
     run.again = others.get("again", False)
-    if not run.again and is_done(run):
+    if not run.again and (earlier := finished(run)):
         say("this run is finished already; --again starts over")
-        _summarize(RunResult.read(run.path))
+        _summarize(earlier)
         return 0
     for name, facts in run.stream.data.items():
         for note in facts["notes"]:

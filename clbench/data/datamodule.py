@@ -28,12 +28,13 @@ EVALUATION_BATCH = 64
 
 
 class ScenarioDataModule(lightning.LightningDataModule):
-    """Streams a scenario: ``enter`` a stage, then train on ``train_dataloader`` and test on all experiences.
+    """Streams a scenario: the training texts of each stage, and the test texts of all experiences.
 
     Args:
         stream: The experiences and the stages of training.
         encoder: The tokenizer, and the encoder of a frozen prefix.
         protocol: Epochs, batch size, limits.
+        prefix: Gives the frozen prefix of the learner's network as it is now: keys of DKVB move.
         cache: The cache of frozen features. Without one, batches hold token ids, and a learner with a frozen
             prefix applies it batch by batch.
         seed: Decides the order of training texts.
@@ -45,6 +46,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         stream: Stream,
         encoder: TextEncoder,
         protocol: Protocol,
+        prefix: Callable[[], FrozenPrefix | None],
         *,
         cache: FeatureCache | None = None,
         seed: int = 0,
@@ -57,25 +59,20 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.protocol = protocol
         self.cache = cache
         self.seed = seed
-        self.stage = 0
-        self.prefix: FrozenPrefix | None = None
+        self.prefix = prefix
         self._class_masks = torch.tensor([stream.class_mask(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
         self._joined: dict[tuple[str, tuple[int, ...]], Dataset] = {}
         self._charged = Cost()  # of the cache's spent cost, what the meter has been charged with
 
-    def enter(self, stage: int, prefix: FrozenPrefix | None) -> None:
-        """Makes ``stage`` the current one, with texts encoded by ``prefix``."""
-        self.stage = stage
-        self.prefix = prefix
-
-    def train_dataloader(self) -> Batches:
-        """The training texts of the current stage, in a random order set by the seed and the stage."""
-        texts = self.texts(self.stream.stages[self.stage].experience.splits["train"], self.prefix)
-        generator = torch.Generator().manual_seed(derive(self.seed, "order", self.stage))
+    def stage_train_dataloader(self, stage: int) -> Batches:
+        """The training texts of a stage, in a random order set by the seed and the stage."""
+        prefix = self.prefix()
+        texts = self.texts(self.stream.stages[stage].experience.splits["train"], prefix)
+        generator = torch.Generator().manual_seed(derive(self.seed, "order", stage))
         drawn = self.protocol.samples_per_epoch
         if drawn is not None:
-            drawn *= self.stream.stages[self.stage].merged
+            drawn *= self.stream.stages[stage].merged
         size, lengths = self.protocol.batch_size, torch.from_numpy(texts.rows.lengths)
 
         def draw() -> Tensor:
@@ -83,7 +80,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
                 order = torch.randperm(len(texts), generator=generator)
             else:
                 order = torch.randint(len(texts), (drawn,), generator=generator)
-            return bucketed(order, lengths, size, generator) if self.prefix is None else order
+            return bucketed(order, lengths, size, generator) if prefix is None else order
 
         return Batches(texts, size, draw, drawn or len(texts), generator)
 
@@ -91,9 +88,9 @@ class ScenarioDataModule(lightning.LightningDataModule):
         """The validation texts of these experiences, of all by default."""
         return self._evaluation("validation", experiences)
 
-    def stage_val_dataloader(self) -> Batches:
-        """The validation texts of the current stage: those of all experiences in joint training."""
-        return self._whole(self.stream.stages[self.stage].experience.splits["validation"])
+    def stage_val_dataloader(self, stage: int) -> Batches:
+        """The validation texts of a stage: those of all experiences in joint training."""
+        return self._whole(self.stream.stages[stage].experience.splits["validation"])
 
     def test_dataloader(self, experiences: Sequence[int] | None = None) -> Batches:
         """The test texts of these experiences, of all by default."""
@@ -124,7 +121,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     def _whole(self, split: Dataset) -> Batches:
         """Each text once, in a fixed order, in batches for evaluation."""
-        texts = self.texts(split, self.prefix)
+        texts = self.texts(split, self.prefix())
         if texts.flops is not None:
             return Batches(texts, texts.block(), lambda: torch.arange(len(texts)), len(texts))
         by_length = torch.from_numpy(np.argsort(texts.rows.lengths, kind="stable"))
@@ -204,7 +201,7 @@ class Reader:
     ) -> Iterator[Batch]:
         """Batches of the texts encoded by ``prefix`` (default: the learner's own), each text once."""
         data, split = self._data, self._split
-        prefix = data.prefix if prefix is None else prefix
+        prefix = data.prefix() if prefix is None else prefix
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self._seed))[:limit]
         if len(order) < len(split) and not data.made(split, prefix):
             split, order = split.select(order.tolist()), torch.arange(len(order))  # encode only these texts

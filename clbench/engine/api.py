@@ -6,7 +6,7 @@ from typing import Any
 
 from clbench.core.result import RunResult
 from clbench.engine.build import prepare
-from clbench.engine.checkpoint import is_done
+from clbench.engine.earlier import finished
 from clbench.engine.loop import execute
 from clbench.engine.parser import run_config
 
@@ -31,4 +31,4 @@ def run(scenario: str, baseline: str, *, progress: bool = False, **options: Any)
         >>> accuracy = result.metrics["average_accuracy"]
     """
     built = prepare(run_config({"scenario": scenario, "baseline": baseline, **options}), progress=progress)
-    return RunResult.read(built.path) if is_done(built) else execute(built, progress=progress)
+    return finished(built) or execute(built, progress=progress)

@@ -105,7 +105,9 @@ def prepare(
         folder = cache_dir() / f"features-{LAYOUT}"
         cache = FeatureCache(folder, budget=cache_budget(), progress=progress, on_progress=on_progress)
     meter = Meter()
-    data = ScenarioDataModule(stream, encoder, protocol, cache=cache, seed=config.seed, meter=meter)
+    data = ScenarioDataModule(
+        stream, encoder, protocol, lambda: learner.network.prefix, cache=cache, seed=config.seed, meter=meter
+    )
     resolved = resolved_config(config, learner, stream, protocol)
     names = (scenario.name, encoder.name, resolved["method"])
     folder = config.results.joinpath(*map(folder_name, names))

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from clbench.core.costs import Cost, Phase
-from clbench.core.errors import StoppedError, UserError
+from clbench.core.errors import StoppedError
+from clbench.core.io import remove_leftovers
 from clbench.core.result import RunResult
 from clbench.engine.build import Run
 from clbench.engine.code_version import code_version
+from clbench.engine.earlier import differences
 from clbench.engine.learner_state import load_state, refuse_infinite, state_of
 from clbench.engine.run_costs import costs_of_run
 from clbench.engine.state_file import SUFFIX, read_state, write_state
@@ -25,59 +27,7 @@ from clbench.models.cache_files import DamagedError
 
 KEPT = 2
 """Checkpoints that are kept: if the newest one is damaged, a run goes on from the one before."""
-ABANDONED = 3600
-"""Seconds after which a temporary file is taken to be of a process that is gone."""
 _NAME = re.compile(r"(\d{5})-(\d{9})-[0-9a-f]+" + re.escape(SUFFIX))
-
-
-def is_done(run: Run) -> bool:
-    """Whether the result file holds this run, finished, with the same configuration, data and weights.
-
-    Checkpoints that a process left beside it, because it was killed at the very end, are removed.
-    """
-    if stale(run) != "":
-        return False
-    shutil.rmtree(run.path.with_suffix(""), ignore_errors=True)
-    return True
-
-
-def stale(run: Run) -> str | None:
-    """What of a finished result is of another run, empty if nothing is; None if there is no finished one."""
-    if not run.path.exists():
-        return None
-    earlier = RunResult.read(run.path)
-    if earlier.status != "done":
-        return None
-    prints, before = run.result.provenance["fingerprints"], earlier.provenance.get("fingerprints") or {}
-    other = [f"version of the {name}" for name in prints if before.get(name) != prints[name]]
-    return " and ".join([*different(earlier, run), *other])
-
-
-def refuse_another(run: Run) -> None:
-    """Refuses to overwrite the result of another configuration, unless nothing was learned in it.
-
-    Raises:
-        UserError: There is one.
-    """
-    if not run.path.exists():
-        return
-    earlier = RunResult.read(run.path)
-    if (other := different(earlier, run)) and (earlier.stages or run.working.exists()):
-        raise UserError(
-            f"{run.path} holds a run with another {' and '.join(other)}; choose another --results folder"
-        )
-
-
-def different(earlier: RunResult, run: Run) -> list[str]:
-    """The keys of the configuration in which an earlier run is another one."""
-    before, config = compared(earlier.config), compared(run.result.config)
-    return [key for key in config if before.get(key) != config[key]]
-
-
-def compared(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration as read from a file, without the keys that are only wording: title and notes."""
-    plain = json.loads(json.dumps(config))  # tuples become lists
-    return {key: value for key, value in plain.items() if key not in ("title", "notes")}
 
 
 @dataclass(frozen=True)
@@ -170,12 +120,13 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def find(self) -> Checkpoint | None:
-        """The newest checkpoint of this run from which it can go on; those that are damaged are removed."""
+        """The newest checkpoint of this run from which it can go on; those that are damaged are removed.
+
+        So is what killed processes left beside them.
+        """
+        remove_leftovers(self._run.working)
         if not self._wanted:
             return None
-        for path in self._run.working.glob(".*"):  # left by a process that was killed, not of one that runs
-            if time.time() - _written(path) > ABANDONED:
-                path.unlink(missing_ok=True)
         for path in self._files():
             try:
                 state = read_state(path)
@@ -206,11 +157,7 @@ class Checkpoints:
         """What of this run is not what it was when the checkpoint was made; empty if it is the same."""
         if state["code"] != self._code:
             return "version of the code"
-        saved = _result(state)
-        prints = self._run.result.provenance["fingerprints"]
-        before = saved.provenance["fingerprints"]
-        other = [f"version of the {name}" for name in prints if before.get(name) != prints[name]]
-        return " and ".join([*different(saved, self._run), *other])
+        return str(differences(_result(state), self._run))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Makes the learner and the costs of this run those of a checkpoint."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -21,9 +20,9 @@ from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
 from clbench.engine.build import Run
-from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write, refuse_another, stale
+from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write
+from clbench.engine.earlier import make_way
 from clbench.engine.early_stopping import EarlyStopping
-from clbench.engine.occupied import refuse_other_data
 from clbench.engine.progress import StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.scoring import readable_texts, scoring_of
@@ -60,15 +59,8 @@ def execute(
         StoppedError: A file cannot be written any more; the same run goes on later.
         FloatingPointError: A loss, a parameter or a score is not a finite number.
     """
-    if not run.again:
-        refuse_other_data(run)
-    if not replace:
-        refuse_another(run)
+    make_way(run, replace=replace)
     check_folder(run.path.parent, "option results")
-    if (other := stale(run)) is not None and not run.again:
-        if other:
-            warnings.warn(f"{run.path} was made with another {other}; the run starts anew", stacklevel=2)
-        run.again = True
     reset_peak()
     run.meter.start()
     checkpoints = Checkpoints(run)
@@ -88,12 +80,9 @@ def execute(
         for index in tqdm(stages, **bar_options, file=SafeStream()):
             stage = run.stream.stages[index]
             with _named(f"experience {index + 1} of {stages.stop} ({stage.experience.name})"):
+                before = dict(run.meter.costs if within is None else within.before)
                 if within is None:
-                    before = dict(run.meter.costs)
                     begin_stage(run, index, stage)
-                else:
-                    before = dict(within.before)
-                    run.data.enter(index, run.learner.network.prefix)
                 trained = train(run, index, fabric, steps_bar, _saving(checkpoints, before), within)
                 within = None
                 consolidate(run, index, stage)
@@ -120,8 +109,6 @@ def begin(run: Run, checkpoints: Checkpoints, found: Checkpoint | None) -> Withi
         evaluate_untrained(run)
         return None
     checkpoints.restore(found)
-    # As at the end of the stage before: what reads texts next gets them as the network takes them.
-    run.data.enter(max(run.result.stages - 1, 0), run.learner.network.prefix)
     return found.within
 
 
@@ -157,7 +144,6 @@ def begin_stage(run: Run, index: int, stage: Stage) -> None:
     learner.generator.manual_seed(derive(seed, "learner", index))
     with seeded(derive(seed, "boundary", index)), run.meter.phase("keys"):
         learner.begin_experience(stage.experience, run.data.reader(index))
-    run.data.enter(index, learner.network.prefix)
 
 
 def train(
@@ -182,7 +168,7 @@ def train(
     if learner.info.gradient_free:
         return Trained()
     with seeded(derive(run.config.seed, "train", index)), run.meter.phase("train"):
-        batches = data.train_dataloader()  # encodes what is not encoded yet, with all threads
+        batches = data.stage_train_dataloader(index)  # encodes what is not encoded yet, with all threads
         small = batches.texts.flops is not None
         training = Training(learner, fabric, run.meter, bar, small=small, on_report=on_report)
         stopping = early_stopping(run, index)
@@ -209,7 +195,7 @@ def early_stopping(run: Run, index: int) -> EarlyStopping | None:
         return found
 
     with run.meter.phase("validate"):
-        batches = data.stage_val_dataloader()
+        batches = data.stage_val_dataloader(index)
     return EarlyStopping(learner, patience, accuracy)
 
 
@@ -230,7 +216,6 @@ def consolidate(run: Run, index: int, stage: Stage) -> None:
 
 def evaluate_untrained(run: Run) -> None:
     """Evaluates the learner before any training: the baseline of forward transfer."""
-    run.data.enter(0, run.learner.network.prefix)
     scoring_of(run).untrained(run)
 
 

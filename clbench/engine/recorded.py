@@ -11,7 +11,7 @@ from typing import Any
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.core.result import RunResult
-from clbench.engine.checkpoint import compared
+from clbench.engine.earlier import compared
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import given_config, tuning_of
 from clbench.engine.shared import Shared, fingerprints
@@ -39,7 +39,7 @@ class Recorded:
 
     A run is known by its configuration as far as it does not come from the learner, and by the fingerprints
     of its texts and weights. A file that is not found here may still be that of the run, if a method
-    changes its learning rate when it is made: ``is_done`` then says so when the run is prepared.
+    changes its learning rate when it is made: ``finished`` then says so when the run is prepared.
 
     Args:
         shared: Encoders and streams; each is loaded once, however many runs there are.

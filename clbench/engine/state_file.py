@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from clbench.core.io import temporary_folder
 from clbench.models.cache_files import DamagedError, checksum
 
 SUFFIX = ".safetensors"
@@ -22,7 +22,7 @@ _VALUES = "values"
 
 
 def write_state(folder: Path, stem: str, state: Any) -> Path:
-    """Writes a file ``<stem>-<checksum>.safetensors`` atomically; a process that is killed leaves a dotfile.
+    """Writes a file ``<stem>-<checksum>.safetensors`` atomically: see ``temporary_folder``.
 
     Args:
         folder: Made if it is not there.
@@ -38,17 +38,13 @@ def write_state(folder: Path, stem: str, state: Any) -> Path:
     named = {str(at): each for at, each in enumerate(tensors)}
     named[_VALUES] = torch.from_numpy(np.frombuffer(values, np.uint8).copy())
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(prefix=".", dir=folder, delete=False) as file:
-        temporary = Path(file.name)
-    try:
-        save_file(named, temporary)
-        path = folder / f"{stem}-{checksum(temporary)}{SUFFIX}"
-        temporary.replace(path)
-    except SafetensorError as error:  # of the system, as a text
-        raise OSError(None, str(error), str(folder)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    with temporary_folder(folder) as temporary:
+        file = temporary / f"state{SUFFIX}"
+        try:
+            save_file(named, file)
+        except SafetensorError as error:  # of the system, as a text
+            raise OSError(None, str(error), str(folder)) from error
+        return file.replace(folder / f"{stem}-{checksum(file)}{SUFFIX}")
 
 
 def read_state(path: Path) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.engine.build import prepare
-from clbench.engine.checkpoint import compared
+from clbench.engine.earlier import compared
 from clbench.engine.loop import execute
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import given_config

@@ -140,14 +140,14 @@ def _search(config: RunConfig, tell: OnProgress) -> Outcome:
 
 def _run(config: RunConfig, tell: OnProgress) -> Outcome:
     from clbench.engine.build import prepare
-    from clbench.engine.checkpoint import is_done
+    from clbench.engine.earlier import finished
     from clbench.engine.loop import execute
 
     path, started = None, time.perf_counter()
     try:
         run = prepare(config, shared=_shared(), on_progress=tell)
         path, stages = run.path, len(run.stream.stages)
-        if is_done(run):
+        if finished(run) is not None:
             return Outcome(config, path, skipped=True)
         tell("experience", 0, stages)
 

@@ -234,9 +234,8 @@ def _guarded(options: Mapping[str, Any], folder: Path, name: str) -> Run:
     config = run_config({**options, "results": str(folder / name), **often})
     run = prepare(config, scenario=SCENARIOS[options["scenario"]])
     data = run.data
-    run.data = GuardedDataModule(
-        data.stream, data.encoder, data.protocol, cache=data.cache, seed=data.seed, meter=run.meter
-    )
+    given = data.stream, data.encoder, data.protocol, data.prefix
+    run.data = GuardedDataModule(*given, cache=data.cache, seed=data.seed, meter=run.meter)
     return run
 
 

@@ -25,10 +25,10 @@ class GuardedDataModule(ScenarioDataModule):
     _current: frozenset[tuple[str, str | None]] = frozenset()
     _evaluating = False
 
-    def enter(self, stage: int, prefix: FrozenPrefix | None) -> None:
-        """The texts of the stage become the current ones, as where a run goes on within it."""
+    def stage_train_dataloader(self, stage: int) -> Batches:
+        """The texts of the stage, which becomes the current one, as where a run goes on within it."""
         self._current = _rows(self.stream.stages[stage].experience.splits["train"])
-        super().enter(stage, prefix)
+        return super().stage_train_dataloader(stage)
 
     def reader(self, stage: int | None = None) -> Reader:
         """The texts of a stage, which becomes the current one, or of the whole stream."""

@@ -6,7 +6,7 @@ import pytest
 
 from clbench.core.errors import UserError
 from clbench.engine.build import prepare
-from clbench.engine.checkpoint import is_done, refuse_another
+from clbench.engine.earlier import finished, make_way
 from clbench.engine.loop import execute
 from clbench.engine.parser import run_config
 from clbench.testing.streams import SCENARIOS, write_texts
@@ -31,16 +31,16 @@ def test_wording_makes_no_other_run_and_options_do(key, value, same, tmp_path, m
     run = prepared(tmp_path)
     execute(run)
     run.working.mkdir()  # left by a process that was killed at the very end
-    assert is_done(prepared(tmp_path))
+    assert finished(prepared(tmp_path))
     assert not run.working.exists()
     content = json.loads(run.path.read_text())
     assert content["config"][key] != value
     content["config"][key] = value
     run.path.write_text(json.dumps(content))
     again = prepared(tmp_path)
-    assert is_done(again) == same
+    assert (finished(again) is not None) == same
     if same:
-        refuse_another(again)
+        make_way(again, replace=False)
     else:
         with pytest.raises(UserError, match=key):
-            refuse_another(again)
+            make_way(again, replace=False)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import time
+import subprocess
+import sys
 import warnings
 
 import pytest
 import torch
 from support.compare_results import comparable
 
+from clbench.core.io import temporary_folder
 from clbench.engine import loop
 from clbench.engine.build import Run, prepare
 from clbench.engine.checkpoint import Checkpoints
@@ -133,14 +134,24 @@ def test_no_checkpoint_within_an_experience_before_it_is_due(build, monkeypatch)
     assert len(place.result.accuracy) == 1
 
 
-def test_a_file_of_a_killed_process_goes_once_it_is_old(build, monkeypatch):
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from clbench.engine import state_file
+state_file.checksum = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+state_file.write_state(Path(sys.argv[1]), "00009-000000000", {})
+"""
+
+
+def test_a_checkpoint_half_written_goes_if_its_process_was_killed_and_stays_if_it_runs(build, monkeypatch):
     run = build("finetune-frozen", "parts")
     stopped(run, 1, monkeypatch)
-    for name, age in ((".old", 4000), (".new", 60)):
-        (run.working / name).touch()
-        os.utime(run.working / name, (time.time() - age,) * 2)
-    assert Checkpoints(build("finetune-frozen", "parts")).find() is not None
-    assert [path.name for path in run.working.glob(".*")] == [".new"]
+    subprocess.run([sys.executable, "-c", KILLED, str(run.working)])
+    (left,) = run.working.glob(".*")
+    with temporary_folder(run.working) as of_another:
+        assert Checkpoints(build("finetune-frozen", "parts")).find() is not None
+        assert [*run.working.glob(".*")] == [of_another]
+    assert not left.exists()
 
 
 def test_state_that_cannot_be_saved_is_one_warning_and_the_run_is_done(build, monkeypatch):

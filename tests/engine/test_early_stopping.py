@@ -50,7 +50,7 @@ def trained(run):
 def test_it_stops_so_many_epochs_after_the_best_and_restores_it(shares, patience, epochs, best, prepared):
     run = prepared("support.peaking.Peaking", arguments={"shares": shares}, patience=patience)
     done = trained(run)
-    steps = len(run.data.train_dataloader())
+    steps = len(run.data.stage_train_dataloader(0))
     assert (done.epochs, done.steps, int(run.learner.epochs)) == (epochs, epochs * steps, epochs)
     assert done.early_stopping["best_epoch"] == best
     reached = [int(each) / 6 for each in shares.split(".")]
@@ -134,7 +134,7 @@ def test_joint_training_stops_by_the_validation_texts_of_all_experiences(prepare
     run = prepared("finetune", joint=True, patience=1)
     begin_stage(run, 0, run.stream.stages[0])
     expected = sum(len(each.splits["validation"]) for each in run.stream.experiences)
-    assert len(run.data.stage_val_dataloader().texts) == expected
+    assert len(run.data.stage_val_dataloader(0).texts) == expected
 
 
 def test_what_makes_it_impossible_is_named(prepared, tmp_path):

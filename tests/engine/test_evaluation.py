@@ -19,9 +19,7 @@ def prepared(tmp_path, scenario: str, tuning: str):
         scenario, "finetune", tuning=tuning, encoder="tiny", precision="float32", data_dir=tmp_path,
         threads=1, results=tmp_path / "results",
     )  # fmt: skip
-    run = prepare(config, scenario=SCENARIOS[scenario])
-    run.data.enter(0, run.learner.network.prefix)
-    return run
+    return prepare(config, scenario=SCENARIOS[scenario])
 
 
 @pytest.mark.parametrize("scenario", ["class", "class-aware"])
@@ -33,7 +31,7 @@ def test_counts_are_those_of_a_loop_over_texts(scenario, tuning, tmp_path, monke
     expected = np.zeros((len(run.stream), columns, columns), int)
     learner.eval()
     for index, experience in enumerate(run.stream.experiences):
-        texts = run.data.texts(experience.splits["test"], run.data.prefix)
+        texts = run.data.texts(experience.splits["test"], run.data.prefix())
         for at in range(len(texts)):
             batch = texts.batch(torch.tensor([at]))
             allowed = experience.columns if scenario == "class-aware" else range(columns)

@@ -160,10 +160,8 @@ def test_a_run_that_stops_within_an_experience_goes_on_to_the_same_end(
 def test_tunings_start_as_the_language_model(tmp_path):
     for tuning in ("full", "lora", "adapter", "frozen"):
         run = language_run(tmp_path, "finetune", tuning, tuning=tuning)
-        run.data.enter(0, run.learner.network.prefix)
         found = likelihoods(run.learner, run.data.test_dataloader())
         first = language_run(tmp_path, "finetune", "other", tuning="full")
-        first.data.enter(0, None)
         assert np.allclose(found, likelihoods(first.learner, first.data.test_dataloader()), rtol=1e-5), tuning
 
 

@@ -11,7 +11,7 @@ import torch
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.engine.build import Run, prepare
-from clbench.engine.checkpoint import is_done
+from clbench.engine.earlier import finished
 from clbench.engine.loop import execute
 from clbench.models.encoder import token_states
 from clbench.testing.streams import SCENARIOS, write_texts
@@ -55,7 +55,6 @@ def test_features_are_the_chosen_states(pooling, cached, data):
 @pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
 def test_a_trained_encoder_pools_likewise(pooling, data):
     run = prepared(data, "finetune", tuning="full", pooling=pooling, precision="float32")
-    run.data.enter(0, None)
     batch = next(run.data.reader(0).batches(8))
     network = run.learner.network.eval()
     rows, mask = batch.padded()
@@ -77,9 +76,9 @@ def test_another_pooling_is_another_method_with_results_of_its_own(data):
     assert both.result.config["method"] == "ncm-cls-float32-joint"
     execute(prepared(data, "ncm"))
     execute(prepared(data, "ncm", pooling="last"))
-    assert is_done(prepared(data, "ncm"))
-    assert is_done(prepared(data, "ncm", pooling="last"))
-    assert not is_done(prepared(data, "ncm", pooling="cls"))
+    assert finished(prepared(data, "ncm"))
+    assert finished(prepared(data, "ncm", pooling="last"))
+    assert not finished(prepared(data, "ncm", pooling="cls"))
 
 
 def test_a_method_that_pools_by_itself_refuses_the_option(data):

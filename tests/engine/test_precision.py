@@ -13,7 +13,7 @@ from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.core.result import RunResult
 from clbench.engine.build import Run, prepare
-from clbench.engine.checkpoint import is_done
+from clbench.engine.earlier import finished
 from clbench.engine.loop import begin_stage, begin_stream, execute, train
 from clbench.engine.progress import StepBar
 from clbench.engine.training import make_fabric
@@ -122,8 +122,8 @@ def test_the_result_file_says_the_precision_and_a_run_in_another_one_is_another_
     assert config["precision"] == precision
     assert config["method"] == f"finetune-{tuning}-{precision}"
     again = prepared(data, "finetune", tuning, precision, experiences=1)
-    assert is_done(again)
+    assert finished(again)
     again.result.config["precision"] = ({*PRECISIONS} - {precision}).pop()  # as auto on another machine
-    assert not is_done(again)
+    assert not finished(again)
     with pytest.raises(UserError, match="another precision"):
         execute(again)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from clbench.engine.build import prepare
-from clbench.engine.checkpoint import is_done
+from clbench.engine.earlier import finished
 from clbench.engine.loop import execute
 from clbench.engine.parser import run_config
 from clbench.engine.recorded import Recorded
@@ -28,7 +28,7 @@ def found(config):
     return Recorded(Shared()).find(config)
 
 
-def test_a_finished_run_is_found_as_is_done_finds_it(config):
+def test_a_finished_run_is_found_as_the_run_itself_finds_it(config):
     assert found(config) is None
     run = prepare(config)
     execute(run)
@@ -49,7 +49,7 @@ def test_a_finished_run_is_found_as_is_done_finds_it(config):
 def test_another_configuration_is_another_run(config, change):
     execute(prepare(config))
     other = dataclasses.replace(config, **change)
-    assert not is_done(prepare(other))
+    assert not finished(prepare(other))
     assert found(other) is None
 
 
@@ -60,7 +60,7 @@ def test_changed_texts_are_noticed(config, tmp_path):
     record = found(config)
     assert record is not None
     assert not record.done
-    assert not is_done(prepare(config))
+    assert not finished(prepare(config))
 
 
 def test_another_fingerprint_of_the_weights_is_noticed(config):

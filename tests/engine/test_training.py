@@ -52,7 +52,7 @@ def train_by_trainer(run: Run, index: int) -> None:
     )  # fmt: skip
     with seeded(derive(run.config.seed, "train", index)), one_thread():
         run.learner.train()
-        trainer.fit(run.learner, train_dataloaders=run.data.train_dataloader())
+        trainer.fit(run.learner, train_dataloaders=run.data.stage_train_dataloader(index))
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -71,9 +71,9 @@ def public_values(run: Run, keys: torch.Tensor, values: torch.Tensor) -> torch.T
     """Values after the whole stream."""
     values = torch.nn.Parameter(values.view(*keys.shape[:2], -1).clone())
     optimizer = torch.optim.AdamW([values], lr=LR, weight_decay=WEIGHT_DECAY)
+    run.data.prefix = lambda: PADDED
     for stage in range(len(run.stream.stages)):
-        run.data.enter(stage, PADDED)
-        for batch in run.data.train_dataloader():
+        for batch in run.data.stage_train_dataloader(stage):
             optimizer.zero_grad()
             logits = public_logits(states_of(batch, run.data.protocol.max_tokens), keys, values)
             logits = logits.masked_fill(~batch.class_mask, -torch.inf)
@@ -97,9 +97,9 @@ def test_the_reference_variant_ends_where_the_public_loop_ends(scenario, data, t
     assert moved > 0.02
     torch.testing.assert_close(network.values.weight.detach(), values, rtol=1e-3, atol=1e-4)
     by_head = values.view(*keys.shape[:2], -1)
-    run.data.enter(0, network.prefix)
+    run.data.prefix = lambda: network.prefix
     (selected,) = run.data.test_dataloader()
-    run.data.enter(0, PADDED)
+    run.data.prefix = lambda: PADDED
     (padded,) = run.data.test_dataloader()
     expected = public_logits(states_of(padded, run.data.protocol.max_tokens), keys, by_head)
     with torch.no_grad():

@@ -69,11 +69,11 @@ def by_hand(run: Run, start: dict, make_optimizer, fresh: bool) -> dict:
     network = copy.deepcopy(learner.network)
     network.load_state_dict(start)
     optimizer = make_optimizer(network)
+    run.data.prefix = lambda: network.prefix
     for stage in range(len(run.stream.stages)):
         if fresh:
             optimizer = make_optimizer(network)
-        run.data.enter(stage, network.prefix)
-        for batch in run.data.train_dataloader():
+        for batch in run.data.stage_train_dataloader(stage):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(network(batch), batch.targets).backward()
             optimizer.step()
@@ -153,10 +153,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_values(more, data, tmp_path)
 
 def scores_of(run: Run) -> torch.Tensor:
     """Logits of all test texts, in the order of the files."""
-    run.data.enter(0, run.learner.network.prefix)
     learner, found = run.learner.eval(), []
     for experience in run.stream.experiences:
-        texts = run.data.texts(experience.splits["test"], run.data.prefix)
+        texts = run.data.texts(experience.splits["test"], run.data.prefix())
         batch = texts.batch(torch.arange(len(texts)))
         assert batch.encoded == run.config.cache_features
         with torch.no_grad():

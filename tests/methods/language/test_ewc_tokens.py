@@ -7,7 +7,6 @@ from support.language_runs import language_run
 def test_the_fisher_information_is_the_mean_square_of_gradients_of_whole_texts(tmp_path):
     run = language_run(tmp_path, "ewc", tuning="lora", arguments={"fisher_examples": 3, "labels": "true"})
     learner = run.learner
-    run.data.enter(0, None)
     found = learner.estimate(run.data.reader(0))
     names, weights = zip(*learner.named_trainable(), strict=True)
     expected = [torch.zeros_like(weight) for weight in weights]
@@ -27,7 +26,6 @@ def test_sampled_tokens_come_from_the_model_and_the_generator(tmp_path):
     run = language_run(tmp_path, "ewc", tuning="lora", arguments={"fisher_examples": 2})
     learner = run.learner
     assert learner.labels == "sampled"
-    run.data.enter(0, None)
     both = []
     for _ in range(2):
         learner.generator.manual_seed(1)

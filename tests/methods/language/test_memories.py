@@ -39,7 +39,6 @@ def runs(tmp_path_factory):
 
 
 def batch_of(run, stage=0, size=4):
-    run.data.enter(stage, run.learner.network.prefix)
     run.learner.eval()
     return next(run.data.reader(stage).batches(size))
 
@@ -190,7 +189,6 @@ def test_setting_and_weight_are_the_best_on_held_out_texts(tmp_path, name):
         from clbench.engine.loop import begin_stream
 
         begin_stream(run)
-    run.data.enter(0, network.prefix)
     reader, held = run.data.reader(0), next(run.data.reader(0).batches(2))
     rest = list(run.data.reader(0).batches(2))[1:]
     for each in rest:
@@ -221,8 +219,6 @@ def test_values_start_as_the_language_model_bit_for_bit(tmp_path):
     from clbench.engine.loop import begin_stream
 
     begin_stream(run)
-    for each in (run, frozen):
-        each.data.enter(0, each.learner.network.prefix)
     mine, plain = next(run.data.reader(0).batches(4)), next(frozen.data.reader(0).batches(4))
     logits = run.learner.network(mine)
     assert torch.equal(logits, frozen.learner.network(plain))
@@ -254,7 +250,6 @@ def test_values_of_keys_that_no_text_of_a_domain_selects_do_not_move(tmp_path, r
         starts.append(learner.network.values.weight.detach().clone())
 
     execute(run, on_stage=note)
-    run.data.enter(1, learner.network.prefix)
     selected = set()
     for batch in run.data.reader(1).batches(100):
         selected |= set(learner.network.selected(batch).flatten().tolist())
