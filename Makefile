@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install reproduce test test-slow test-all lint docs results clean
+.PHONY: help install reproduce gpu test test-slow test-all lint docs results clean
 
 help:
 	@echo "make install    a virtual environment in .venv with the pinned versions"
 	@echo "make reproduce  the quick comparison, offline: runs/, tables and plots; with DATA=DIR, CLINC150 and R8 too"
+	@echo "make gpu        on a GPU, with DATA=DIR: its tests, the engine's speed, and what fits of encoders that train"
 	@echo "make test       the fast tests: every method, on two cores in under five minutes"
 	@echo "make test-all   those, and the slow ones: browser, LaTeX, wheel, W&B processes, notebooks, all combinations"
 	@echo "make lint       ruff, mypy, import-linter"
@@ -25,6 +26,19 @@ install: .venv/.installed
 reproduce: install
 	$(if $(DATA),$(BIN)/clbench reproduce full_size --data-dir "$(DATA)" --skip-missing-data)
 	$(BIN)/clbench reproduce
+
+# With the Python that has torch for the GPU: nothing is installed, and nothing is downloaded. What GPU_SECONDS cut
+# off goes on with the same command.
+GPU_SECONDS ?= 400
+GPU_RUNS ?= main --profile small
+GPU_BENCH ?= encode assign key_init train_step evaluate train_encoder_step
+GPU_RESULTS ?= runs
+GPU_WORKERS ?= 12
+gpu:
+	$(PYTHON) -m pytest -n 8 --dist loadscope -m gpu tests/gpu
+	$(PYTHON) -m clbench bench $(GPU_BENCH) --json "$(GPU_RESULTS)/speed.json"
+	timeout --signal INT $(GPU_SECONDS) $(PYTHON) -m clbench reproduce $(GPU_RUNS) --workers $(GPU_WORKERS) \
+	  --results "$(GPU_RESULTS)" $(if $(DATA),--data-dir "$(DATA)") || test $$? -eq 124
 
 test: install
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"

@@ -45,6 +45,7 @@ def provenance(fingerprints: Mapping[str, str], threads: int) -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "threads": threads,
+            **_gpu(),
         },
         "command": " ".join([Path(sys.argv[0]).name, *masked(sys.argv[1:])]),
         "fingerprints": dict(fingerprints),
@@ -128,3 +129,10 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def _gpu() -> dict[str, str]:
+    """The name of the GPU that runs compute on; nothing without one."""
+    import torch  # reports are made without it
+
+    return {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import faiss
 import numpy as np
 import torch
 from torch import Tensor
@@ -50,6 +49,8 @@ def _search(queries: Tensor, keys: Tensor, count: int) -> Tensor:
 # An operator of its own, so that torch's counter sees what faiss does.
 @torch.library.custom_op("clbench::nearest_keys", mutates_args=())
 def _faiss_search(queries: Tensor, keys: Tensor, count: int) -> Tensor:
+    import faiss  # not needed on a GPU
+
     faiss.omp_set_num_threads(torch.get_num_threads())
     # From so many numbers in the queries on, faiss multiplies matrices; its default is too late for d = 12.
     faiss.cvar.distance_compute_blas_threshold = 1
