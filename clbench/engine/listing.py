@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from clbench.core.types import FAMILIES, TUNINGS
-from clbench.engine.method_source import NotLiteralError, class_in_source, origin
+from clbench.engine.method_source import NotLiteralError, classes_in_source, origin
 from clbench.methods.info import MethodInfo
 
 
@@ -18,30 +18,30 @@ def method_info(entry: EntryPoint) -> MethodInfo:
     """The ``info`` of a method, read from the source of its module.
 
     The module is imported only where the class does not declare ``info = MethodInfo(...)`` with literal
-    values, or ``info = dataclasses.replace(Other.info, ...)`` where ``Other`` declares its own so.
+    values, or ``info = dataclasses.replace(Other.info, ...)`` where ``Other`` or a base of it does so.
     """
     try:
         return _declared(entry.module, entry.attr)
-    except (NotLiteralError, KeyError, ValueError, TypeError):
+    except (NotLiteralError, ValueError, TypeError):
         info: MethodInfo = entry.load().info
         return info
 
 
 def _declared(module: str, name: str) -> MethodInfo:
-    """The ``info`` of a class.
+    """The ``info`` of a class, its own or that of its first base with one.
 
     Raises:
-        NotLiteralError, KeyError, ValueError, TypeError: It is not literal.
+        NotLiteralError, ValueError, TypeError: It is not literal.
     """
-    assigned = {
-        ast.unparse(target): each.value
-        for each in class_in_source(module, name).body
-        if isinstance(each, ast.Assign)
-        for target in each.targets
-    }
-    call = assigned["info"]
-    if not isinstance(call, ast.Call):
+    assigned = [
+        (place, each.value)
+        for place, node in classes_in_source(module, name)
+        for each in node.body
+        if isinstance(each, ast.Assign) and [ast.unparse(target) for target in each.targets] == ["info"]
+    ]
+    if not assigned or not isinstance(assigned[0][1], ast.Call):
         raise ValueError("not a call")
+    module, call = assigned[0][0], assigned[0][1]
     values: dict[str, Any] = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
     function, arguments = ast.unparse(call.func), [ast.unparse(each) for each in call.args]
     if function == "MethodInfo" and not arguments:

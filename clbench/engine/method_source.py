@@ -31,7 +31,7 @@ def options_in_source(module: str, name: str) -> Mapping[str, Option]:
     Raises:
         NotLiteralError: The source is not there, or a type or default is no literal.
     """
-    classes = _with_bases(module, name)
+    classes = classes_in_source(module, name)
     docstrings = [ast.get_docstring(node) or "" for _, node in classes]
     for place, node in classes:
         for each in node.body:
@@ -40,7 +40,7 @@ def options_in_source(module: str, name: str) -> Mapping[str, Option]:
     raise NotLiteralError(f"{name}: no constructor")
 
 
-def class_in_source(module: str, name: str) -> ast.ClassDef:
+def _class_in_source(module: str, name: str) -> ast.ClassDef:
     """The definition of a class.
 
     Raises:
@@ -62,12 +62,12 @@ def _parsed(module: str) -> ast.Module:
         raise NotLiteralError(f"{module}: {error}") from error
 
 
-def _with_bases(module: str, name: str) -> list[tuple[str, ast.ClassDef]]:
+def classes_in_source(module: str, name: str) -> list[tuple[str, ast.ClassDef]]:
     """A class and those that it inherits from, as far as they are classes of clbench or the method's."""
     found, left = [], [(module, name)]
     while left:
         place, each = left.pop(0)
-        node = class_in_source(place, each)
+        node = _class_in_source(place, each)
         found.append((place, node))
         for base in node.bases:
             if not isinstance(base, ast.Name):  # lightning.LightningModule
