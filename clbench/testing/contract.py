@@ -180,9 +180,9 @@ def check_neighbors(reference: Reference) -> None:
 
 def check_checkpoint(reference: Reference) -> None:
     """A new learner with the final state gives the same logits, bit for bit."""
-    reference.fresh.load_state_dict(reference.states[-1])
-    batch = reference.batch()
-    equal = torch.equal(_logits(reference.fresh, batch), _logits(reference.run.learner, batch))
+    learner, batch = reference.run.learner, reference.batch()
+    reference.fresh.to(learner.device).load_state_dict(reference.states[-1])
+    equal = torch.equal(_logits(reference.fresh, batch), _logits(learner, batch))
     _require(equal, "a loaded checkpoint gives other logits")
 
 
@@ -254,7 +254,7 @@ def _difference(first: State, second: State) -> str | None:
 def _logits(learner: ContinualLearner, batch: Batch) -> Tensor:
     learner.eval()
     with torch.no_grad():
-        logits: Tensor = learner(batch)
+        logits: Tensor = learner(batch.to(learner.device))
     return logits
 
 

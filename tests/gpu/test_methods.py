@@ -1,11 +1,9 @@
 """Every method trains on a GPU, and does there what it does on a CPU."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
-from support.contract_cases import CHECKED, FAST, STOPPED, options
+from support.contract_cases import CHECKED, FAST, options
 
 from clbench.testing.contract import (
     check_bytes,
@@ -17,41 +15,19 @@ from clbench.testing.contract import (
 )
 
 IN_ONE_KIND = [case for case in CHECKED if case[2] == "class"]
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    """The run of a method and tuning on two experiences, made once."""
-
-    @cache
-    def of(case):
-        folder = tmp_path_factory.mktemp("reference")
-        return reference_run(case[0], folder, experiences=2, **options(*case, FAST))
-
-    return of
+CHECKS = [check_construction, check_learning, check_bytes, check_neighbors, check_checkpoint]
 
 
 @pytest.mark.parametrize("case", IN_ONE_KIND, ids="-".join)
-@pytest.mark.parametrize(
-    "check", [check_construction, check_learning, check_bytes, check_neighbors, check_checkpoint]
-)
-def test_contract(check, case, reference):
-    check(reference(case))
-
-
-@pytest.mark.parametrize("case", IN_ONE_KIND, ids="-".join)
-def test_what_a_learner_holds_is_on_the_gpu(case, reference):
-    tensors = reference(case).run.learner.state_dict()
-    large = {name: each.device.type for name, each in tensors.items() if each.numel() > 1000}
-    kept = {name for name, device in large.items() if device != "cuda"}
-    assert not kept, kept
-
-
-@pytest.mark.parametrize("case", STOPPED, ids="-".join)
-def test_accuracies_are_about_those_of_the_cpu(case, reference, tmp_path, on_cpu):
-    found = reference(case)
+def test_contract(case, tmp_path, on_cpu):
+    given = {"experiences": 2, **options(*case, FAST)}
+    found = reference_run(case[0], tmp_path / "gpu", **given)
+    for check in CHECKS:
+        check(found)
+    large = {name: each.device.type for name, each in found.states[-1].items() if each.numel() > 1000}
+    assert set(large.values()) <= {"cuda"}, large
     on_cpu()
-    expected = reference_run(case[0], tmp_path, experiences=2, **options(*case, FAST))
+    expected = reference_run(case[0], tmp_path / "cpu", **given)
     shares = [np.array(each.run.result.accuracy) for each in (found, expected)]
     # Kernels round otherwise, and dropout draws other numbers: single texts of 16 may differ.
     assert np.abs(shares[0] - shares[1]).mean() < 0.1, shares
