@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +19,20 @@ def compute_device() -> torch.device:
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def repeatable_kernels() -> None:
+    """On a GPU, chooses kernels that sum in a fixed order, where there are such.
+
+    There are for all that trains on frozen features. Attention has none for its gradients: a run that trains
+    an encoder repeats up to rounding.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for, read at its start
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        warnings.filterwarnings("ignore", message=".*deterministic", category=UserWarning)
 
 
 def resolve_precision(precision: Precision) -> torch.dtype:

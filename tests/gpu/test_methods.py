@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from support.contract_cases import CHECKED, FAST, options
+from support.contract_cases import CHECKED, SLOW, options
 
 from clbench.testing.contract import (
     check_bytes,
@@ -11,6 +11,7 @@ from clbench.testing.contract import (
     check_construction,
     check_learning,
     check_neighbors,
+    check_resume,
     reference_run,
 )
 
@@ -20,17 +21,18 @@ CHECKS = [check_construction, check_learning, check_bytes, check_neighbors, chec
 
 @pytest.mark.parametrize("case", IN_ONE_KIND, ids="-".join)
 def test_contract(case, tmp_path, on_cpu):
-    given = {"experiences": 2, **options(*case, FAST)}
+    given = {"experiences": 2, **options(*case, SLOW)}
     found = reference_run(case[0], tmp_path / "gpu", **given)
     for check in CHECKS:
         check(found)
     large = {name: each.device.type for name, each in found.states[-1].items() if each.numel() > 1000}
     assert set(large.values()) <= {"cuda"}, large
-    on_cpu()
-    expected = reference_run(case[0], tmp_path / "cpu", **given)
-    shares = [np.array(each.run.result.accuracy) for each in (found, expected)]
-    # Kernels round otherwise, and dropout draws other numbers: single texts of 16 may differ.
-    assert np.abs(shares[0] - shares[1]).mean() < 0.1, shares
+    if case[1] == "frozen":  # without dropout, which draws other numbers
+        check_resume(found)
+        on_cpu()
+        expected = reference_run(case[0], tmp_path / "cpu", **given)
+        shares = [np.array(each.run.result.accuracy) for each in (found, expected)]
+        assert np.abs(shares[0] - shares[1]).mean() < 0.1, shares  # single texts of 16 may differ
 
 
 def test_a_trained_encoder_computes_in_bfloat16(tmp_path):

@@ -26,17 +26,17 @@ def nearest_keys(queries: Tensor, keys: Tensor, count: int = 1) -> Tensor:
         count: How many keys per query, at most K.
 
     Returns:
-        (N, count) int64, the nearest first.
+        (N, count) int64, the nearest first, on the device of the queries.
     """
     if not len(queries):
-        return torch.empty(0, count, dtype=torch.int64)
+        return queries.new_empty(0, count, dtype=torch.int64)
     first = _first_of_equals(keys.cpu())
     distinct = (first == torch.arange(len(keys))).nonzero()[:, 0]
     if len(distinct) == len(keys):
-        return _search(queries, keys, count)
+        return _search(queries, keys, count).to(queries.device)
     # A search returns any of equal keys: it is made among distinct ones, and their equals follow each.
     found = distinct[_search(queries, keys[distinct], min(count, len(distinct)))]
-    return found if count == 1 else _with_equals(found, first, count)
+    return (found if count == 1 else _with_equals(found, first, count)).to(queries.device)
 
 
 def _search(queries: Tensor, keys: Tensor, count: int) -> Tensor:
@@ -120,7 +120,7 @@ def move_keys(keys: Tensor, queries: Iterable[Tensor], decay: float, update: Upd
     sums = torch.zeros_like(keys)
     counts = torch.zeros(keys.shape[:2], dtype=torch.int64, device=keys.device)
     for head, each in enumerate(queries):
-        asked = each.contiguous()
+        asked = each.to(keys.device).contiguous()
         assigned = nearest_keys(asked, keys[head])[:, 0]  # (N_h,)
         sums[head].index_add_(0, assigned, asked)
         counts[head] = assigned.bincount(minlength=keys.shape[1])

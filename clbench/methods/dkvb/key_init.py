@@ -109,7 +109,7 @@ def carry_values(network: Bottleneck, earlier: Tensor) -> None:
     """
     values = network.values.weight.view(*network.keys.shape[:2], -1)  # (H, K, V)
     for head, keys in enumerate(network.keys):
-        nearest = nearest_keys(keys.cpu(), earlier[head].cpu())[:, 0].to(values.device)
+        nearest = nearest_keys(keys, earlier[head])[:, 0]
         values[head] = values[head][nearest]
 
 
