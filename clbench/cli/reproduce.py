@@ -46,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_data_dir()
     text = "leave out scenarios whose dataset is not in the data folder"
     parser.add_argument("--skip-missing-data", action="store_true", help=text)
+    text = "only runs on a frozen encoder, or only those that train it"
+    parser.add_argument("--only", choices=("frozen", "trained"), help=text)
     output = parser.add_argument_group("output and logging")
     output.add_argument(
         "--results", type=word(Place), metavar="DIR", default="runs", help="folder for result files"
@@ -54,6 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.read(arguments)
     tqdm.set_lock(threading.RLock())  # one of processes would outlive a sweep that is stopped
     from clbench.engine.preflight import check_runs
+    from clbench.engine.resolved import tuning_of
     from clbench.studies.reproduction import chosen_experiments, refuse_shared_places
 
     results = options.results
@@ -70,6 +73,8 @@ def main(arguments: Sequence[str]) -> int:
         runs = experiment.runs(profile, folder, options.data_dir, wandb=mode)
         if options.skip_missing_data:
             runs = _with_data(runs, options.data_dir)
+        if options.only:
+            runs = [run for run in runs if (tuning_of(run) == "frozen") == (options.only == "frozen")]
         chosen.append((experiment, folder, runs))
     every = [run for *_, runs in chosen for run in runs]
     refuse_shared_places(every)

@@ -62,6 +62,18 @@ def test_without_any_data_there_is_one_line(line, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+def test_runs_can_be_limited_by_what_they_train(tmp_path, capsys):
+    def counted(*words: str) -> list[str]:
+        assert main(["reproduce", "main", "--profile", "quick", "--dry-run", *words]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  to run")]
+        return [line.split()[3] for line in lines]
+
+    frozen, trained = counted("--only", "frozen"), counted("--only", "trained")
+    assert {"dkvb-initialization=oracle", "finetune-frozen"} <= set(frozen)
+    assert set(trained) == {"finetune-full", "replay-full", "ewc-full", "finetune-adapter"}
+    assert sorted(frozen + trained) == sorted(counted())
+
+
 def test_make_adds_two_datasets_at_full_size():
     """The quick comparison stays on built-in text."""
 
