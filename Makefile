@@ -35,7 +35,7 @@ GPU_BENCH ?= encode assign key_init train_step evaluate train_encoder_step
 GPU_RESULTS ?= runs
 GPU_WORKERS ?= 12
 gpu:
-	$(PYTHON) -m pytest -n 8 -m gpu tests/gpu
+	$(PYTHON) -m pytest -n $(GPU_WORKERS) -m gpu tests/gpu
 	$(PYTHON) -m clbench bench $(GPU_BENCH) --json "$(GPU_RESULTS)/speed.json"
 	timeout --signal INT $(GPU_SECONDS) $(PYTHON) -m clbench reproduce $(GPU_RUNS) --workers $(GPU_WORKERS) \
 	  --results "$(GPU_RESULTS)" $(if $(DATA),--data-dir "$(DATA)") || test $$? -eq 124
