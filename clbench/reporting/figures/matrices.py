@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,21 +106,13 @@ def heat_maps(
         ):
             # Few maps leave the right side of a block empty, so its title stands on the left.
             part.suptitle("\n".join(title), fontsize=9, x=0.01, horizontalalignment="left")
-            grid = part.subplots(line, wide, squeeze=False).ravel()
-            for place, (axes, (method, values)) in enumerate(zip(grid, maps.items(), strict=False)):
-                axes.set_title(textwrap.fill(names[method], _LETTERS[wide]), fontsize=8)
-                _heat_map(axes, values, nothing)
-                if place + wide >= len(maps):
-                    axes.set_xlabel(axis_labels[0], fontsize=8)
-                if place % wide == 0:
-                    axes.set_ylabel(axis_labels[1], fontsize=8)
-            for unused in grid[len(maps) :]:
-                unused.remove()
+            grid = part.subplots(line, wide, squeeze=False)
+            _fill(grid, {names[method]: values for method, values in maps.items()}, axis_labels, nothing)
             # A bar of at most three inches, an eighth of an inch thick.
             bar = min(height - 0.9, 3.0)
             part.colorbar(
                 ScalarMappable(_SCALE, COLORS),
-                ax=grid[: len(maps)].tolist(),
+                ax=grid.ravel()[: len(maps)].tolist(),
                 label=quantity,
                 shrink=bar / height,
                 aspect=8 * bar,
@@ -127,6 +120,22 @@ def heat_maps(
                 anchor=(0, 1),
             )
     return figure
+
+
+def _fill(
+    grid: NDArray[Any], maps: Mapping[str, NDArray[np.float64] | None], labels: tuple[str, str], nothing: str
+) -> None:
+    """A map in each of the axes of a block, (lines, columns); those that are left over go."""
+    every, wide = grid.ravel(), grid.shape[1]
+    for place, (axes, (name, values)) in enumerate(zip(every, maps.items(), strict=False)):
+        axes.set_title(textwrap.fill(name, _LETTERS[wide]), fontsize=8)
+        _heat_map(axes, values, nothing)
+        if place + wide >= len(maps):
+            axes.set_xlabel(labels[0], fontsize=8)
+        if place % wide == 0:
+            axes.set_ylabel(labels[1], fontsize=8)
+    for unused in every[len(maps) :]:
+        unused.remove()
 
 
 def _shown(runs: pd.DataFrame) -> pd.DataFrame:
