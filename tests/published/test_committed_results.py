@@ -36,6 +36,7 @@ PICTURES = {
     "small/report/main/accuracy_cost": (main, accuracy_cost_figure),
     "small/report/single_head/stream_accuracy": (single_head, stream_accuracy_figure),
     "few/report/values/learning_rate": (lambda: values("few"), learning_rate_figure),
+    "rates/report/trained_rates/learning_rate": (lambda: values("rates"), learning_rate_figure),
     "quick/report/main/accuracy_cost-pydocs-cil-minilm": (quick, first_scenario),
 }
 

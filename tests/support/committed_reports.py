@@ -59,6 +59,7 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "few/report/values": lambda: values("few"),
     "many/report/values": lambda: values("many"),
     "default/report/defaults": lambda: values("default"),
+    "rates/report/trained_rates": lambda: values("rates"),
 }
 
 
