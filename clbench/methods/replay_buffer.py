@@ -39,7 +39,7 @@ class ReplayBuffer(nn.Module):
         logits: Whether to keep the logits (C,) that each text was added with.
 
     Raises:
-        UserError: The capacity is not positive.
+        UserError: The capacity is below the number of groups that it is balanced over.
     """
 
     rows: Tensor
@@ -64,9 +64,10 @@ class ReplayBuffer(nn.Module):
         logits: bool = False,
     ) -> None:
         super().__init__()
-        if capacity < 1:
-            raise UserError(f"capacity {capacity}: a replay buffer holds at least 1 text")
         groups = {"reservoir": 1, "per-class": columns, "per-experience": experiences}[fill]
+        if capacity < groups:
+            least = f"a {fill} buffer of this scenario holds at least {groups} texts"
+            raise UserError(f"capacity {capacity}: {least}")
         self.capacity = capacity
         self.fill = fill
         self.register_buffer("rows", torch.zeros(capacity, length, *shape, dtype=dtype))

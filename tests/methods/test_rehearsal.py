@@ -87,12 +87,12 @@ def test_classes_seen_share_the_whole_capacity_and_each_text_of_a_class_is_kept_
     assert ((counts - expected) ** 2 / expected).sum() < 84.0
 
 
-def test_a_buffer_may_be_smaller_than_the_number_of_classes_but_not_empty():
-    buffer = ReplayBuffer(2, 1, (), torch.float32, COLUMNS, 1, "per-class")
-    buffer.add(numbered(9, torch.arange(9) % 3), torch.Generator().manual_seed(0))
-    assert len(buffer) == 2
-    with pytest.raises(UserError, match="capacity 0: a replay buffer holds at least 1 text"):
-        ReplayBuffer(0, 1, (), torch.float32, COLUMNS, 1)
+def test_a_buffer_has_a_place_for_each_group_that_it_is_balanced_over():
+    for fill, least in (("reservoir", 1), ("per-class", COLUMNS), ("per-experience", 2)):
+        assert ReplayBuffer(least, 1, (), torch.float32, COLUMNS, 2, fill).capacity == least
+        words = f"capacity {least - 1}: a {fill} buffer of this scenario holds at least {least} texts"
+        with pytest.raises(UserError, match=words):
+            ReplayBuffer(least - 1, 1, (), torch.float32, COLUMNS, 2, fill)
 
 
 def test_a_draw_is_without_replacement_and_uniform():

@@ -1,6 +1,7 @@
 """Finished results sent to Weights & Biases: the same as if they had been logged live."""
 
 import json
+import shutil
 import time
 
 import pytest
@@ -131,6 +132,22 @@ def test_what_is_not_done_is_not_sent(results, tmp_path, capsys):
     (tmp_path / path.name).write_text(json.dumps(content))
     assert main(["wandb", "push", str(tmp_path), "--mode", "offline"]) == 0
     assert "skipped failed\n0 written, 1 not finished, 0 failed" in capsys.readouterr().out
+
+
+def test_a_broken_file_is_left_out_or_refused(results, tmp_path, capsys):
+    shutil.copytree(results, tmp_path / "quick")
+    (broken,) = (tmp_path / "quick").rglob("finetune-frozen/*.json")
+    broken.write_text("{")
+    line = ["wandb", "push", str(tmp_path), "--dry-run"]
+    assert main(line) == 0
+    captured = capsys.readouterr()
+    assert broken.name in captured.err
+    assert "1 to send, 0 not finished, 0 failed" in captured.out
+    assert main([*line, "--strict"]) == 2
+    captured = capsys.readouterr()
+    assert broken.name in captured.err
+    assert captured.err.count("\n") == 1
+    assert not captured.out
 
 
 def test_one_that_fails_is_named_and_the_others_are_sent(results, monkeypatch, capsys):
