@@ -6,7 +6,19 @@ from io import StringIO
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from support.committed_reports import REPORTS, RESULTS, main, pages, quick, results_index, single_head, values
+from support.committed_reports import (
+    REPORTS,
+    RESULTS,
+    ROOT,
+    gaps,
+    main,
+    pages,
+    quick,
+    results_index,
+    single_head,
+    values,
+    with_gaps,
+)
 
 from clbench.reporting import accuracy_cost_figure, learning_rate_figure, stream_accuracy_figure
 from clbench.reporting.figures.canvas import save
@@ -52,6 +64,17 @@ def test_every_picture_on_a_page_is_one_of_these():
     texts = [page.read_text(encoding="utf-8") for page in pages()]
     shown = {name for text in texts for name in re.findall(r"!\[.*?\]\((?:\.\./)?results/(.+?)\.svg\)", text)}
     assert shown == set(PICTURES)
+
+
+def test_each_default_that_is_far_from_its_tuned_value_has_a_line_that_says_why():
+    page = (ROOT / "docs" / "measured-results.md").read_text(encoding="utf-8")
+    assert page.count("<!-- defaults against tuned -->") == 1
+    assert with_gaps(page) == page, "make results brings it up to date"
+    reasons = page.partition("more than three points behind:")[2].partition("Tuned in this way")[0]
+    numbers = gaps()
+    far = (numbers["tuned"] - numbers["default"]).max(axis=1) > 3
+    named = set(re.findall(r"`(\w+)`", reasons)) - {"fill"}
+    assert named == {method.partition("-")[0] for method in far.index[far]}
 
 
 def test_the_readme_of_the_results_is_that_of_the_result_files():

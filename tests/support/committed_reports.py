@@ -19,6 +19,7 @@ from clbench.studies.experiment import find_experiment
 
 ROOT = Path(__file__).parents[2]
 METHODS = re.compile(r"(<!-- methods -->\n).*?(<!-- end -->)", re.DOTALL)
+GAPS = re.compile(r"(<!-- defaults against tuned -->\n).*?(<!-- end -->)", re.DOTALL)
 RESULTS = ROOT / "results"
 SMALL = RESULTS / "small"
 
@@ -59,6 +60,7 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "few/report/values": lambda: values("few"),
     "many/report/values": lambda: values("many"),
     "default/report/defaults": lambda: values("default"),
+    "tuned/report/defaults": lambda: values("tuned"),
     "rates/report/trained_rates": lambda: values("rates"),
 }
 
@@ -82,6 +84,30 @@ def with_methods(text: str) -> str:
     return METHODS.sub(lambda found: f"{found[1]}\n{method_table(infos)}\n{found[2]}", text)
 
 
+def gaps() -> pd.DataFrame:
+    """Average accuracy with defaults and with tuned values, in %: a row per method, columns per scenario."""
+    found = {}
+    for profile in ("default", "tuned"):
+        frame = values(profile)
+        method = frame["method"].str.replace(r"-lr=.*", "", regex=True)
+        found[profile] = (
+            100 * frame.groupby([method, "scenario"])["metrics.average_accuracy"].mean().unstack()
+        )
+    return pd.concat(found, axis=1)
+
+
+def with_gaps(text: str) -> str:
+    """``text`` with its table of defaults against tuned values."""
+    numbers = gaps().round(1)
+    streams = sorted(numbers["default"].columns)
+    rows = [["Method", *streams], ["---", *["---:"] * len(streams)]]
+    for method, row in numbers.iterrows():
+        pairs = [(row["default", each], row["tuned", each]) for each in streams]
+        rows.append([f"`{method}`", *(f"{given:.1f} → {best:.1f}" for given, best in pairs)])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return GAPS.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
+
+
 def write_all() -> None:
     for name, load in REPORTS.items():
         report = RESULTS / name
@@ -92,7 +118,8 @@ def write_all() -> None:
                 path.unlink()
     write_text(RESULTS / "README.md", results_index())
     for page in pages():
-        write_text(page, with_methods(filled(page.read_text(encoding="utf-8"), page.parent)))
+        text = filled(page.read_text(encoding="utf-8"), page.parent)
+        write_text(page, with_gaps(with_methods(text)))
 
 
 if __name__ == "__main__":
