@@ -15,6 +15,7 @@ from clbench.benchmark.measure import Comparison, alone
 from clbench.benchmark.protocols import PROTOCOLS
 from clbench.benchmark.scaling import BASE, FACTORS, Growth, growth
 from clbench.benchmark.setting import Setting
+from clbench.core.device import gpu_name
 from clbench.core.io import cache_dir, write_json, write_text
 from clbench.core.provenance import provenance
 from clbench.data.scenarios import find_scenario
@@ -31,7 +32,7 @@ def compare(setting: Setting, names: Sequence[str], path: Path | None) -> None:
     print("\n\n".join(_parts(found, grown, "simple")))
     if path is None:
         return
-    source = provenance({}, setting.threads)
+    source = provenance({}, setting.threads, gpu_name())
     about = {"scenario": find_scenario(setting.scenario).name, "encoder": setting.encoder, **source}
     entries = [each.to_json() for each in found] + [each.to_json() for each in grown]
     write_json(path, [{**entry, "provenance": about} for entry in entries])

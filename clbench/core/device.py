@@ -21,6 +21,13 @@ def compute_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def gpu_name() -> str | None:
+    """The name of the GPU that runs compute on; None without one."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
 def repeatable_kernels() -> None:
     """On a GPU, chooses kernels that sum in a fixed order, where there are such.
 

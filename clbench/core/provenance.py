@@ -34,7 +34,7 @@ _SHORTEST = 6
 PACKAGES = ("clbench", "torch", "lightning", "transformers", "datasets", "numpy")
 
 
-def provenance(fingerprints: Mapping[str, str], threads: int) -> dict[str, Any]:
+def provenance(fingerprints: Mapping[str, str], threads: int, gpu: str | None) -> dict[str, Any]:
     """Where a result comes from: commit, versions, machine, command, date, and the given fingerprints."""
     return {
         "commit": _commit(),
@@ -45,7 +45,7 @@ def provenance(fingerprints: Mapping[str, str], threads: int) -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "threads": threads,
-            **_gpu(),
+            **({} if gpu is None else {"gpu": gpu}),
         },
         "command": " ".join([Path(sys.argv[0]).name, *masked(sys.argv[1:])]),
         "fingerprints": dict(fingerprints),
@@ -129,10 +129,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _gpu() -> dict[str, str]:
-    """The name of the GPU that runs compute on; nothing without one."""
-    import torch  # reports are made without it
-
-    return {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}

@@ -9,7 +9,7 @@ import torch
 
 from clbench.core.config import RunConfig
 from clbench.core.costs import Meter
-from clbench.core.device import repeatable_kernels
+from clbench.core.device import gpu_name, repeatable_kernels
 from clbench.core.io import cache_budget, cache_dir, folder_name
 from clbench.core.provenance import provenance
 from clbench.core.result import RunResult
@@ -114,7 +114,7 @@ def prepare(
     names = (scenario.name, encoder.name, resolved["method"])
     folder = config.results.joinpath(*map(folder_name, names))
     path = folder / f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
-    source = provenance(fingerprints(encoder, stream), torch.get_num_threads())
+    source = provenance(fingerprints(encoder, stream), torch.get_num_threads(), gpu_name())
     source |= {"datasets": stream.data, "experiment": config.wandb_group}
     source |= {} if config.search is None else {"search": dict(config.search)}
     result = RunResult(resolved, source)
