@@ -17,7 +17,7 @@ from clbench.reporting.figures.styles import line_styles
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
 BASELINES = list(PYPROJECT["project"]["entry-points"]["clbench.baselines"])
-TUNINGS = ("full", "frozen", "adapter", "lora")
+TUNINGS = ("full", "frozen", "adapter", "lora", "prompt")
 PROTOTYPES = ("ncm", "knn", "slda", "fecam", "ranpac", "loranpac", "acil", "air")
 LANGUAGE = ("frozenlm", "knnlm", "dkvbcounts", "dkvbvalues")
 NO_TUNING = (*PROTOTYPES, *LANGUAGE, "dkvb", "adapterhat", "bcl", "ctr", "classic")
