@@ -79,6 +79,11 @@ def adapted(model: PreTrainedModel, context: RunContext, generator: torch.Genera
     return None
 
 
+def frozen(model: PreTrainedModel, context: RunContext, generator: torch.Generator) -> None:
+    """Freezes a model, where a network adds to it what trains."""
+    model.requires_grad_(False)
+
+
 class TextClassifier(Network):
     """An encoder, its token states pooled to one vector, and one linear layer over all C output columns.
 

@@ -7,7 +7,7 @@ prompt, so that pairs of texts become one text, and draw from the global random 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +63,7 @@ def freeze_for_prompts(model: PreTrainedModel, length: int, max_tokens: int) -> 
     refused = f"prompts: an encoder of type '{kind}' does not take embeddings in place of token ids; "
     refused += "tuning full, frozen or lora may work"
     try:
-        size = len(model.get_input_embeddings().weight)
+        size, width = _table(model).shape
     except NotImplementedError as error:  # CANINE embeds hashes of characters
         raise UserError(refused) from error
     if "inputs_embeds" not in inspect.signature(model.forward).parameters:
@@ -71,7 +71,7 @@ def freeze_for_prompts(model: PreTrainedModel, length: int, max_tokens: int) -> 
     rows = torch.stack([torch.arange(size - 3, size), torch.zeros(3, dtype=torch.int64)], 1).unsqueeze(0)
     mask = torch.ones(1, 3, dtype=torch.bool)
     given = token_states(model, rows, mask)
-    embedded = token_states(model, rows, mask, torch.zeros(0, embedding_size(model)))
+    embedded = token_states(model, rows, mask, torch.zeros(0, width))
     if not torch.allclose(given, embedded, atol=1e-4):
         raise UserError(refused)
     model.requires_grad_(False)
@@ -79,13 +79,12 @@ def freeze_for_prompts(model: PreTrainedModel, length: int, max_tokens: int) -> 
 
 def random_embeddings(model: PreTrainedModel, count: int, generator: torch.Generator) -> Tensor:
     """The embeddings (count, E) of tokens drawn uniformly, with replacement."""
-    embed = model.get_input_embeddings()
-    ids = torch.randint(len(embed.weight), (count,), generator=generator)
+    ids = torch.randint(len(_table(model)), (count,), generator=generator)
     with torch.no_grad():
-        found: Tensor = embed(ids)
+        found: Tensor = model.get_input_embeddings()(ids)  # some models scale what is in the table
     return found.clone()
 
 
-def embedding_size(model: PreTrainedModel) -> int:
-    """E, the size of a token's embedding; in some encoders it is not that of a state."""
-    return int(model.get_input_embeddings().weight.shape[1])
+def _table(model: PreTrainedModel) -> Tensor:
+    """The embeddings of all tokens, (V, E); in some encoders E is not the size of a state."""
+    return cast(Tensor, model.get_input_embeddings().weight)

@@ -41,6 +41,8 @@ OWN = {
         (name, "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64}
         for name in ("adapterhat", "bcl", "ctr", "classic")
     },
+    ("l2p", "prompt"): {"lr": 3e-2, "epochs": 12},
+    ("olora", "lora"): {"lr": 1e-2, "epochs": 8},
 }
 METHODS = sorted(
     name for name in baseline_names() if "classification" in baseline_class(name).info.tasks

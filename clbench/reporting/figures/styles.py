@@ -1,7 +1,7 @@
 """The look of each method, the same in every panel of every figure.
 
 The hue tells the kind of method, its shade and the marker which one it is, and the filling of the marker how
-the encoder is tuned (full, frozen, adapter, LoRA, prompt: filled, hollow, left, lower and upper half). Methods
+the encoder is tuned (full, frozen, adapter, LoRA, prompt: filled, hollow, left, lower, upper half). Methods
 that share a marker differ in lightness, so figures survive gray print and color blindness.
 """
 
@@ -58,6 +58,10 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "bcl": ("projections and masks", "#86B5CC", "s"),
     "ctr": ("projections and masks", "#1B5673", "X"),
     "classic": ("projections and masks", "#6E6E6E", "v"),
+    "l2p": ("projections and masks", "#0F2834", "D"),
+    "progprompt": ("projections and masks", "#2B6E8E", "s"),
+    "olora": ("projections and masks", "#225771", "o"),
+    "inflora": ("projections and masks", "#122F3D", "<"),
 }
 _FILLS = {
     "full": "full",
