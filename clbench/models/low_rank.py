@@ -91,7 +91,9 @@ def add_low_rank(
         UserError: There are no layers.
     """
     if not targets:
-        raise UserError(f"low-rank updates: no linear layers of attention in '{model.config.model_type}'")
+        raise UserError(
+            f"low-rank updates: no linear layers of attention in type '{model.config.model_type}'"
+        )
     sums = nn.ModuleDict()
     for name in targets:
         layer = model.get_submodule(name)
