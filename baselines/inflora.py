@@ -3,9 +3,10 @@
 Each experience adds B_t A_t to the weights of the key and value projections. A_t is designed before training
 and frozen: with C = sum x x^T over the projection's inputs x on the experience's texts and P the projector
 onto directions of earlier inputs, A_t holds the r leading left singular vectors of (I - P) C, divided by
-sqrt(3). What B_t learns then acts in directions of the new texts that earlier ones hardly use. B_t starts at zero and trains, with the output columns of the experience. After it, left singular vectors
-of (I - P) C, with C of the trained model, join P until the share of C's energy (squared singular values) in
-P passes epsilon + (1 - epsilon) (t - 1) / T.
+sqrt(3). What B_t learns then acts in directions of the new texts that earlier ones hardly use. B_t starts at
+zero and trains, with the output columns of the experience. After it, left singular vectors of (I - P) C, with
+C of the trained model, join P until the share of C's energy (squared singular values) in P reaches
+epsilon + (1 - epsilon) (t - 1) / T.
 
 Carried: T pairs per projection, and a D x D matrix P per attention layer. A boundary costs two passes over
 the texts and two D x D decompositions per layer. P is kept whole, where the authors keep a basis of it or,

@@ -18,10 +18,11 @@ from clbench.models.context import RunContext
 
 
 class OwnColumnsLearner(ContinualLearner):
-    """Cross-entropy over the columns of the current experience alone, which alone train.
+    """Cross-entropy over the columns of the current experience, which alone train.
 
     In evaluation all columns of the class mask compete, as for every method. Output weights of other columns
-    stay as they are, bit for bit: their gradient is zero, and the output layer has no weight decay.
+    stay as they are, bit for bit: their gradient is zero, and the output layer has no weight decay. With
+    one column alone there would be nothing to learn: then all columns of the class mask compete and train.
 
     Args:
         context: What the run provides.
@@ -37,7 +38,7 @@ class OwnColumnsLearner(ContinualLearner):
 
     def begin_experience(self, experience: Experience, reader: TextReader) -> None:
         """Notes the columns of the experience."""
-        self.own.fill_(False)
+        self.own.fill_(len(experience.columns) == 1)
         self.own[list(experience.columns)] = True
 
     def loss(self, batch: Batch) -> Tensor:

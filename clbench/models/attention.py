@@ -48,7 +48,7 @@ def lora_targets(model: PreTrainedModel) -> list[str]:
     """
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
 
-    names = _linear(model)
+    names = linear_layers(model)
     known = KNOWN.get(model.config.model_type)
     if isinstance(known, str):
         found = [name for name in names if re.fullmatch(known, name)]
@@ -64,11 +64,12 @@ def key_value_targets(model: PreTrainedModel) -> list[str]:
 
     Where one layer makes queries, keys and values, it is that layer.
     """
-    names = _of_attention(_linear(model))
+    names = _of_attention(linear_layers(model))
     return [name for name in names if _KEY_OR_VALUE.fullmatch(name.rpartition(".")[2])]
 
 
-def _linear(model: PreTrainedModel) -> list[str]:
+def linear_layers(model: PreTrainedModel) -> list[str]:
+    """All linear layers of an encoder."""
     return [name for name, module in model.named_modules() if type(module).__name__ in ("Linear", "Conv1D")]
 
 

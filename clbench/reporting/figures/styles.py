@@ -61,6 +61,7 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "l2p": ("projections and masks", "#0F2834", "D"),
     "progprompt": ("projections and masks", "#2B6E8E", "s"),
     "olora": ("projections and masks", "#225771", "o"),
+    "osf": ("projections and masks", "#0F2631", "^"),
     "inflora": ("projections and masks", "#122F3D", "<"),
 }
 _FILLS = {
