@@ -1,4 +1,4 @@
-"""Linear layers split by singular values: the part of the large ones is kept, that of the small ones trains."""
+"""Linear layers split by singular values: the large ones are kept, the small ones train."""
 
 from __future__ import annotations
 

@@ -43,6 +43,7 @@ OWN = {
     },
     ("l2p", "prompt"): {"lr": 3e-2, "epochs": 12},
     ("olora", "lora"): {"lr": 1e-2, "epochs": 8},
+    ("osf", "full"): {"lr": 1e-2, "epochs": 8},
 }
 METHODS = sorted(
     name for name in baseline_names() if "classification" in baseline_class(name).info.tasks
