@@ -98,6 +98,17 @@ def test_an_encoder_that_needs_its_token_ids_is_refused():
         add_prompt(Shifted(), 4, 16, generator())
 
 
+@pytest.mark.parametrize(
+    ("length", "name"), [(None, "finetune-prompt"), (3, "finetune-prompt-prompt_length=3")]
+)
+def test_another_length_is_part_of_the_method_s_name(length, name, tmp_path):
+    run = language_run(tmp_path, "finetune", tuning="prompt", prompt_length=length)
+    assert run.result.config["method"] == name
+    assert run.result.config["prompt_length"] == len(run.learner.network.prompt) == (length or 10)
+    plain = language_run(tmp_path, "finetune", tuning="lora")
+    assert "prompt_length" not in plain.result.config
+
+
 def test_a_language_model_goes_on_from_its_prompt(tmp_path):
     network = language_run(tmp_path, "finetune", tuning="prompt", prompt_length=3).learner.network.eval()
     ids = torch.randint(3, 20, (2, 5), generator=generator())
