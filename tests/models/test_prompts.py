@@ -99,7 +99,7 @@ def test_an_encoder_that_needs_its_token_ids_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("length", "name"), [(None, "finetune-prompt"), (3, "finetune-prompt-prompt_length=3")]
+    ("length", "name"), [(None, "finetune-prompt-float32"), (3, "finetune-prompt-prompt_length=3-float32")]
 )
 def test_another_length_is_part_of_the_method_s_name(length, name, tmp_path):
     run = language_run(tmp_path, "finetune", tuning="prompt", prompt_length=length)
