@@ -3,8 +3,8 @@
 Each experience has a pair of matrices A_t, B_t per query and value projection, whose output for x becomes
 W x + (alpha / r) sum_i B_i A_i x over all experiences so far. Earlier pairs are frozen; a new one learns in
 directions of its own: loss = cross-entropy + strength * sum over layers and i < t of |A_i A_t^T|, the sum of
-absolute values as in the authors' code (their paper squares them). At the end of an experience its pair joins
-the frozen ones, and a new one is drawn, with B = 0.
+absolute values as in the authors' code. At the end of an experience its pair joins the frozen ones, and a new
+one is drawn, with B = 0.
 
 Carried: T pairs per projection. A step is one of LoRA with rank r T. Deviations: no dropout of what updates
 read, where the authors have 0.1; a linear output layer, where they generate labels. A bare penalty can be met
