@@ -158,3 +158,15 @@ def test_without_task_ids_a_text_has_the_prompts_of_the_last_experience_or_of_le
 def test_prompts_of_all_experiences_must_fit_the_encoder():
     with pytest.raises(UserError, match=r"with 600 vectors of prompts .* at most 0 tokens"):
         made(ProgPrompt, experiences=300)
+
+
+def test_an_experience_of_one_class_is_learned_against_all_columns():
+    learner = made(L2P, strength=0.0, task_aware=False).eval()
+    batch = dataclasses.replace(
+        of_experience(learner, 0, (1,)), class_mask=torch.ones(len(WORDS), 3, dtype=torch.bool)
+    )
+    learner.begin_experience(experience(0, 1), Texts(batch))
+    torch.testing.assert_close(learner.loss(batch), F.cross_entropy(learner(batch), batch.targets))
+    assert learner.loss(batch) > 0.1
+    learner.begin_experience(experience(1, 1, 2), Texts(batch))
+    torch.testing.assert_close(learner.loss(batch), F.cross_entropy(learner(batch)[:, 1:], batch.targets - 1))
