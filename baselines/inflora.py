@@ -48,6 +48,7 @@ class InfLoRA(OwnColumnsLearner):
         bibtex=("liang2024inflora",),
         family="projections and masks",
         tunings=("lora",),
+        default_lr={"lora": 3e-3},
         memory={"network.added.": "weights", "projectors.": "statistics"},
         deviations=("rank 8 by default, where the authors take 10",),
     )
