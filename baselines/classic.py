@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from clbench.core.batch import Batch
 from clbench.core.ranges import Positive, Weight
 from clbench.methods.contrastive import TaskAttention, supervised_contrastive
-from clbench.methods.gating.learner import Chosen
+from clbench.methods.experience_choice import Chosen
 from clbench.methods.gating.masked import MaskedLearner, Update
 from clbench.models.context import RunContext
 

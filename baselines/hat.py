@@ -21,7 +21,8 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 from clbench.core.ranges import Positive, Size, Weight
-from clbench.methods.gating.learner import Chosen, GatedLearner
+from clbench.methods.experience_choice import Chosen
+from clbench.methods.gating.learner import GatedLearner
 from clbench.methods.gating.network import GatedClassifier
 from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext

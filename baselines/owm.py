@@ -42,6 +42,7 @@ class OWM(ContinualLearner):
         paper="Zeng et al. 2019, arXiv 1810.01256",
         bibtex=("zeng2019owm",),
         family="projections and masks",
+        tunings=("full", "frozen", "adapter", "lora"),
         default_lr={"full": 1e-2, "frozen": 1.0, "cnn": 0.1, "adapter": 1e-1, "lora": 1e-1},
         memory={"projectors.": "statistics"},
         search={"alpha": (1.0, 1e5)},

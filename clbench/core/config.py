@@ -80,6 +80,7 @@ class RunConfig:
         adapter_placement: Adapters after attention and feed-forward layers (houlsby), or after the latter
             alone (pfeiffer).
         lora_rank: Rank of the LoRA updates.
+        prompt_length: Vectors of a soft prompt; the default is the method's, in general 10.
         threads: Threads for torch; the default is torch's own choice.
         precision: Precision in which encoders compute, trained ones under autocast; auto is bfloat16 on
             hardware that is fast with it, else float32.
@@ -128,6 +129,7 @@ class RunConfig:
     adapter_size: Size | None = None
     adapter_placement: Placement = "houlsby"
     lora_rank: Size = 8
+    prompt_length: Size | None = None
     threads: Threads | None = None
     precision: Precision = "auto"
     pooling: Pooled = "mean"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, get_args
 
-Tuning = Literal["full", "frozen", "adapter", "lora"]
-"""Which parameters of the encoder train."""
+Tuning = Literal["full", "frozen", "adapter", "lora", "prompt"]
+"""Which parameters of the encoder train, or what is trained beside it."""
 TUNINGS: tuple[Tuning, ...] = get_args(Tuning)
 Task = Literal["classification", "language-model"]
 """What a learner learns: the class of a text, or the next token."""

@@ -19,7 +19,7 @@ from clbench.core.types import OnProgress
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.engine.early_stopping import check_patience
 from clbench.engine.registry import baseline_class
-from clbench.engine.resolved import adapter_size_of, resolved_config, tuning_of
+from clbench.engine.resolved import adapter_size_of, prompt_length_of, resolved_config, tuning_of
 from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
@@ -137,6 +137,7 @@ def _learner(config: RunConfig, encoder: TextEncoder, stream: Stream, protocol: 
         adapter_size=adapter_size_of(config),
         adapter_placement=config.adapter_placement,
         lora_rank=config.lora_rank,
+        prompt_length=prompt_length_of(config),
         pooling=config.pooling,
         head=config.head,
         seed=config.seed,

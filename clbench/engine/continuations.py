@@ -99,11 +99,12 @@ def greedy(network: LanguageNetwork, prompts: Tensor, length: int) -> Tensor:
     body = network.body
     body.to(device=prompts.device)  # type: ignore[call-arg]  # transformers wraps it untyped
     body.eval()
-    ids, cache = prompts, None
+    inputs, cache = network.beginning(prompts), None
     found = []
     for _ in range(length):
-        output = body(input_ids=ids, past_key_values=cache, use_cache=True)
+        output = body(**inputs, past_key_values=cache, use_cache=True)
         cache = output.past_key_values
         ids = network.distribution(output.last_hidden_state[:, -1].float()).argmax(1, keepdim=True)
+        inputs = {"input_ids": ids}
         found.append(ids)
     return torch.cat(found, 1)

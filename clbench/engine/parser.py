@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "method and tuning": (
         "baseline", "tuning", "encoder", "precision", "pooling", "head", "max_tokens", "adapter_size",
-        "adapter_placement", "lora_rank",
+        "adapter_placement", "lora_rank", "prompt_length",
     ),
     "training": (
         "seed", "epochs", "patience", "batch_size", "samples_per_epoch", "lr", "weight_decay", "threads",

@@ -47,6 +47,7 @@ def given_config(
         "pooling": config.pooling,
         "head": config.head,
         "precision": str(encoder.dtype).removeprefix("torch."),
+        **({"prompt_length": prompt_length_of(config)} if tuning_of(config) == "prompt" else {}),
         **({"continuations": config.continuations} if stream.scenario.task == "language-model" else {}),
         **dataclasses.asdict(protocol),
     }
@@ -77,6 +78,11 @@ def adapter_size_of(config: RunConfig) -> int:
     return config.adapter_size or baseline_class(config.baseline).info.adapter_size
 
 
+def prompt_length_of(config: RunConfig) -> int:
+    """The vectors of a prompt of a run: as many as were asked for, or else as its method has."""
+    return config.prompt_length or baseline_class(config.baseline).info.prompt_length
+
+
 def _method_name(
     config: RunConfig, learner: ContinualLearner, stream: Stream, changed: Mapping[str, Any]
 ) -> str:
@@ -95,6 +101,9 @@ def _method_name(
     size = adapter_size_of(config)
     if learner.context.tuning == "adapter" and size != info.adapter_size:
         parts.append(f"adapter_size={size}")
+    length = prompt_length_of(config)
+    if learner.context.tuning == "prompt" and length != info.prompt_length:
+        parts.append(f"prompt_length={length}")
     if config.pooling != "mean":
         parts.append(config.pooling)
     if config.precision != "auto":

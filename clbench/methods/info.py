@@ -15,7 +15,7 @@ SearchRange = tuple[float, float] | tuple[str, ...]
 
 
 def _default_lr() -> dict[Tuning | Literal["cnn"], float]:
-    return {"full": 1e-4, "frozen": 1e-2, "cnn": 1e-3, "adapter": 1e-3, "lora": 1e-3}
+    return {"full": 1e-4, "frozen": 1e-2, "cnn": 1e-3, "adapter": 1e-3, "lora": 1e-3, "prompt": 1e-2}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class MethodInfo:
         tasks: What it can learn: the classes of texts, next tokens of a language model, or both.
         default_lr: Learning rate for each tuning, and for tuning ``frozen`` with the head ``cnn``.
         adapter_size: Width of its adapters, with tuning ``adapter``.
+        prompt_length: Vectors of its prompts, with tuning ``prompt``.
         gradient_free: Whether there are no training steps: everything is learned in ``end_experience``, in
             one pass.
         memory: What it carries beyond the network's trained weights: the kind of memory for each prefix of
@@ -63,6 +64,7 @@ class MethodInfo:
     tasks: tuple[Task, ...] = ("classification",)
     default_lr: Mapping[Tuning | Literal["cnn"], float] = field(default_factory=_default_lr)
     adapter_size: int = 64
+    prompt_length: int = 10
     gradient_free: bool = False
     needs_task_id: bool = False
     memory: Mapping[str, MemoryKind] = field(default_factory=dict)

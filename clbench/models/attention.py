@@ -20,6 +20,7 @@ OUTPUTS: Sequence[tuple[str, str]] = (
     ("SelfAttention.o", "DenseReluDense.wo"),  # T5
 )
 """The last projection of attention and that of the feed-forward part, which write to the residual stream."""
+_KEY_OR_VALUE = re.compile(r"(k|v|key|value|qkv|query_key_value)(_proj|_lin)?|Wqkv|c_attn")
 _QUERY_OR_VALUE = re.compile(r"(q|v|query|value|qkv|query_key_value)(_proj|_lin)?|Wqkv|c_attn")
 
 
@@ -47,12 +48,30 @@ def lora_targets(model: PreTrainedModel) -> list[str]:
     """
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
 
-    names = [name for name, module in model.named_modules() if type(module).__name__ in ("Linear", "Conv1D")]
+    names = linear_layers(model)
     known = KNOWN.get(model.config.model_type)
     if isinstance(known, str):
         found = [name for name in names if re.fullmatch(known, name)]
     else:
         found = [name for name in names if name.rpartition(".")[2] in (known or ())]
-    attention = [name for name in names if re.search(r"att(e?ntio)?n", name.lower())]
+    attention = _of_attention(names)
     chosen = [name for name in attention if _QUERY_OR_VALUE.fullmatch(name.rpartition(".")[2])]
     return found or chosen or attention
+
+
+def key_value_targets(model: PreTrainedModel) -> list[str]:
+    """The linear layers of attention that make keys or values; the list is empty where none is known.
+
+    Where one layer makes queries, keys and values, it is that layer.
+    """
+    names = _of_attention(linear_layers(model))
+    return [name for name in names if _KEY_OR_VALUE.fullmatch(name.rpartition(".")[2])]
+
+
+def linear_layers(model: PreTrainedModel) -> list[str]:
+    """All linear layers of an encoder."""
+    return [name for name, module in model.named_modules() if type(module).__name__ in ("Linear", "Conv1D")]
+
+
+def _of_attention(names: list[str]) -> list[str]:
+    return [name for name in names if re.search(r"att(e?ntio)?n", name.lower())]

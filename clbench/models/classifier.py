@@ -19,12 +19,13 @@ from clbench.models.encoder import token_states
 from clbench.models.frozen_prefix import FrozenPrefix, Pooling, pooled
 from clbench.models.layers import linear
 from clbench.models.lora import add_lora
+from clbench.models.prompts import add_prompt
 from clbench.models.text_cnn import TextCNN
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Adapt = Callable[["PreTrainedModel", RunContext, torch.Generator], None]
+Adapt = Callable[["PreTrainedModel", RunContext, torch.Generator], nn.Parameter | None]
 
 
 class Network(nn.Module):
@@ -60,11 +61,27 @@ class Network(nn.Module):
         return logits.masked_fill(~batch.class_mask, -torch.inf)
 
 
-def _adapted(model: PreTrainedModel, context: RunContext, generator: torch.Generator) -> None:
+def adapted(model: PreTrainedModel, context: RunContext, generator: torch.Generator) -> nn.Parameter | None:
+    """Makes of a model what the run's tuning says, in place.
+
+    Returns:
+        The prompt that trains before the embeddings of each text, with tuning ``prompt``.
+
+    Raises:
+        UserError: The model cannot be tuned in that way.
+    """
     if context.tuning == "adapter":
         add_adapters(model, context.adapter_size, context.adapter_placement, generator=generator)
     elif context.tuning == "lora":
         add_lora(model, context.lora_rank, generator=generator)
+    elif context.tuning == "prompt":
+        return add_prompt(model, context.prompt_length, context.max_tokens, generator)
+    return None
+
+
+def frozen(model: PreTrainedModel, context: RunContext, generator: torch.Generator) -> None:
+    """Freezes a model, where a network adds to it what trains."""
+    model.requires_grad_(False)
 
 
 class TextClassifier(Network):
@@ -75,18 +92,19 @@ class TextClassifier(Network):
 
     Args:
         context: What the run provides.
-        adapt: Decides what trains of a tuned encoder, and puts modules into it.
+        adapt: Decides what trains of a tuned encoder, puts modules into it, and may return a prompt.
     """
 
     heads = ("linear", "cnn")
     pooling: Pooled
 
-    def __init__(self, context: RunContext, adapt: Adapt = _adapted) -> None:
+    def __init__(self, context: RunContext, adapt: Adapt = adapted) -> None:
         super().__init__()
         self.pooling = context.pooling
         size = context.encoder.hidden_size
         generator = context.generator("network")
         self.encoder = None if context.tuning == "frozen" else context.encoder.model()
+        self.prompt: nn.Parameter | None = None
         self.body: Body | None = None  # between what is kept of the states and the output layer
         self.kept: Pooling = self.pooling
         if context.head == "cnn":
@@ -99,7 +117,7 @@ class TextClassifier(Network):
             self.row_shape = (1, (size,), torch.float32)
         else:
             self.row_shape = (context.max_tokens, (2,), torch.int32)
-            adapt(self.encoder, context, generator)
+            self.prompt = adapt(self.encoder, context, generator)
         self.head = linear(size, context.columns, generator)
 
     @property
@@ -121,5 +139,9 @@ class TextClassifier(Network):
             return batch.rows  # one row per text
         rows, mask = batch.padded()
         with self.autocast():
-            states = token_states(self.encoder, rows, mask)
+            states = self.states(self.encoder, batch, rows, mask)
         return pooled(states.float(), mask, self.pooling)[0].squeeze(1)
+
+    def states(self, encoder: PreTrainedModel, batch: Batch, rows: Tensor, mask: Tensor) -> Tensor:
+        """The token states (B, T, D) of a tuned encoder, for the batch's tokens (B, T, 2) and their mask."""
+        return token_states(encoder, rows, mask, self.prompt)

@@ -29,6 +29,7 @@ class RunContext:
         adapter_size: Width of the bottleneck adapters.
         adapter_placement: Where the adapters are; see ``clbench.models.adapters.add_adapters``.
         lora_rank: Rank of the low-rank updates.
+        prompt_length: Vectors of a soft prompt.
         pooling: How token states become one vector per text, where a network does not decide that itself.
         head: What is trained on a frozen encoder.
         seed: Determines everything random in the learner.
@@ -48,6 +49,7 @@ class RunContext:
     adapter_size: int = 64
     adapter_placement: Placement = "houlsby"
     lora_rank: int = 8
+    prompt_length: int = 10
     pooling: Pooled = "mean"
     head: Head = "linear"
     seed: int = 0

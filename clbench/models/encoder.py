@@ -246,21 +246,38 @@ def find_encoder(name: str) -> EncoderFiles:
     return _read(name, found.directory, {"source": found.source, "revision": found.revision}, found.sha256)
 
 
-def token_states(model: PreTrainedModel, rows: Tensor, mask: Tensor) -> Tensor:
+def token_states(model: PreTrainedModel, rows: Tensor, mask: Tensor, prompts: Tensor | None = None) -> Tensor:
     """The model's last hidden states.
 
     Args:
         model: An encoder as ``TextEncoder.model`` gives it.
         rows: (B, T, 2) integers: token ids and segment ids.
         mask: (B, T) booleans: True for tokens, False for padding, which is at the end.
+        prompts: (P, E) or (B, P, E) vectors before the embeddings of each text. They take the first P
+            positions, and are of the first segment.
 
     Returns:
-        (B, T, D) states; those of padding have no meaning.
+        (B, T, D) states of the texts; those of padding have no meaning.
     """
-    inputs = {"input_ids": rows[..., 0].long(), "attention_mask": mask.long()}
+    import torch.nn.functional as F
+
+    inputs, length = {"input_ids": rows[..., 0].long()}, 0
+    if prompts is not None:
+        words = model.get_input_embeddings()(inputs.pop("input_ids"))
+        inputs["inputs_embeds"] = with_prompts(prompts, words)
+        length = prompts.shape[-2]
+        rows, mask = F.pad(rows, (0, 0, length, 0)), F.pad(mask, (length, 0), value=True)
+    inputs["attention_mask"] = mask.long()
     if _has_segments(model.config):
         inputs["token_type_ids"] = rows[..., 1].long()
-    return cast("Tensor", model(**inputs).last_hidden_state)  # (B, T, D)
+    return cast("Tensor", model(**inputs).last_hidden_state[:, length:])  # (B, T, D)
+
+
+def with_prompts(prompts: Tensor, words: Tensor) -> Tensor:
+    """Prompts (P, E) or (B, P, E) before embeddings (B, T, E): (B, P + T, E)."""
+    import torch
+
+    return torch.cat([prompts.expand(len(words), -1, -1), words], 1)
 
 
 def _has_segments(config: PretrainedConfig) -> bool:

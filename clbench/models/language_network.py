@@ -10,13 +10,11 @@ from torch import Tensor, nn
 
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
-from clbench.models.adapters import add_adapters
 from clbench.models.causal_lm import EXTRA, LanguageModel, log_likelihoods
-from clbench.models.classifier import Network
+from clbench.models.classifier import Network, adapted
 from clbench.models.context import RunContext
-from clbench.models.encoder import token_states
+from clbench.models.encoder import token_states, with_prompts
 from clbench.models.frozen_prefix import FrozenPrefix
-from clbench.models.lora import add_lora
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,6 +44,10 @@ class LanguageNetwork(Network):
     def body(self) -> PreTrainedModel:
         """What makes token states of token ids, in generation."""
         return self.source.frozen()
+
+    def beginning(self, ids: Tensor) -> dict[str, Tensor]:
+        """What ``body`` reads of the first tokens (B, T) of a text that is then continued."""
+        return {"input_ids": ids}
 
     def output(self, states: Tensor) -> Tensor:
         """Logits (..., V) of states (..., D)."""
@@ -92,13 +94,14 @@ class TunedLanguageModel(LanguageNetwork):
     """A language model of which a part trains: see ``--tuning``.
 
     With tuning ``frozen`` the output layer alone trains, on the states of the frozen model. Otherwise the
-    whole model is a copy; ``lora`` and ``adapter`` freeze its weights, output layer included.
+    whole model is a copy; the other tunings freeze its weights, output layer included.
     """
 
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)
         self.model: PreTrainedModel | None = None
         self.head: nn.Module | None = None
+        self.prompt: nn.Parameter | None = None
         copied = self.source.language_model()
         layer = copied.get_output_embeddings()
         tied = layer.weight is copied.get_input_embeddings().weight
@@ -108,11 +111,7 @@ class TunedLanguageModel(LanguageNetwork):
         self.row_shape = (context.max_tokens, (2,), torch.int32)
         self.model = cast("PreTrainedModel", copied.base_model)
         self.head = None if tied else layer  # a weight that two modules hold would be saved twice
-        generator = context.generator("network")
-        if context.tuning == "adapter":
-            add_adapters(self.model, context.adapter_size, context.adapter_placement, generator=generator)
-        elif context.tuning == "lora":
-            add_lora(self.model, context.lora_rank, generator=generator)
+        self.prompt = adapted(self.model, context, context.generator("network"))
         if context.tuning != "full" and self.head is not None:
             self.head.requires_grad_(False)
 
@@ -125,6 +124,12 @@ class TunedLanguageModel(LanguageNetwork):
     def body(self) -> PreTrainedModel:
         """The trained copy, or the frozen one."""
         return super().body if self.model is None else self.model
+
+    def beginning(self, ids: Tensor) -> dict[str, Tensor]:
+        """The tokens, or the prompt and their embeddings."""
+        if self.prompt is None:
+            return super().beginning(ids)
+        return {"inputs_embeds": with_prompts(self.prompt, self.body.get_input_embeddings()(ids))}
 
     def output(self, states: Tensor) -> Tensor:
         """Logits of the copy's own output layer."""
@@ -139,7 +144,7 @@ class TunedLanguageModel(LanguageNetwork):
             return super().states(batch)
         rows, mask = batch.padded()
         with self.autocast():
-            states = token_states(self.model, rows, mask)
+            states = token_states(self.model, rows, mask, self.prompt)
         return states[:, :-1][mask[:, 1:]].float()
 
     def targets(self, batch: Batch) -> Tensor:

@@ -94,9 +94,11 @@ def _place(config: RunConfig) -> Hashable:
     own = {**{name: option.default for name, option in method.options.items()}, **config.arguments}
     arguments = tuple((name, repr(value)) for name, value in sorted(own.items()) if name not in config.tuned)
     size = config.adapter_size or method.info.adapter_size
+    length = config.prompt_length or method.info.prompt_length
     return (
         config.results, Path(config.scenario).stem, Path(config.encoder).name, config.baseline, arguments,
         tuning, (config.adapter_placement, size) if tuning == "adapter" else None,
+        length if tuning == "prompt" else None,
         None if "lr" in config.tuned else config.lr,
         config.pooling, config.head, config.precision, config.stream_kind, config.order, config.seed,
     )  # fmt: skip

@@ -63,6 +63,7 @@ METHODS = {
     "finetune-adapter": ("finetune", "--tuning", "adapter"),
     "finetune-pfeiffer": ("finetune", "--tuning", "adapter", "--adapter-placement", "pfeiffer"),
     "finetune-lora": ("finetune", "--tuning", "lora"),
+    "finetune-prompt": ("finetune", "--tuning", "prompt"),
     "finetune-frozen-single": ("finetune", "--tuning", "frozen", "--single", "true"),
     "ewc-full": ("ewc", "--tuning", "full"),
     "ewc-frozen": ("ewc", "--tuning", "frozen"),

@@ -107,6 +107,7 @@ def test_continuations_are_the_most_likely_tokens_one_by_one(done):
         ("replay", {"tuning": "frozen", "lr": 1e-3, "arguments": {"capacity": 8}}),
         ("l2", {"tuning": "lora"}),
         ("si", {"tuning": "lora"}),
+        ("replay", {"tuning": "prompt", "arguments": {"capacity": 8}}),
     ],
 )
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, baseline, options):

@@ -77,7 +77,7 @@ def test_the_folder_of_the_data_comes_from_the_environment(monkeypatch):
         ({"joint": "perhaps"}, "option joint is 'perhaps': input should be a valid boolean"),
         (
             {"tuning": "some"},
-            "option tuning is 'some': input should be 'full', 'frozen', 'adapter' or 'lora'",
+            "option tuning is 'some': input should be 'full', 'frozen', 'adapter', 'lora' or 'prompt'",
         ),
         ({"scenario": None}, "option scenario is None: input should be a valid string"),
         ({"arguments": [1]}, "option arguments is [1]: 'name: value' pairs are expected"),

@@ -53,7 +53,7 @@ def logits(run: Run, batch: Batch) -> Tensor:
         return run.learner(batch)
 
 
-@pytest.mark.parametrize("tuning", ["full", "adapter", "lora"])
+@pytest.mark.parametrize("tuning", ["full", "adapter", "lora", "prompt"])
 def test_logits_under_autocast_are_float32_and_close_to_those_without(tuning, data):
     runs = [prepared(data, "finetune", tuning, precision) for precision in PRECISIONS]
     batch = next(runs[0].data.reader(0).batches(8))
@@ -62,7 +62,7 @@ def test_logits_under_autocast_are_float32_and_close_to_those_without(tuning, da
     assert 0 < float((plain - cast).norm()) < 2e-2 * float(plain.norm())
 
 
-@pytest.mark.parametrize("tuning", ["full", "adapter", "lora"])
+@pytest.mark.parametrize("tuning", ["full", "adapter", "lora", "prompt"])
 def test_weights_gradients_optimizer_state_and_loss_stay_in_float32(tuning, data, monkeypatch):
     run = prepared(data, "finetune", tuning, "bfloat16")
     seen = set()

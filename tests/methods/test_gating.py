@@ -8,8 +8,8 @@ import torch
 from support.formula_parts import context, experience, features, fit, of_texts, part
 
 from baselines.hat import HAT
+from clbench.methods.experience_choice import entropy
 from clbench.methods.gating.gates import Gates
-from clbench.methods.gating.learner import entropy
 from clbench.methods.gating.protection import scale_gradients
 
 

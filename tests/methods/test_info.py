@@ -109,7 +109,7 @@ def test_every_method_says_in_a_few_words_what_it_does_and_costs(name):
 
 def test_a_method_that_declares_nothing_has_the_defaults():
     assert ContinualLearner.info == MethodInfo()
-    assert MethodInfo().tunings == ("full", "frozen", "adapter", "lora")
+    assert MethodInfo().tunings == ("full", "frozen", "adapter", "lora", "prompt")
 
 
 def test_deviations_follow_from_arguments():

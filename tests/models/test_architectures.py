@@ -20,7 +20,7 @@ from clbench.models.encoder import load_encoder, token_states
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.frozen_prefix import FrozenPrefix
 
-LIMIT, SIZE, RANK = 20, 5, 3
+LIMIT, SIZE, RANK, PROMPT = 20, 5, 3, 4
 TRAINED = [tuning for tuning in TUNINGS if tuning != "frozen"]
 every = pytest.mark.parametrize("name", ARCHITECTURES)
 
@@ -93,8 +93,9 @@ def a_batch(encoder) -> Batch:
 def test_what_the_tuning_names_is_trained_and_nothing_else(name, tuning, folder):
     encoder, kind = load_encoder(str(folder(name))), ARCHITECTURES[name]
     context = RunContext(
-        encoder, 3, 1, max_tokens=LIMIT, tuning=tuning, adapter_size=SIZE, lora_rank=RANK, seed=1
-    )
+        encoder, 3, 1, max_tokens=LIMIT, tuning=tuning, adapter_size=SIZE, lora_rank=RANK,
+        prompt_length=PROMPT, seed=1,
+    )  # fmt: skip
     network, batch = TextClassifier(context).eval(), a_batch(encoder)
     rows, mask = batch.padded()
     with torch.no_grad():
@@ -117,6 +118,10 @@ def test_what_the_tuning_names_is_trained_and_nothing_else(name, tuning, folder)
         )  # some have no gradient: keys have no use for a bias
         return
     assert changed == trainable
+    if tuning == "prompt":
+        assert encoders == {"prompt"}
+        assert network.prompt.shape == (PROMPT, kind.sizes.get("embedding_size", HIDDEN))
+        return
     part = "adapter" if tuning == "adapter" else "lora_"
     assert all(part in key for key in encoders)
     if tuning == "adapter":
@@ -132,12 +137,37 @@ def test_what_the_tuning_names_is_trained_and_nothing_else(name, tuning, folder)
         assert len(encoders) == 2 * len(kind.targets) * kind.layers
 
 
+def embedded(model, ids: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
+    """The states of one text behind a prompt, from embeddings put together by hand, without padding."""
+    words = torch.stack([model.get_input_embeddings()(token) for token in ids])
+    out = model(inputs_embeds=torch.cat([prompt, words])[None])
+    return out.last_hidden_state[0, len(prompt) :]
+
+
+@every
+def test_a_prompt_comes_before_the_embeddings_of_each_text(name, folder):
+    encoder = load_encoder(str(folder(name)))
+    context = RunContext(encoder, 3, 1, max_tokens=LIMIT, tuning="prompt", prompt_length=PROMPT, seed=1)
+    network, batch = TextClassifier(context).eval(), a_batch(encoder)
+    rows, mask = batch.padded()
+    with torch.no_grad():
+        found = network.states(network.encoder, batch, rows, mask)
+        plain = encoder.frozen_states(rows, mask)
+        for at, length in enumerate(batch.lengths.tolist()):
+            alone = embedded(encoder.frozen(), rows[at, :length, 0].long(), network.prompt)
+            torch.testing.assert_close(found[at, :length], alone, atol=1e-5, rtol=0)
+            assert not torch.allclose(found[at, :length], plain[at, :length], atol=1e-2)
+
+
 def table() -> str:
     """The table of the documentation."""
-    lines = ["| Architecture | Frozen | Full | Adapters after | LoRA on |", "|---|---|---|---|---|"]
+    lines = [
+        "| Architecture | Frozen | Full | Prompt | Adapters after | LoRA on |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, kind in ARCHITECTURES.items():
         places, targets = (", ".join(f"`{each}`" for each in names) for names in (kind.places, kind.targets))
-        lines.append(f"| {name} | yes | yes | {places} | {targets} |")
+        lines.append(f"| {name} | yes | yes | yes | {places} | {targets} |")
     return "\n".join(lines)
 
 

@@ -13,12 +13,14 @@ SLOW = {
     "frozen": {"epochs": 8},
     "adapter": {"lr": 1e-2, "epochs": 8},
     "lora": {"lr": 1e-2, "epochs": 8},
+    "prompt": {"lr": 3e-2, "epochs": 8},
 }
 FAST = {
     "full": {"lr": 3e-3, "epochs": 4},
     "frozen": {"epochs": 8},
     "adapter": {"lr": 3e-2, "epochs": 4},
     "lora": {"lr": 3e-2, "epochs": 4},
+    "prompt": {"lr": 5e-2, "epochs": 8},
 }
 OWN = {
     ("owm", "full"): {"lr": 0.05, "epochs": 8},
@@ -31,6 +33,7 @@ OWN = {
     ("agem", "frozen"): {"lr": 1.0, "epochs": 8},
     ("agem", "adapter"): {"lr": 0.2, "epochs": 8},
     ("agem", "lora"): {"lr": 0.1, "epochs": 8},
+    ("agem", "prompt"): {"lr": 1.0, "epochs": 8},
     # Gates open and shut over an epoch: it takes more of them.
     ("hat", "frozen"): {"lr": 0.05, "epochs": 20},
     ("hat", "adapter"): {"lr": 0.2, "epochs": 20},
@@ -38,6 +41,9 @@ OWN = {
         (name, "adapter"): {"lr": 1e-2, "epochs": 8, "adapter_size": 64}
         for name in ("adapterhat", "bcl", "ctr", "classic")
     },
+    ("l2p", "prompt"): {"lr": 3e-2, "epochs": 12},
+    ("olora", "lora"): {"lr": 1e-2, "epochs": 8},
+    ("osf", "full"): {"lr": 1e-2, "epochs": 8},
 }
 METHODS = sorted(
     name for name in baseline_names() if "classification" in baseline_class(name).info.tasks

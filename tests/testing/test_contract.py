@@ -67,7 +67,7 @@ def test_a_scenario_that_a_method_cannot_learn_is_refused(kind, tmp_path):
         check_baseline(f"{__name__}.Told", tmp_path, kind=kind)
 
 
-@pytest.mark.parametrize("tuning", ["full", "frozen", "adapter", "lora"])
+@pytest.mark.parametrize("tuning", ["full", "frozen", "adapter", "lora", "prompt"])
 def test_the_default_epochs_are_enough_for_the_default_learning_rates(tuning, tmp_path):
     check_learning(reference_run("finetune", tmp_path, tuning=tuning, experiences=1))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from clbench.methods.experience_choice import BegunExperiences
+
 MOST = 6.0
 """Embeddings are kept within +-6, and s e within +-50, as in the authors' code."""
 LARGEST_EXPONENT = 50.0
 
 
-class Gates(nn.Module):
+class Gates(BegunExperiences):
     """A gate in (0, 1) per experience and hidden unit: a = sigmoid(s e) (Serra et al. 2018, eq. 1).
 
     Args:
@@ -21,25 +23,19 @@ class Gates(nn.Module):
 
     Attributes:
         used: The largest gate of each unit over earlier experiences, layers concatenated.
-        begun: Which experiences were begun, (T,).
-        last: The experience that was begun last.
     """
 
     used: Tensor
-    begun: Tensor
-    last: Tensor
 
     def __init__(
         self, sizes: list[int], experiences: int, largest: float, generator: torch.Generator
     ) -> None:
-        super().__init__()
+        super().__init__(experiences)
         self.sizes = sizes
         self.largest = largest
         self.scale = largest  # s of this step
         self.embeddings = nn.Parameter(torch.randn(experiences, sum(sizes), generator=generator))
         self.register_buffer("used", torch.zeros(sum(sizes)))
-        self.register_buffer("begun", torch.zeros(experiences, dtype=torch.bool))
-        self.register_buffer("last", torch.zeros((), dtype=torch.int64))
 
     def forward(self, experience: Tensor) -> tuple[Tensor, ...]:
         """The gates of texts of these experiences, (B,): per layer, (B, units)."""
@@ -65,19 +61,6 @@ class Gates(nn.Module):
             inner = (self.scale * self.embeddings.detach()).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)
             scale = self.largest / self.scale
             gradient.mul_(scale * (inner.cosh() + 1) / (self.embeddings.detach().cosh() + 1))
-
-    def begin(self, experience: int) -> None:
-        """Notes which experience is trained on."""
-        self.begun[experience] = True
-        self.last.fill_(experience)
-
-    def candidates(self) -> list[int]:
-        """The experiences whose gates a text of an unknown one may have: those begun, the last at the end.
-
-        Before training, that is the first experience.
-        """
-        last = int(self.last)
-        return [each for each in self.begun.nonzero().flatten().tolist() if each != last] + [last]
 
     @torch.no_grad()
     def remember(self, experience: int) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from clbench.core.batch import Batch
 from clbench.core.scenario import Experience
+from clbench.methods.experience_choice import Chosen, logits_by_choice
 from clbench.methods.gating.gates import MOST
 from clbench.methods.gating.network import GatedNetwork
 from clbench.methods.gating.protection import scale_gradients
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
-
-Chosen = Literal["last_id", "ent_id"]
-"""Whose gates a text of an unknown experience has: those of the last one, or of least entropy."""
 
 
 class GatedLearner(ContinualLearner):
@@ -46,19 +43,7 @@ class GatedLearner(ContinualLearner):
         if self.training or self.context.task_aware:
             logits: Tensor = self.network(batch)
             return logits
-        candidates = self.network.gates.candidates()
-        return self.under(batch, candidates[-1:] if self.chosen == "last_id" else candidates)
-
-    def under(self, batch: Batch, candidates: list[int]) -> Tensor:
-        """The logits (B, C) of each text under the gates of least entropy among ``candidates``."""
-        each = [
-            self.network(dataclasses.replace(batch, experience=torch.full_like(batch.experience, candidate)))
-            for candidate in candidates
-        ]
-        logits = torch.stack(each)  # (candidates, B, C)
-        scores = logits.masked_fill(~batch.class_mask, -torch.inf)
-        best = entropy(scores).argmin(0)
-        return logits[best, torch.arange(len(best), device=best.device)]
+        return logits_by_choice(self.network, self.network.gates, batch, self.chosen)
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy and the regularizer."""
@@ -85,9 +70,3 @@ class GatedLearner(ContinualLearner):
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
         """Records which units the experience uses."""
         self.network.gates.remember(experience.index)
-
-
-def entropy(scores: Tensor) -> Tensor:
-    """The entropy of softmax(scores) over the last axis; scores of minus infinity have no probability."""
-    logs = scores.log_softmax(-1)
-    return -(logs.exp() * logs.masked_fill(logs.isinf(), 0)).sum(-1)

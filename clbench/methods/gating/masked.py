@@ -8,8 +8,9 @@ import torch
 
 from clbench.core.batch import Batch
 from clbench.core.ranges import Positive, Weight
+from clbench.methods.experience_choice import Chosen
 from clbench.methods.gating.adapters import MaskedAdapter, MaskedAdapterClassifier
-from clbench.methods.gating.learner import Chosen, GatedLearner
+from clbench.methods.gating.learner import GatedLearner
 from clbench.methods.gating.protection import MaskedUpdate, scale_gradients
 from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext

@@ -1,7 +1,7 @@
 """The look of each method, the same in every panel of every figure.
 
 The hue tells the kind of method, its shade and the marker which one it is, and the filling of the marker how
-the encoder is tuned (full, frozen, adapter, LoRA: filled, hollow, left half, lower half). Methods
+the encoder is tuned (full, frozen, adapter, LoRA, prompt: filled, hollow, left, lower, upper half). Methods
 that share a marker differ in lightness, so figures survive gray print and color blindness.
 """
 
@@ -21,7 +21,7 @@ from clbench.core.types import FAMILIES
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK = COLORS
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-FILLS = ("full", "none", "left", "bottom")
+FILLS = ("full", "none", "left", "bottom", "top")
 """Matplotlib's fill styles; the rest of a marker is white."""
 
 # Within a kind, shades of one hue. Methods that share a marker are of different lightness.
@@ -58,8 +58,21 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "bcl": ("projections and masks", "#86B5CC", "s"),
     "ctr": ("projections and masks", "#1B5673", "X"),
     "classic": ("projections and masks", "#6E6E6E", "v"),
+    "l2p": ("projections and masks", "#0F2834", "D"),
+    "progprompt": ("projections and masks", "#2B6E8E", "s"),
+    "olora": ("projections and masks", "#225771", "o"),
+    "osf": ("projections and masks", "#0F2631", "^"),
+    "inflora": ("projections and masks", "#122F3D", "<"),
 }
-_FILLS = {"full": "full", "frozen": "none", "adapter": "left", "lora": "bottom", "np": "full", "p": "none"}
+_FILLS = {
+    "full": "full",
+    "frozen": "none",
+    "adapter": "left",
+    "lora": "bottom",
+    "prompt": "top",
+    "np": "full",
+    "p": "none",
+}
 _MARKERS = {"oracle": "D", "random": "v", "generic": "s", "incremental": "o", "joint": "P", "single": "X"}
 _SIZES = {"P": 7.0, "X": 6.5, "^": 5.5, "v": 5.5, "<": 5.5, ">": 5.5}
 """Points, so that all markers have about the same area; others have 5."""
@@ -104,7 +117,7 @@ def line_styles(frame: pd.DataFrame) -> dict[str, LineStyle]:
 
     The look follows from the name alone, unless two methods of ``frame`` would look the same: then the one
     with more options, or the second by name, takes the next free marker, or filling, or color. No two are
-    the same up to 252 methods.
+    the same up to 315 methods.
 
     Args:
         frame: Needs the columns ``method`` and ``stream``.

@@ -17,10 +17,11 @@ from clbench.reporting.figures.styles import line_styles
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
 BASELINES = list(PYPROJECT["project"]["entry-points"]["clbench.baselines"])
-TUNINGS = ("full", "frozen", "adapter", "lora")
+TUNINGS = ("full", "frozen", "adapter", "lora", "prompt")
 PROTOTYPES = ("ncm", "knn", "slda", "fecam", "ranpac", "loranpac", "acil", "air")
 LANGUAGE = ("frozenlm", "knnlm", "dkvbcounts", "dkvbvalues")
-NO_TUNING = (*PROTOTYPES, *LANGUAGE, "dkvb", "adapterhat", "bcl", "ctr", "classic")
+ONE_TUNING = ("adapterhat", "bcl", "ctr", "classic", "l2p", "progprompt", "olora", "inflora", "osf")
+NO_TUNING = (*PROTOTYPES, *LANGUAGE, *ONE_TUNING, "dkvb")
 INITIALIZATIONS = ("oracle", "random", "generic", "incremental")
 SUITE = [
     *(f"{name}-{tuning}" for name in BASELINES if name not in NO_TUNING for tuning in TUNINGS),

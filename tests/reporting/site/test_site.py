@@ -219,6 +219,7 @@ LINES = (
     "--samples-per-epoch 9",
     "--baseline finetune --single true --tuning adapter --adapter-size 5 --adapter-placement pfeiffer",
     "--baseline replay --tuning lora --lora-rank 3 --experiences 2 --split validation --precision float32",
+    "--baseline l2p --prompt-length 3 --baseline.top 2",
     "--baseline dkvb --baseline.heads 4 --baseline.keys 16 --baseline.initialization generic "
     "--generic-corpus {}",
 )

@@ -101,6 +101,7 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "config__columns": ("x", [1], {}, ["x"] * 10_001), "config__tuned": (5, [1], "x"),
     "config__epochs": (0, -1, "x", [], 1e308), "config__batch_size": (0, "x"), "config__lr": (0, -1, "x"),
     "config__max_tokens": (0, 1, -5), "config__weight_decay": (-1, "x"), "config__lora_rank": (0,),
+    "config__prompt_length": (0,),
     "accuracy": ("x", [[7, 0.1], [0, 0]], [[-0.5, 0], [0, 0]], [[0.5], [0.1, 0.9]], [[], []], [1], [["x"]],
                  [[0.5, 0.5], [0.1, 0.1]], []),
     "macro_f1": ([[7, 1], [1, 1]], [[0.5]], "x"), "stream_accuracy": ([2, 0.5], ["x", 1], [0.5]),
