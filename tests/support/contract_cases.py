@@ -61,7 +61,14 @@ def default(name):
 
 
 CHECKED = [case for case in MATRIX if case[2] == "class" or case[1] == default(case[0])]
-OTHERS = [case for case in MATRIX if case not in CHECKED]
+KINDS = [kind for kind in SCENARIOS if kind != "class"]
+# Each other tuning in one more kind, in turn: every method meets every kind, and every tuning too.
+OTHERS = [
+    (name, tuning, KINDS[at % len(KINDS)])
+    for at, (name, tuning) in enumerate(
+        (name, tuning) for name in METHODS for tuning in baseline_class(name).info.tunings[1:]
+    )
+]
 STOPPED = [(name, default(name), "class") for name in METHODS]
 
 

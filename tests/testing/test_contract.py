@@ -1,8 +1,8 @@
 """Every baseline keeps the contract.
 
 The fast tests check two experiences: every tuning in one kind of scenario, the default tuning in the others,
-and that a stopped run goes on once per method. The slow test checks the other cells of the matrix, on all
-experiences.
+and that a stopped run goes on once per method. The slow test checks each other tuning in one more kind of
+scenario, on all experiences.
 """
 
 from functools import cache
