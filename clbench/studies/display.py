@@ -60,16 +60,16 @@ class Display:
 
     def message(self, message: Message) -> None:
         """Takes note of what a worker does."""
-        self._doing[message.worker] = message
+        self._doing[message.job] = message
         self._started.setdefault(message.job, self._clock())
 
     def died(self, at: int, reason: str) -> None:
-        """Says that the worker of a job died, and that the job is tried once more."""
+        """Says that what did a job has died, and that the job is tried once more."""
         self._idle(at)
         self._started.pop(at, None)
         if self._show:
             name = self._name(at)
-            tqdm.write(f"{name}: its process was {reason}; it is tried once more", file=self._stream)
+            tqdm.write(f"{name}: {reason}; it is tried once more", file=self._stream)
 
     def finished(self, at: int, outcome: Outcome) -> None:
         """Takes note of the end of a job."""
@@ -132,7 +132,7 @@ class Display:
 
     def _idle(self, at: int) -> None:
         """No worker does the job at this place any more."""
-        self._doing = {worker: each for worker, each in self._doing.items() if each.job != at}
+        self._doing.pop(at, None)
 
     def _name(self, at: int) -> str:
         config = self._jobs[at].config
