@@ -153,6 +153,7 @@ def connected(address: str | None, share: Share, most: int | None) -> Iterator[R
         except KeyboardInterrupt:  # the teardown of a cluster takes longer than there is time
             if address is None:
                 _kill_descendants()
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
             ray.shutdown()
@@ -195,7 +196,8 @@ def _folder(address: str | None) -> Iterator[str]:
     if address is not None:
         yield ""
         return
-    folder = tempfile.mkdtemp(prefix="clbench-ray-")
+    short = "/tmp" if Path("/tmp").is_dir() else None  # paths of sockets have at most 107 bytes
+    folder = tempfile.mkdtemp(prefix="clbench-ray-", dir=short)
     try:
         yield folder
     finally:

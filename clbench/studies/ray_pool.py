@@ -34,6 +34,8 @@ LOSSES = 5
 """How often a job is tried whose node is lost each time: that seldom has to do with the job."""
 EVERY = 0.5
 """The least seconds between two looks for messages."""
+LONGEST = 0.1
+"""The most seconds of a call of Ray, during which no signal is handled."""
 
 
 class RayPool:
@@ -88,8 +90,7 @@ class RayPool:
         if self._mail is None and time.monotonic() >= self._next_mail:
             self._mail = self._mailbox.take.remote()
         asked = [*self._tasks, *([] if self._mail is None else [self._mail])]
-        if refused or not self._tasks:
-            timeout = 0.0
+        timeout = 0.0 if refused or not self._tasks else min(timeout, LONGEST)
         if ray.wait(asked, timeout=timeout)[0]:
             for each in ray.wait(asked, num_returns=len(asked), timeout=0)[0]:
                 if each is self._mail:
@@ -98,7 +99,9 @@ class RayPool:
                     yield self._ended(each)
 
     def close(self) -> None:
-        """Ends the tasks, whatever they do."""
+        """Ends the tasks, whatever they do, where they do not end with the cluster."""
+        if self._cluster.origin.here:
+            return
         for task in self._tasks:
             with suppress(RayError):
                 ray.cancel(task, force=True)

@@ -50,6 +50,18 @@ def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     assert capsys.readouterr().err == "1 of 4 runs done, about 45 s left\n"
 
 
+def test_of_many_workers_a_few_are_shown(capsys):
+    clock = Clock()
+    sweep = Display(RUNS * 5, 20, show=True, clock=clock)
+    for at in range(20):
+        sweep.message(Message(at, "encoding", 1, 2))
+    clock.now = display.EVERY
+    sweep.refresh()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.count("encoding 1/2") == display.LINES
+    assert line.endswith("; 12 more")
+
+
 def test_a_message_that_cannot_be_sent_fails_nothing():
     tried = []
 
