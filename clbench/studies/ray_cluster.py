@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -88,17 +89,20 @@ class RayCluster:
 
         task = ray.remote(refusal)
         asked = {}
-        for node in self._nodes():
+        nodes = self._nodes()
+        for node in nodes:
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
-            asked[_name(node)] = task.options(**options).remote(self.origin, [*configs])
-        for name, answer in asked.items():
+            asked[node["NodeID"]] = task.options(**options).remote(self.origin, [*configs])
+        names = {node["NodeID"]: _name(node) for node in nodes}
+        for node_id, answer in asked.items():
             try:
                 reason = ray.get(answer, timeout=CHECK)
             except ray.exceptions.RayError as error:
                 reason = said(error)
             if reason is not None:
-                raise UserError(f"node {name}: {reason}")
+                raise UserError(f"node {names[node_id]}: {reason}")
+        self.origin = dataclasses.replace(self.origin, checked=frozenset(asked))
 
     def request(self, config: RunConfig) -> dict[str, float]:
         """What a run asks of a node, by the names that Ray has for it.

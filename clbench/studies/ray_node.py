@@ -32,12 +32,14 @@ class Origin:
         folder: Its working folder, from which relative paths start on nodes that have it.
         code: From ``engine_version``.
         here: Whether its only node is the driver's own machine, whose cache is used then.
+        checked: The nodes that were found to have what the runs need, by their ids.
     """
 
     words: Sequence[str]
     folder: str
     code: bytes
     here: bool
+    checked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def refusal(origin: Origin, configs: Sequence[RunConfig]) -> str | None:
     return None
 
 
-def do_job(at: int, job: Job, files: Files, origin: Origin, send: Send) -> Returned:
+def do_job(at: int, job: Job, files: Files, origin: Origin, send: Send, *, checked: bool) -> Returned:
     """Does a job in a temporary folder of this node.
 
     Args:
@@ -122,9 +124,11 @@ def do_job(at: int, job: Job, files: Files, origin: Origin, send: Send) -> Retur
         files: What may be at its place already.
         origin: The driver.
         send: Takes messages.
+        checked: Whether it is known that this node has what the job needs.
     """
     config = job.config
-    if (reason := refusal(origin, [config])) is not None:
+    enter(origin)
+    if not checked and (reason := refusal(origin, [config])) is not None:
         return Returned(Outcome(config, None, f"node {socket.gethostname()}: {reason}"), {})
     place = own_folder() / "runs"
     place.mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ from clbench.core.io import folder_name, replacing
 from clbench.data.scenarios import find_scenario
 from clbench.studies.executor import Died, Done, Event
 from clbench.studies.ray_cluster import RayCluster, said
-from clbench.studies.ray_node import Files, Mailbox, Returned, do_job
+from clbench.studies.ray_node import Files, Mailbox, Origin, Returned, do_job
 from clbench.studies.search_record import FILE
 from clbench.studies.worker import Job, Message, Outcome, one_line
 
@@ -134,9 +134,10 @@ class RayPool:
             return Done(at, Outcome(job.config, None, one_line(error)))
 
 
-def run_task(at: int, job: Job, files: Files, origin: Any, mailbox: Any) -> Returned:
+def run_task(at: int, job: Job, files: Files, origin: Origin, mailbox: Any) -> Returned:
     """Does a job, as a task; messages go to the mailbox."""
-    return do_job(at, job, files, origin, mailbox.put.remote)
+    checked = origin.here or ray.get_runtime_context().get_node_id() in origin.checked
+    return do_job(at, job, files, origin, mailbox.put.remote, checked=checked)
 
 
 def files_at(job: Job) -> Files:

@@ -206,15 +206,13 @@ def test_runs_survive_the_loss_of_a_node(nodes, tmp_path, monkeypatch, capsys):
     assert states(tmp_path / "runs") == {"waits-frozen": "done", "waitstoo-frozen": "done"}
 
 
-def ends_its_process(at: int, job: Job, *_: object) -> Returned:
-    """In place of a run: those with an odd seed end their process, and with it nothing else."""
-    if job.config.seed % 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return Returned(Outcome(job.config, None, seconds=1.0), {"made.json": b"1"})
-
-
 def test_a_process_that_ends_costs_its_run_one_retry_and_no_other_run(nodes, tmp_path, monkeypatch):
     from clbench.studies import ray_pool
+
+    def ends_its_process(at: int, job: Job, *_: object) -> Returned:  # here: nodes import no tests
+        if job.config.seed % 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Returned(Outcome(job.config, None, seconds=1.0), {"made.json": b"1"})
 
     monkeypatch.setattr(ray_pool, "run_task", ends_its_process)
     work = [Job(RunConfig("a", "b.C", seed=seed, results=tmp_path / str(seed))) for seed in range(4)]
