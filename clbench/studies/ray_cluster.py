@@ -148,7 +148,7 @@ def connected(address: str | None, share: Share, most: int | None) -> Iterator[R
     """
     if address is not None:
         _check_address(address)
-    with _environment({**ENVIRONMENT, **({} if address else _alone())}), _folder(address) as folder:
+    with _environment({**ENVIRONMENT, **({} if address else alone())}), _folder(address) as folder:
         import ray
 
         try:
@@ -163,7 +163,7 @@ def connected(address: str | None, share: Share, most: int | None) -> Iterator[R
             ray.shutdown()
 
 
-def _alone() -> dict[str, str]:
+def alone() -> dict[str, str]:
     """Variables with which the servers of a cluster listen to this machine alone, and to this command."""
     return {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: on the loopback interface

@@ -24,6 +24,7 @@ from clbench.studies.search_record import SearchRecord, Trial
 from clbench.studies.sweep import do
 from clbench.studies.worker import Job, Message, Outcome
 
+SCENARIOS = ("pydocs-cil", "pydocs-dil", "clinc150-cil", "banking77-cil", "hwu64-cil")
 METHODS = ("ewc", "replay", "ncm", "slda", "dkvb", "der", "lwf", "mas")
 RECORD = SearchRecord(
     {
@@ -111,8 +112,8 @@ def jobs(runs: int) -> list[Job]:
     ]
 
 
-def _config(at: int) -> RunConfig:
-    return RunConfig(f"scenario{at % 5}", f"baselines.{METHODS[at % 8]}", seed=at, results=Path("nowhere"))
+def _config(at: int, results: Path = Path("nowhere")) -> RunConfig:
+    return RunConfig(SCENARIOS[at % 5], f"baselines.{METHODS[at % 8]}", seed=at, results=results)
 
 
 def measured(executor: Executor, work: list[Job], *, show: bool = False) -> Cost:
@@ -141,10 +142,12 @@ def simulated(runs: int, nodes: int = 50, places: int = 8, loss: float = 0.0, *,
 
 def on_ray(runs: int, nodes: int, places: int = 2) -> Cost:
     """Runs that do nothing as tasks of a real cluster; their outcome and messages go the usual way."""
+    from clbench.studies.ray_cluster import ENVIRONMENT, Share, alone, connected
+
+    os.environ |= {**ENVIRONMENT, **alone()}  # before Ray is imported
     from ray.cluster_utils import Cluster
 
     from clbench.studies import ray_pool
-    from clbench.studies.ray_cluster import Share, connected
 
     options = {"include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **options})
@@ -152,9 +155,13 @@ def on_ray(runs: int, nodes: int, places: int = 2) -> Cost:
         cluster.add_node(num_cpus=places, **options)
     ray_pool.run_task = nothing
     try:
-        with connected(cluster.address, Share(memory=0.1), None) as there:
-            measured(ray_pool.RayPool(there), [Job(_config(at)) for at in range(4 * nodes)])  # starts workers
-            return measured(ray_pool.RayPool(there), [Job(_config(at)) for at in range(runs)])
+        with (
+            connected(cluster.address, Share(memory=0.1), None) as there,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            work = [Job(_config(at, Path(folder))) for at in range(runs)]
+            measured(ray_pool.RayPool(there), work[: 4 * nodes])  # starts processes
+            return measured(ray_pool.RayPool(there), work)
     finally:
         cluster.shutdown()
 
@@ -164,7 +171,7 @@ def nothing(at: int, job: Job, files: object, origin: object, mailbox: object) -
     from clbench.studies.ray_node import Returned
 
     mailbox.put.remote(Message(at, "experience", 1, 1))
-    return Returned(Outcome(job.config, None, seconds=1.0), {"result.json": bytes(30_000)})
+    return Returned(Outcome(job.config, None, seconds=1.0), {f"{at}/result.json": bytes(30_000)})
 
 
 def main() -> None:
