@@ -61,7 +61,7 @@ class RayCluster:
     def __init__(self, share: Share, most: int | None, *, here: bool) -> None:
         self.origin = Origin((*sys.argv,), str(Path.cwd()), engine_version(), here)
         self._share, self._most = share, most
-        self._possible: set[tuple[float, float, float]] = set()
+        self._rooms: dict[str, tuple[float, float, float]] = {}
 
     @property
     def cpus(self) -> int:
@@ -112,19 +112,20 @@ class RayCluster:
         Raises:
             UserError: No node has as much.
         """
-        nodes = self._nodes()
-        largest = max((_resource(node, "CPU") for node in nodes), default=1)
-        cpus = min(config.threads or 1, largest)
-        gpus = self._share.gpus if any(_resource(node, "GPU") for node in nodes) else 0
-        memory = int(self._share.memory * 1e9)
-        asked = (cpus, gpus, memory)
-        if asked not in self._possible:  # a node that is lost later may come back
-            rooms = [tuple(_resource(node, name) for name in ("CPU", "GPU", "memory")) for node in nodes]
-            if not any(all(has >= wants for has, wants in zip(room, asked, strict=True)) for room in rooms):
-                largest_room = _room(*max(rooms)) if rooms else "nothing"
-                raise UserError(f"a run wants {_room(*asked)} of a node; the largest one has {largest_room}")
-            self._possible.add(asked)
-        return {"num_cpus": cpus, "num_gpus": gpus, "memory": memory}
+        for node in self._nodes():
+            room = (_resource(node, "CPU"), _resource(node, "GPU"), _resource(node, "memory"))
+            self._rooms[node["NodeID"]] = room
+        rooms = [*self._rooms.values()]  # also of nodes that were lost: they may come back
+        largest = max(rooms, default=(0.0, 0.0, 0.0))
+        wanted = (
+            min(config.threads or 1, largest[0]) or 1,
+            self._share.gpus if any(gpus for _, gpus, _ in rooms) else 0,
+            int(self._share.memory * 1e9),
+        )
+        if not any(all(has >= wants for has, wants in zip(room, wanted, strict=True)) for room in rooms):
+            there = f"the largest one has {_room(*largest)}" if rooms else "there is none"
+            raise UserError(f"a run wants {_room(*wanted)} of a node; {there}")
+        return dict(zip(("num_cpus", "num_gpus", "memory"), wanted, strict=True))
 
     def _nodes(self) -> list[Mapping[str, Any]]:
         """The nodes that can do work."""
