@@ -50,11 +50,11 @@ def test_a_run_asks_for_a_gpu_where_there_is_one_and_still_when_it_was_lost(node
 
 
 def test_what_no_node_has_room_for_is_refused(nodes):
-    with pytest.raises(UserError, match=r"wants 1 CPUs, 0 GPUs, 2.0 GB of a node; there is none"):
+    with pytest.raises(UserError, match=r"wants 1 CPUs, 0 GPUs, 2\.0 GB of a node; there is none"):
         cluster().request(run())
     nodes += [node("one", CPU=4.0, memory=1 * GB), node("two", CPU=2.0, memory=3 * GB)]
     assert cluster(memory=3.0).request(run(2))
-    with pytest.raises(UserError, match="a run wants 4 CPUs, 0 GPUs, 3.0 GB of a node"):
+    with pytest.raises(UserError, match=r"wants 4 CPUs, 0 GPUs, 3\.0 GB of a node"):
         cluster(memory=3.0).request(run(4))  # neither has both
 
 
