@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -16,12 +17,18 @@ from clbench.core.arguments import Parser, word
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.core.io import check_folder, remove_leftovers
-from clbench.core.ranges import Line, Name, Place, Threads
+from clbench.core.ranges import Line, Name, Place, Positive, Threads, Weight
 from clbench.core.types import WandbMode
 
 if TYPE_CHECKING:
+    import argparse
+
+    from clbench.studies.executor import OpenExecutor
     from clbench.studies.experiment import Experiment
     from clbench.studies.worker import Outcome
+
+ENGINES = ("local", "ray")
+"""Where runs are done."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,8 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     text = "quick, small, ...; without it, the first one"
     parser.add_argument("--profile", type=word(Name), metavar="NAME", help=text)
-    text = "number of parallel runs"
-    parser.add_argument("--workers", type=word(Threads), default=os.cpu_count() or 1, help=text)
+    text = "number of parallel runs; by default, as many as there are CPU cores"
+    parser.add_argument("--workers", type=word(Threads), metavar="N", help=text)
     parser.add_argument("--dry-run", action="store_true", help="only print what is left to run, and its time")
     parser.add_data_dir()
     text = "leave out scenarios whose dataset is not in the data folder"
@@ -53,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         "--results", type=word(Place), metavar="DIR", default="runs", help="folder for result files"
     )
     output.add_argument("--wandb", choices=get_args(WandbMode), default=RunConfig.wandb, help="W&B logging")
+    _declare_cluster(parser)
     options = parser.read(arguments)
     tqdm.set_lock(threading.RLock())  # one of processes would outlive a sweep that is stopped
     from clbench.engine.preflight import check_runs
@@ -79,14 +87,17 @@ def main(arguments: Sequence[str]) -> int:
     every = [run for *_, runs in chosen for run in runs]
     refuse_shared_places(every)
     check_runs(every)
+    workers = options.workers or os.cpu_count() or 1
+    _check_engine(options)
     _check_tables(experiment for experiment, *_ in chosen)
     if options.dry_run:
-        _forecast(every, options.workers)
+        _forecast(every, workers)
         return 0
     remove_leftovers(results)
     outcomes: list[Outcome] = []
-    for experiment, folder, runs in chosen:
-        outcomes += _reproduce(experiment, folder, runs, options.workers, outcomes)
+    with _engine(options, every, workers) as (executor, workers):
+        for experiment, folder, runs in chosen:
+            outcomes += _reproduce(experiment, folder, runs, outcomes, workers, executor)
     for folder in dict.fromkeys(folder for _, folder, _ in chosen):
         _write_page(folder, outcomes)
     failures = [outcome for outcome in outcomes if outcome.error]
@@ -96,6 +107,64 @@ def main(arguments: Sequence[str]) -> int:
     if failures:
         print(f"{len(failures)} failed: the same command tries them again", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _declare_cluster(parser: Parser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="processes of this machine, or tasks of a Ray cluster",
+    )
+    cluster = parser.add_argument_group("Ray cluster")
+    text = "its head node; without it, Ray is started on this machine for this command"
+    cluster.add_argument("--address", type=word(Line), metavar="HOST:PORT", help=text)
+    text = "GPUs of each run where the cluster has any, 1 by default; 0.25 lets four runs share one"
+    cluster.add_argument("--gpus-per-run", type=word(Weight), metavar="N", help=text)
+    text = "memory that each run is given room for, 2 by default"
+    cluster.add_argument("--memory-per-run", type=word(Positive), metavar="GB", help=text)
+
+
+def _check_engine(options: argparse.Namespace) -> None:
+    """Refuses options that mean nothing, before anything runs.
+
+    Raises:
+        UserError: One of them is given.
+    """
+    for name in ("address", "gpus_per_run", "memory_per_run"):
+        if options.engine == "local" and getattr(options, name) is not None:
+            raise UserError(f"option --{name.replace('_', '-')} works with --engine ray")
+    if (options.gpus_per_run or 0) > 1 and options.gpus_per_run % 1:
+        raise UserError(f"option --gpus-per-run is {options.gpus_per_run}: a share of one GPU, or whole ones")
+
+
+@contextmanager
+def _engine(
+    options: argparse.Namespace, runs: Sequence[RunConfig], workers: int
+) -> Iterator[tuple[OpenExecutor, int]]:
+    """Where jobs are done, and how many at a time.
+
+    Raises:
+        UserError: There is no such cluster, or one of its nodes cannot do the runs.
+    """
+    from clbench.studies.pool import local_pool
+
+    if options.engine == "local":
+        yield local_pool, workers
+        return
+    from clbench.studies.ray_cluster import Share, connected
+
+    share = Share(**{
+        name: value
+        for name, value in (("gpus", options.gpus_per_run), ("memory", options.memory_per_run))
+        if value is not None
+    })  # fmt: skip
+    with connected(options.address, share, options.workers) as cluster:
+        if options.address is not None:
+            cluster.check(runs)
+        from clbench.studies.ray_pool import RayPool
+
+        yield lambda _: RayPool(cluster), cluster.workers
 
 
 def _with_data(runs: Sequence[RunConfig], data_dir: Path | None) -> list[RunConfig]:
@@ -131,7 +200,12 @@ def _check_tables(experiments: Iterable[Experiment]) -> None:
 
 
 def _reproduce(
-    experiment: Experiment, folder: Path, runs: Sequence[RunConfig], workers: int, before: Sequence[Outcome]
+    experiment: Experiment,
+    folder: Path,
+    runs: Sequence[RunConfig],
+    before: Sequence[Outcome],
+    workers: int,
+    executor: OpenExecutor,
 ) -> list[Outcome]:
     """Runs an experiment, prints how that went, and writes its report."""
     from clbench.cli.report import show
@@ -143,7 +217,8 @@ def _reproduce(
     count = f"{len(runs)} runs" + (f" after {searches} searches" if searches else "")
     print(f"{experiment.title}: {count}, {workers} at a time", flush=True)
     started = time.perf_counter()
-    outcomes = run_experiment(runs, before, workers=workers, progress=sys.stderr.isatty())
+    shown = sys.stderr.isatty()
+    outcomes = run_experiment(runs, before, workers=workers, progress=shown, executor=executor)
     done = sum(outcome.skipped for outcome in outcomes)
     failed = sum(outcome.error is not None for outcome in outcomes)
     seconds = time.perf_counter() - started

@@ -17,7 +17,7 @@ PACKAGES = ("torch", "numpy", "lightning", "transformers")
 
 def code_version(method: type) -> str:
     """A hash of the source of the engine and of a method's classes, and of the versions beside them."""
-    digest = hashlib.sha256(_engine())
+    digest = hashlib.sha256(engine_version())
     for each in method.__mro__:
         if not each.__module__.startswith(("clbench.", "torch.", "lightning.", "builtins")):
             digest.update(_source(each))
@@ -25,7 +25,8 @@ def code_version(method: type) -> str:
 
 
 @functools.cache
-def _engine() -> bytes:
+def engine_version() -> bytes:
+    """A hash of the source of the engine, and of the versions beside it."""
     root = Path(clbench.__file__).parent
     digest = hashlib.sha256(repr([(name, version(name)) for name in PACKAGES]).encode())
     for path in sorted(path for part in PARTS for path in (root / part).rglob("*.py")):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -15,8 +16,10 @@ from clbench.studies.worker import Job, Message, Outcome
 
 EVERY = 30.0
 """Seconds between two lines where the output is no terminal."""
+FRAME = 0.5
+"""The least seconds between two states on a terminal."""
 LINES = 8
-"""The most workers that have a line of their own on a terminal."""
+"""The most workers whose work is shown."""
 
 
 class Display:
@@ -40,7 +43,7 @@ class Display:
         self._jobs, self._workers, self._clock = jobs, workers, clock
         self._left = dict(enumerate(jobs))
         self._started: dict[int, float] = {}
-        self._seconds: list[tuple[Job, float]] = []
+        self._seconds: defaultdict[Hashable, list[float]] = defaultdict(list)  # sorted, by ``_groups``
         self._doing: dict[int, Message] = {}
         self._show, self._terminal = show, show and sys.stderr.isatty()
         self._last = clock()
@@ -60,40 +63,42 @@ class Display:
 
     def message(self, message: Message) -> None:
         """Takes note of what a worker does."""
-        self._doing[message.worker] = message
+        self._doing[message.job] = message
         self._started.setdefault(message.job, self._clock())
 
     def died(self, at: int, reason: str) -> None:
-        """Says that the worker of a job died, and that the job is tried once more."""
+        """Says that what did a job has died, and that the job is tried once more."""
         self._idle(at)
         self._started.pop(at, None)
         if self._show:
             name = self._name(at)
-            tqdm.write(f"{name}: its process was {reason}; it is tried once more", file=self._stream)
+            tqdm.write(f"{name}: {reason}; it is tried once more", file=self._stream)
 
     def finished(self, at: int, outcome: Outcome) -> None:
         """Takes note of the end of a job."""
         self._left.pop(at, None)
         self._idle(at)
         if outcome.seconds is not None:
-            self._seconds.append((self._jobs[at], outcome.seconds))
+            for group in _groups(self._jobs[at]):
+                insort(self._seconds[group], outcome.seconds)
         self._bar.update()
 
     def refresh(self) -> None:
         """Shows the state of the sweep, if it is time."""
-        if not self._show:
-            return
         now = self._clock()
+        if not self._show or now - self._last < (FRAME if self._terminal else EVERY):
+            return
+        self._last = now
         doing = [self._described(each) for each in self._doing.values()]
         if self._terminal:
             self._bar.set_postfix_str(self._time_left())
             for at, line in enumerate(self._lines):
                 line.set_description_str(f"  {doing[at]}" if at < len(doing) else "")
-        elif now - self._last >= EVERY:
-            self._last = now
+        else:
             done, left = len(self._jobs) - len(self._left), self._time_left()
             state = f"{done} of {len(self._jobs)} {self._unit} done" + (f", {left}" if left else "")
-            self._stream.write("; ".join([state, *doing]) + "\n")
+            more = [f"{len(doing) - LINES} more"] if len(doing) > LINES else []
+            self._stream.write("; ".join([state, *doing[:LINES], *more]) + "\n")
             self._stream.flush()
 
     def close(self) -> None:
@@ -119,10 +124,8 @@ class Display:
         return total / self._workers
 
     def _expected(self, job: Job) -> float:
-        same = [each for each in self._seconds if each[0].search == job.search]
-        alike = [each for each in same if _kind(each[0]) == _kind(job)]
-        here = [each for each in alike if each[0].config.scenario == job.config.scenario]
-        return statistics.median(seconds for _, seconds in here or alike or same or self._seconds)
+        ended = next(self._seconds[group] for group in _groups(job) if group in self._seconds)
+        return (ended[(len(ended) - 1) // 2] + ended[len(ended) // 2]) / 2
 
     def _time_left(self) -> str:
         seconds = self.seconds_left()
@@ -132,7 +135,7 @@ class Display:
 
     def _idle(self, at: int) -> None:
         """No worker does the job at this place any more."""
-        self._doing = {worker: each for worker, each in self._doing.items() if each.job != at}
+        self._doing.pop(at, None)
 
     def _name(self, at: int) -> str:
         config = self._jobs[at].config
@@ -143,5 +146,8 @@ class Display:
         return f"{self._name(message.job)}: {message.what}{amount}"
 
 
-def _kind(job: Job) -> tuple[str, str | None]:
-    return job.config.baseline, job.config.tuning
+def _groups(job: Job) -> tuple[Hashable, ...]:
+    """What jobs that take about the same time have in common, the closest first."""
+    config = job.config
+    kind = (job.search, config.baseline, config.tuning)
+    return (*kind, config.scenario), kind, job.search, None

@@ -12,44 +12,14 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import TracebackType
-from typing import Self
 
-from clbench.studies.worker import Job, Message, Outcome, serve
+from clbench.studies.executor import Died, Done, Event
+from clbench.studies.worker import Job, Message, serve
 
 GRACE = 0.4
 """Seconds that workers have to end when they are told to; then they are killed. A stopped command
 has one in all."""
 DEVICES = "CUDA_VISIBLE_DEVICES"
-
-
-@dataclass(frozen=True)
-class Done:
-    """A job has ended.
-
-    Attributes:
-        job: Its place in the sweep.
-        outcome: How it ended.
-    """
-
-    job: int
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Died:
-    """A worker has died.
-
-    Attributes:
-        job: The place of the job that it was doing.
-        reason: What ended it, in a few words.
-    """
-
-    job: int
-    reason: str
-
-
-Event = Message | Done | Died
 
 
 @dataclass
@@ -60,7 +30,7 @@ class _Worker:
 
 
 class Pool:
-    """Processes that do one job at a time. Leaving the ``with`` block ends them, whatever they do.
+    """Processes of this machine that do one job at a time: see ``Executor``.
 
     Args:
         workers: How many.
@@ -72,12 +42,8 @@ class Pool:
         self._devices = devices if len(devices) > 1 else ()
         self._workers: list[_Worker | None] = [None] * workers
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Ends the processes, whatever they do."""
         workers = [worker for worker in self._workers if worker is not None]
         try:
             for worker in workers:
@@ -151,7 +117,14 @@ class Pool:
             worker.connection.close()
             self._workers[self._workers.index(worker)] = None
             if worker.job is not None:
-                yield Died(worker.job, ended_by(worker.process.exitcode))
+                yield Died(worker.job, f"its process was {ended_by(worker.process.exitcode)}")
+
+
+def local_pool(workers: int) -> Pool:
+    """Processes of this machine, which divide its GPUs among them."""
+    import torch  # takes seconds
+
+    return Pool(workers, visible_devices(os.environ, torch.cuda.device_count()))
 
 
 def ended_by(code: int | None) -> str:

@@ -12,7 +12,9 @@ from clbench.core.result import RunResult
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
 from clbench.engine.preflight import missing_datasets
+from clbench.studies.executor import OpenExecutor
 from clbench.studies.experiment import Experiment, experiment_files, find_experiment
+from clbench.studies.pool import local_pool
 from clbench.studies.worker import Outcome
 
 DEFAULT = "main"
@@ -51,7 +53,12 @@ def without_data(runs: Iterable[RunConfig]) -> dict[str, list[str]]:
 
 
 def run_experiment(
-    runs: Sequence[RunConfig], before: Sequence[Outcome], *, workers: int, progress: bool
+    runs: Sequence[RunConfig],
+    before: Sequence[Outcome],
+    *,
+    workers: int,
+    progress: bool,
+    executor: OpenExecutor = local_pool,
 ) -> list[Outcome]:
     """Runs what is not done yet, and returns how each run ended, in the given order.
 
@@ -60,13 +67,15 @@ def run_experiment(
         before: Outcomes of earlier experiments; runs that are among them and did not fail are skipped.
         workers: Number of parallel runs.
         progress: Whether a single run has a progress bar; several always have one.
+        executor: Where the runs are done.
     """
     from clbench.studies.sweep import run_all  # imports torch
 
     finished = [(_ungrouped(outcome.config), outcome) for outcome in before if outcome.error is None]
     shared = [next((made for config, made in finished if config == _ungrouped(run)), None) for run in runs]
     left = [run for run, earlier in zip(runs, shared, strict=True) if earlier is None]
-    made = iter(run_all(left, workers=workers, progress=progress or len(left) > 1) if left else [])
+    progress = progress or len(left) > 1
+    made = iter(run_all(left, workers=workers, progress=progress, executor=executor) if left else [])
     return [
         next(made) if earlier is None else dataclasses.replace(earlier, config=run, skipped=True)
         for run, earlier in zip(runs, shared, strict=True)

@@ -1,26 +1,27 @@
-"""Many runs in parallel worker processes, and the searches that they take hyperparameters from."""
+"""Many runs in parallel, and the searches that they take hyperparameters from, wherever they are done."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-
-import torch
 
 from clbench.core.config import RunConfig
 from clbench.engine.recorded import Recorded
 from clbench.engine.shared import Shared
 from clbench.studies.display import Display
-from clbench.studies.pool import Done, Pool, visible_devices
+from clbench.studies.executor import Done, Executor, OpenExecutor
+from clbench.studies.pool import local_pool
 from clbench.studies.search_record import SearchRecord
 from clbench.studies.searches import Searches, distinct_searches
 from clbench.studies.tuning import search_of
 from clbench.studies.worker import Job, Message, Outcome, one_line
 
 
-def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> list[Outcome]:
+def run_all(
+    configs: Sequence[RunConfig], *, workers: int, progress: bool, executor: OpenExecutor = local_pool
+) -> list[Outcome]:
     """Executes the runs that are not finished; returns how each run ended, in the given order.
 
     Runs that are tuned wait for their search, which is made once for all of their orders and seeds. Results
@@ -30,6 +31,7 @@ def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> li
         configs: The runs.
         workers: How many run at a time.
         progress: Whether to show what is done, what the workers do, and how long it will take.
+        executor: Where the jobs are done: processes of this machine, or a cluster.
     """
     jobs = _jobs(configs)
     display = Display(jobs, workers, show=progress)
@@ -39,8 +41,8 @@ def run_all(configs: Sequence[RunConfig], *, workers: int, progress: bool) -> li
         if left:
             if any(job.search and at not in outcomes for at, job in enumerate(jobs)):
                 import optuna  # noqa: F401 - where it is missing, that is said before anything runs
-            with Pool(min(workers, left), visible_devices(os.environ, torch.cuda.device_count())) as pool:
-                _run(jobs, outcomes, pool, display)
+            with closing(executor(min(workers, left))) as opened:
+                do(jobs, outcomes, opened, display)
     return [outcomes[at] for at in range(len(jobs) - len(configs), len(jobs))]
 
 
@@ -95,24 +97,27 @@ def _ready(job: Job, outcomes: dict[int, Outcome]) -> Job | Outcome:
     return dataclasses.replace(job, config=record.chosen(job.config))
 
 
-def _run(jobs: Sequence[Job], outcomes: dict[int, Outcome], pool: Pool, display: Display) -> None:
+def do(jobs: Sequence[Job], outcomes: dict[int, Outcome], executor: Executor, display: Display) -> None:
     """Does the jobs that have no outcome, each as soon as its search has one.
 
-    A job whose worker died is tried once more, when those that wait have begun: by then there may be memory.
+    A job that died with its process is tried again, when those that wait have begun: by then there may be
+    memory.
+
+    Args:
+        jobs: Those of the sweep.
+        outcomes: What has ended, by place; those of the other jobs are added.
+        executor: Does them.
+        display: Is told of what happens.
     """
     waiting = [at for at in range(len(jobs)) if at not in outcomes]
-    died: set[int] = set()
+    deaths: Counter[int] = Counter()
 
     def end(at: int, outcome: Outcome) -> None:
         outcomes[at] = dataclasses.replace(outcome, config=jobs[at].config)
         display.finished(at, outcomes[at])
 
-    while waiting or pool.busy:
-        begun = {None, *outcomes}
-        for at in [each for each in waiting if jobs[each].after in begun]:
-            if not pool.idle:
-                break
-            waiting.remove(at)
+    while waiting or executor.busy:
+        for at in _startable(waiting, jobs, outcomes, executor):
             try:
                 ready = _ready(jobs[at], outcomes)
             except Exception as error:  # one failed run must not end the others
@@ -120,17 +125,33 @@ def _run(jobs: Sequence[Job], outcomes: dict[int, Outcome], pool: Pool, display:
             if isinstance(ready, Outcome):
                 end(at, ready)
             else:
-                pool.start(at, ready)
-        for event in pool.events(0.5):
+                executor.start(at, ready)
+        for event in executor.events(0.5):
             if isinstance(event, Message):
                 display.message(event)
             elif isinstance(event, Done):
                 end(event.job, event.outcome)
-            elif event.job in died:
-                again = f"its process was {event.reason}, in both of two attempts"
-                end(event.job, Outcome(jobs[event.job].config, None, again))
             else:
-                died.add(event.job)
-                waiting.append(event.job)
-                display.died(event.job, event.reason)
+                deaths[event.job] += 1
+                if deaths[event.job] < event.attempts:
+                    waiting.append(event.job)
+                    display.died(event.job, event.reason)
+                else:
+                    count = "both of two" if event.attempts == 2 else f"all of {event.attempts}"
+                    end(
+                        event.job,
+                        Outcome(jobs[event.job].config, None, f"{event.reason}, in {count} attempts"),
+                    )
         display.refresh()
+
+
+def _startable(
+    waiting: list[int], jobs: Sequence[Job], outcomes: Mapping[int, Outcome], executor: Executor
+) -> Iterator[int]:
+    """Takes jobs whose search has ended from those that wait, in turn, as long as there is room for them."""
+    at = 0
+    while at < len(waiting) and executor.idle:
+        if jobs[waiting[at]].after is None or jobs[waiting[at]].after in outcomes:
+            yield waiting.pop(at)
+        else:
+            at += 1

@@ -67,14 +67,12 @@ class Message:
     """What a worker is doing.
 
     Attributes:
-        worker: Its process.
         job: The place of its job in the sweep.
         what: The work, in a few words.
         done: How much of it is done.
         total: How much there is.
     """
 
-    worker: int
     job: int
     what: str
     done: int
@@ -92,12 +90,11 @@ def serve(connection: Connection, parent: int, environment: Mapping[str, str]) -
         parent: The process that this one ends with.
         environment: Variables that are otherwise in this process.
     """
-    tqdm.set_lock(threading.RLock())  # one of processes would outlive a worker that is killed
-    os.environ |= {"TOKENIZERS_PARALLELISM": "false", **environment}
+    os.environ |= environment
+    quiet()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the main process ends this one
-    warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
     try:
         while True:
             at, job = connection.recv()
@@ -118,6 +115,13 @@ def work(at: int, job: Job, send: Send) -> Outcome:
     """
     do = _search if job.search else _run
     return do(job.config, _teller(at, send))
+
+
+def quiet() -> None:
+    """Prepares a process that does jobs of a sweep, before it imports the engine."""
+    tqdm.set_lock(threading.RLock())  # one of processes would outlive a worker that is killed
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    warnings.filterwarnings("ignore")  # they would break the progress bar of the main process
 
 
 def _end(*_: object) -> None:
@@ -191,7 +195,7 @@ def _teller(job: int, send: Send) -> OnProgress:
             return
         last.update(kind=kind, when=now)
         with suppress(Exception):  # a closed pipe
-            send(Message(os.getpid(), job, what, done, total))
+            send(Message(job, what, done, total))
 
     return tell
 

@@ -55,6 +55,7 @@ def test_reports_are_made_without_any_optional_package(tmp_path):
         (OPTIONAL, ["reproduce", "--dry-run"], "train"),
         (OPTIONAL, ["tune", "--scenario", "pydocs-cil", "--baseline", "ewc"], "tune"),
         ({"optuna"}, ["tune", "--scenario", "pydocs-cil", "--baseline", "ewc", "--encoder", "tiny"], "tune"),
+        ({"ray"}, ["reproduce", "--engine", "ray"], "ray"),
         (OPTIONAL, ["wandb", "push", str(RESULTS[0])], "wandb"),
         ({"wandb_workspaces"}, ["wandb", "dashboard", str(RESULTS[0]), "--dry-run"], "wandb"),
     ],

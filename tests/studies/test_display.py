@@ -30,14 +30,14 @@ def test_the_time_left_is_that_of_runs_of_the_same_kind(shown):
     assert sweep.seconds_left() == 3 * 100 / 2  # of all, as long as none of its kind has ended
     sweep.finished(1, Outcome(RUNS[1].config, None, seconds=4.0))
     assert sweep.seconds_left() == (100 + 4) / 2
-    sweep.message(Message(1, 2, "experience", 0, 3))
+    sweep.message(Message(2, "experience", 0, 3))
     clock.now = 60.0
     assert sweep.seconds_left() == (40 + 4) / 2
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     sweep, clock = shown
-    sweep.message(Message(7, 0, "encoding", 320, 640))
+    sweep.message(Message(0, "encoding", 320, 640))
     sweep.refresh()
     assert capsys.readouterr().err == ""
     clock.now = display.EVERY
@@ -48,6 +48,18 @@ def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     clock.now += display.EVERY
     sweep.refresh()
     assert capsys.readouterr().err == "1 of 4 runs done, about 45 s left\n"
+
+
+def test_of_many_workers_a_few_are_shown(capsys):
+    clock = Clock()
+    sweep = Display(RUNS * 5, 20, show=True, clock=clock)
+    for at in range(20):
+        sweep.message(Message(at, "encoding", 1, 2))
+    clock.now = display.EVERY
+    sweep.refresh()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.count("encoding 1/2") == display.LINES
+    assert line.endswith("; 12 more")
 
 
 def test_a_message_that_cannot_be_sent_fails_nothing():

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -154,7 +155,7 @@ def test_each_worker_sees_one_of_several_devices(devices, seen, monkeypatch):
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,x")
     monkeypatch.setattr(pool, "serve", device_seen)
-    with pool.Pool(3, devices) as workers:
+    with closing(pool.Pool(3, devices)) as workers:
         for at in range(3):
             workers.start(at, None)
         found: dict[int, str] = {}

@@ -1,11 +1,10 @@
 """Sweeps in the process of the test: a new one takes seconds to import what a run needs."""
 
 from collections.abc import Iterator, Sequence
-from typing import Self
 
 import pytest
 
-from clbench.studies.pool import Done, Event
+from clbench.studies.executor import Done, Event
 from clbench.studies.worker import Job, work
 
 
@@ -15,10 +14,7 @@ class InProcess:
     def __init__(self, workers: int, devices: Sequence[str] = ()) -> None:
         self._events: list[Event] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         pass
 
     @property
@@ -39,4 +35,4 @@ class InProcess:
 
 def without_processes(patch: pytest.MonkeyPatch) -> None:
     """Lets ``clbench reproduce`` make its runs in this process, one after the other."""
-    patch.setattr("clbench.studies.sweep.Pool", InProcess)
+    patch.setattr("clbench.studies.pool.Pool", InProcess)
