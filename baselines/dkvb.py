@@ -55,7 +55,7 @@ class DKVB(BottleneckLearner):
         bibtex=("diera2024dkvb", "traeuble2023dkvb", "lin2025sparsememory"),
         family="bottleneck",
         tunings=("frozen",),
-        default_lr={"frozen": 0.1},
+        default_lr={"frozen": 0.3},
         memory={"network.keys": "keys", "network.projections": "keys", "network.values": "values"},
         named_arguments=("decoder", "initialization"),
         diagnostics=("diagnostics.",),
@@ -83,7 +83,7 @@ class DKVB(BottleneckLearner):
         trained_rows: Count | None = None,
     ) -> None:  # fmt: skip
         ways = Choices.of(
-            variant, padding=padding, moved=moved, init_batch_size=init_batch_size, update=update,
+            variant, decoder, padding=padding, moved=moved, init_batch_size=init_batch_size, update=update,
             start=start, values=values, optimizer=optimizer, lifetime=lifetime, trained_rows=trained_rows,
         )  # fmt: skip
         size, limit = context.encoder.hidden_size, context.max_tokens

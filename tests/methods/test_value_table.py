@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from clbench.methods.dkvb.learner import OPTIMIZERS
+from clbench.methods.dkvb.optimizers import RowMean
 from clbench.methods.dkvb.values import ValueTable
 
 ROWS, SIZE = 7, 3
@@ -88,3 +89,35 @@ def test_a_gradient_of_zero_moves_nothing(made):
     weight.grad = torch.zeros(ROWS, SIZE)
     made([{"params": [weight]}]).step()
     assert torch.equal(weight, torch.ones(ROWS, SIZE))
+
+
+def test_a_row_is_the_mean_of_its_gradients_over_the_sum_of_their_norms_whoever_goes_on():
+    generator = torch.Generator().manual_seed(0)
+    table = ValueTable(ROWS, SIZE, sparse=True)
+    table.keep_mass()
+    sums, norms = torch.zeros(ROWS, SIZE), torch.zeros(ROWS)
+    for rows in STEPS:
+        entries = torch.randn(len(rows), SIZE, generator=generator)
+        gradient = torch.sparse_coo_tensor(torch.tensor([rows]), entries, (ROWS, SIZE)).coalesce()
+        sums += gradient.to_dense()
+        norms += gradient.to_dense().norm(dim=1)
+        table.weight.grad = gradient
+        RowMean([{"params": [table.weight], "lr": 0.3}], table.mass).step()  # a new one for each experience
+    expected = -0.3 * sums / norms.clamp(min=1e-30).unsqueeze(1)
+    torch.testing.assert_close(table.weight.detach(), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(table.mass, norms)
+    assert not table.weight[[2, 3, 6]].any()
+    assert set(table.state_dict()) == {"weight", "mass"}
+
+
+def test_columns_of_other_tasks_stay_bit_for_bit_while_a_row_learns():
+    table = ValueTable(ROWS, SIZE, sparse=True)
+    table.keep_mass()
+    for columns in ([1.0, -1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, -1.0]):
+        table.weight.grad = torch.sparse_coo_tensor(
+            torch.tensor([[4]]), torch.tensor([columns]), (ROWS, SIZE)
+        )
+        RowMean([{"params": [table.weight], "lr": 1.0}], table.mass).step()
+    first, last = -1 / 2**0.5, -2 / (2**0.5 + 2)
+    last += (1 - last) / (2**0.5 + 3)
+    torch.testing.assert_close(table.weight[4].detach(), torch.tensor([first, -first, last]))

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from clbench.methods.dkvb.codebook import Update
 from clbench.methods.dkvb.key_init import Start
-from clbench.methods.dkvb.layout import Padding
+from clbench.methods.dkvb.layout import Decoder, Padding
 
 Variant = Literal["default", "reference"]
-Optimizer = Literal["adagrad", "sgd", "row-adagrad", "row-adam", "sparse-adam", "reference"]
+Optimizer = Literal["row-mean", "adagrad", "sgd", "row-adagrad", "row-adam", "sparse-adam", "reference"]
 Moved = Literal["stay", "carry"]
 ValueStart = Literal["zero", "reference"]
 Lifetime = Literal["experience", "reference"]
@@ -30,8 +30,9 @@ class Choices:
         start: Keys start at token states, or Kaiming-uniform.
         values: Values start at zero, or standard normal. A value that no text selects in training keeps its
             start for ever: noise, unless it is zero.
-        optimizer: Adagrad, SGD, Adagrad or Adam with one number per row, or SparseAdam, on the selected
-            values; or AdamW on all.
+        optimizer: Running means (see ``RowMean``), Adagrad, SGD, Adagrad or Adam with one number per row, or
+            SparseAdam, on the selected values; or AdamW on all. Ours is running means, and Adagrad below a
+            linear layer.
         lifetime: A new optimizer for each experience, or one for the stream: of AdamW, or of SGD, which has
             no state.
         trained_rows: Selected value rows that a step trains, by TF-IDF; None trains all (see ``RowMask``).
@@ -43,15 +44,22 @@ class Choices:
     update: Update = "mean"
     start: Start = "states"
     values: ValueStart = "zero"
-    optimizer: Optimizer = "adagrad"
+    optimizer: Optimizer = "row-mean"
     lifetime: Lifetime = "experience"
     trained_rows: int | None = None
 
     @classmethod
-    def of(cls, variant: Variant, **given: Any) -> Choices:
-        """The choices of a variant, with those that are given and not None in their place."""
+    def of(cls, variant: Variant, decoder: Decoder, **given: Any) -> Choices:
+        """The choices of a variant, with those that are given and not None in their place.
+
+        Args:
+            variant: Ours, or the public code's.
+            decoder: What makes logits of values.
+            given: By name.
+        """
+        ours = cls(optimizer="adagrad") if decoder == "parametric" else cls()
         own = {name: value for name, value in given.items() if value is not None}
-        return dataclasses.replace(REFERENCE if variant == "reference" else cls(), **own)
+        return dataclasses.replace(REFERENCE if variant == "reference" else ours, **own)
 
 
 REFERENCE = Choices(

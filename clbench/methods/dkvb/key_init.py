@@ -104,13 +104,16 @@ def carry_values(network: Bottleneck, earlier: Tensor) -> None:
     that stay with the number of their key come to lie behind other texts.
 
     Args:
-        network: Its values are changed in place.
+        network: Its values, and all else that it has of each, are changed in place.
         earlier: (H, K, d) the keys before they moved.
     """
-    values = network.values.weight.view(*network.keys.shape[:2], -1)  # (H, K, V)
+    tables = [
+        each.view(*network.keys.shape[:2], -1) for each in network.values.state_dict().values()
+    ]  # (H, K, V)
     for head, keys in enumerate(network.keys):
         nearest = nearest_keys(keys, earlier[head])[:, 0]
-        values[head] = values[head][nearest]
+        for table in tables:
+            table[head] = table[head][nearest]
 
 
 def queries(network: Bottleneck, batch: Batch) -> Iterator[Queries]:

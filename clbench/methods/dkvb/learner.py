@@ -18,7 +18,7 @@ from clbench.methods.dkvb.choices import Choices, Optimizer
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
-from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowSGD
+from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowMean, RowSGD
 from clbench.methods.dkvb.row_mask import RowMask
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
@@ -32,8 +32,8 @@ READS: Mapping[KeyTexts, Literal["stream", "generic"] | None] = {
 }
 EPOCHS: Mapping[KeyTexts, int] = {"oracle": 3, "incremental": 3, "generic": 1, "random": 0}
 LR: Mapping[Optimizer, tuple[float, float]] = {
-    "adagrad": (0.1, 0.01), "sgd": (0.1, 1.0), "row-adagrad": (0.1, 0.1), "row-adam": (0.1, 0.1),
-    "sparse-adam": (0.03, 0.03), "reference": (0.01, 0.01),
+    "row-mean": (0.3, 0.3), "adagrad": (0.1, 0.01), "sgd": (0.1, 1.0), "row-adagrad": (0.1, 0.1),
+    "row-adam": (0.1, 0.1), "sparse-adam": (0.03, 0.03), "reference": (0.01, 0.01),
 }  # fmt: skip
 """Default learning rates of values with a non-parametric and a parametric decoder."""
 DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "adagrad": 1e-3, "reference": 1e-3}
@@ -76,8 +76,12 @@ class BottleneckLearner(ContinualLearner):
             )
         if choices.start == "reference":
             nn.init.kaiming_uniform_(self.network.keys, generator=context.generator("keys"))
-        if choices.optimizer == "sparse-adam" and self.network.decoder is not None:
-            raise UserError("optimizer sparse-adam: it cannot train the linear layer of a parametric decoder")
+        if choices.optimizer in ("row-mean", "sparse-adam") and self.network.decoder is not None:
+            raise UserError(
+                f"optimizer {choices.optimizer}: it cannot train the linear layer of a parametric decoder"
+            )
+        if choices.optimizer == "row-mean":
+            self.network.values.keep_mass()
         if choices.trained_rows is not None and not sparse:
             raise UserError("trained_rows: not with optimizer reference, which moves all rows")
         rows = choices.trained_rows
@@ -150,6 +154,8 @@ class BottleneckLearner(ContinualLearner):
         groups: list[dict[str, Any]] = [{"params": [self.network.values.weight], "lr": self.lr * scale}]
         if self.network.decoder is not None:
             groups.append({"params": list(self.network.decoder.parameters()), "lr": self.decoder_lr})
+        if kind == "row-mean":
+            return RowMean(groups, self.network.values.mass)
         if kind in OPTIMIZERS:
             return OPTIMIZERS[kind](groups)
         optimizer = torch.optim.AdamW(groups, weight_decay=self.context.weight_decay, fused=True)

@@ -95,6 +95,32 @@ class RowAdam(RowOptimizer):
         return _scaled(gradient, -lr * scale)
 
 
+class RowMean(RowOptimizer):
+    """A row is a running mean of gradients, weighted by their norms: the more it has seen, the less it moves.
+
+    m <- m + |g|, w <- w - (lr g + |g| w) / m. After any number of steps from zero, w = -lr sum(g) / sum(|g|):
+    their order makes no difference but through g. Columns without a gradient, those of other tasks, stay.
+
+    The sums m go on from one optimizer to the next: with new ones, a first step would replace all of a row.
+
+    Args:
+        params: One parameter (R, V), or groups of it with a learning rate.
+        mass: m, (R,), zeros at first.
+    """
+
+    def __init__(self, params: Any, mass: Tensor) -> None:
+        super().__init__(params)
+        self.mass = mass
+
+    def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
+        """-(lr g + |g| w) / m in columns with a gradient, after m has grown."""
+        norms = gradient.norm(dim=1)
+        mass = self.mass[rows] + norms
+        self.mass[rows] = mass
+        kept = _scaled(weight.detach()[rows], norms) * (gradient != 0)
+        return _scaled(gradient * -lr - kept, 1 / mass.clamp(min=TINY))
+
+
 TINY = 1e-30
 """Keeps the quotient of a gradient of zero finite."""
 

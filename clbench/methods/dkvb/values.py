@@ -22,12 +22,19 @@ class ValueTable(nn.Module):
 
     Attributes:
         weight: (R, V), zeros at first.
+        mass: (R,) how much each row has seen, where ``keep_mass`` was called; see ``RowMean``.
     """
+
+    mass: Tensor
 
     def __init__(self, rows: int, size: int, *, sparse: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(rows, size))
         self.sparse = sparse
+
+    def keep_mass(self) -> None:
+        """Adds ``mass``, for an optimizer that makes rows running means."""
+        self.register_buffer("mass", self.weight.new_zeros(len(self.weight)))
 
     def forward(self, rows: Tensor, sizes: Tensor, weight: Tensor) -> Tensor:
         """Weighted sums of rows.
