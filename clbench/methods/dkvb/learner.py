@@ -112,7 +112,8 @@ class BottleneckLearner(ContinualLearner):
             "keys start at token states": made.start == "states",
             "values start at zero": made.values == "zero",
             "values move with incremental keys": incremental and made.moved == "carry",
-            "only selected values train": made.optimizer != "reference",
+            "only selected values train": made.optimizer not in ("row-mean", "reference"),
+            "selected values are running means of gradients": made.optimizer == "row-mean",
             "of these, only those of highest TF-IDF": made.trained_rows is not None,
         }
         return tuple(text for text, taken in ways.items() if taken)
