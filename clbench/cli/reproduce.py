@@ -6,18 +6,18 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from tqdm import tqdm
 
+from clbench.cli import engines
 from clbench.core.arguments import Parser, word
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.core.io import check_folder, remove_leftovers
-from clbench.core.ranges import Line, Name, Place, Positive, Threads, Weight
+from clbench.core.ranges import Line, Name, Place, Threads
 from clbench.core.types import WandbMode
 
 if TYPE_CHECKING:
@@ -27,12 +27,42 @@ if TYPE_CHECKING:
     from clbench.studies.experiment import Experiment
     from clbench.studies.worker import Outcome
 
-ENGINES = ("local", "ray")
-"""Where runs are done."""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Runs what is not done yet, writes a report per experiment and a page of all, and says what failed."""
+    options = _parser().read(arguments)
+    tqdm.set_lock(threading.RLock())  # one of processes would outlive a sweep that is stopped
+    from clbench.engine.preflight import check_runs
+    from clbench.studies.reproduction import refuse_shared_places
+
+    check_folder(options.results, "option --results")
+    chosen = _chosen(options)
+    every = [run for *_, runs in chosen for run in runs]
+    refuse_shared_places(every)
+    check_runs(every)
+    workers = options.workers or os.cpu_count() or 1
+    engines.check(options)
+    _check_tables(experiment for experiment, *_ in chosen)
+    if options.dry_run:
+        _forecast(every, workers)
+        return 0
+    remove_leftovers(options.results)
+    outcomes: list[Outcome] = []
+    with engines.opened(options, every, workers) as (executor, workers):
+        for experiment, folder, runs in chosen:
+            outcomes += _reproduce(experiment, folder, runs, outcomes, workers, executor)
+    for folder in dict.fromkeys(folder for _, folder, _ in chosen):
+        _write_page(folder, outcomes)
+    failures = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failures:
+        name = f"{outcome.config.scenario} {outcome.config.baseline}"
+        print(f"failed: {name}: {outcome.error}", file=sys.stderr)
+    if failures:
+        print(f"{len(failures)} failed: the same command tries them again", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _parser() -> Parser:
     parser = Parser(
         "reproduce",
         "Runs experiments, skipping runs that are done, and makes their tables and figures.",
@@ -60,111 +90,31 @@ def main(arguments: Sequence[str]) -> int:
         "--results", type=word(Place), metavar="DIR", default="runs", help="folder for result files"
     )
     output.add_argument("--wandb", choices=get_args(WandbMode), default=RunConfig.wandb, help="W&B logging")
-    _declare_cluster(parser)
-    options = parser.read(arguments)
-    tqdm.set_lock(threading.RLock())  # one of processes would outlive a sweep that is stopped
-    from clbench.engine.preflight import check_runs
-    from clbench.engine.resolved import tuning_of
-    from clbench.studies.reproduction import chosen_experiments, refuse_shared_places
+    engines.declare(parser)
+    return parser
 
-    results = options.results
-    check_folder(results, "option --results")
+
+def _chosen(options: argparse.Namespace) -> list[tuple[Experiment, Path, list[RunConfig]]]:
+    """The experiments, the folder of each one's results, and its runs."""
+    from clbench.engine.resolved import tuning_of
+    from clbench.studies.reproduction import chosen_experiments
+
     mode = options.wandb
     if mode != "disabled" and not options.dry_run:
         from clbench.tracking.live import usable  # imports torch
 
-        mode = usable(mode, results)
+        mode = usable(mode, options.results)
     chosen = []
     for experiment in chosen_experiments(options.experiments, options.profile):
         profile = options.profile or next(iter(experiment.profiles))
-        folder = results / profile
+        folder = options.results / profile
         runs = experiment.runs(profile, folder, options.data_dir, wandb=mode)
         if options.skip_missing_data:
             runs = _with_data(runs, options.data_dir)
         if options.only:
             runs = [run for run in runs if (tuning_of(run) == "frozen") == (options.only == "frozen")]
         chosen.append((experiment, folder, runs))
-    every = [run for *_, runs in chosen for run in runs]
-    refuse_shared_places(every)
-    check_runs(every)
-    workers = options.workers or os.cpu_count() or 1
-    _check_engine(options)
-    _check_tables(experiment for experiment, *_ in chosen)
-    if options.dry_run:
-        _forecast(every, workers)
-        return 0
-    remove_leftovers(results)
-    outcomes: list[Outcome] = []
-    with _engine(options, every, workers) as (executor, workers):
-        for experiment, folder, runs in chosen:
-            outcomes += _reproduce(experiment, folder, runs, outcomes, workers, executor)
-    for folder in dict.fromkeys(folder for _, folder, _ in chosen):
-        _write_page(folder, outcomes)
-    failures = [outcome for outcome in outcomes if outcome.error]
-    for outcome in failures:
-        name = f"{outcome.config.scenario} {outcome.config.baseline}"
-        print(f"failed: {name}: {outcome.error}", file=sys.stderr)
-    if failures:
-        print(f"{len(failures)} failed: the same command tries them again", file=sys.stderr)
-    return 1 if failures else 0
-
-
-def _declare_cluster(parser: Parser) -> None:
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="local",
-        help="processes of this machine, or tasks of a Ray cluster",
-    )
-    cluster = parser.add_argument_group("Ray cluster")
-    text = "its head node; without it, Ray is started on this machine for this command"
-    cluster.add_argument("--address", type=word(Line), metavar="HOST:PORT", help=text)
-    text = "GPUs of each run where the cluster has any, 1 by default; 0.25 lets four runs share one"
-    cluster.add_argument("--gpus-per-run", type=word(Weight), metavar="N", help=text)
-    text = "memory that each run is given room for, 2 by default"
-    cluster.add_argument("--memory-per-run", type=word(Positive), metavar="GB", help=text)
-
-
-def _check_engine(options: argparse.Namespace) -> None:
-    """Refuses options that mean nothing, before anything runs.
-
-    Raises:
-        UserError: One of them is given.
-    """
-    for name in ("address", "gpus_per_run", "memory_per_run"):
-        if options.engine == "local" and getattr(options, name) is not None:
-            raise UserError(f"option --{name.replace('_', '-')} works with --engine ray")
-    if (options.gpus_per_run or 0) > 1 and options.gpus_per_run % 1:
-        raise UserError(f"option --gpus-per-run is {options.gpus_per_run}: a share of one GPU, or whole ones")
-
-
-@contextmanager
-def _engine(
-    options: argparse.Namespace, runs: Sequence[RunConfig], workers: int
-) -> Iterator[tuple[OpenExecutor, int]]:
-    """Where jobs are done, and how many at a time.
-
-    Raises:
-        UserError: There is no such cluster, or one of its nodes cannot do the runs.
-    """
-    from clbench.studies.pool import local_pool
-
-    if options.engine == "local":
-        yield local_pool, workers
-        return
-    from clbench.studies.ray_cluster import Share, connected
-
-    share = Share(**{
-        name: value
-        for name, value in (("gpus", options.gpus_per_run), ("memory", options.memory_per_run))
-        if value is not None
-    })  # fmt: skip
-    with connected(options.address, share, options.workers) as cluster:
-        if options.address is not None:
-            cluster.check(runs)
-        from clbench.studies.ray_pool import RayPool
-
-        yield lambda _: RayPool(cluster), cluster.workers
+    return chosen
 
 
 def _with_data(runs: Sequence[RunConfig], data_dir: Path | None) -> list[RunConfig]:
