@@ -61,6 +61,7 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "many/report/values": lambda: values("many"),
     "default/report/defaults": lambda: values("default"),
     "tuned/report/defaults": lambda: values("tuned"),
+    "trained/report/main": lambda: values("trained"),
     "rates/report/trained_rates": lambda: values("rates"),
 }
 
