@@ -59,6 +59,7 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "quick/report/main": quick,
     "few/report/values": lambda: values("few"),
     "many/report/values": lambda: values("many"),
+    "draws/report/values": lambda: values("draws"),
     "default/report/defaults": lambda: values("default"),
     "tuned/report/defaults": lambda: values("tuned"),
     "trained/report/main": lambda: values("trained"),
