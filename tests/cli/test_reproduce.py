@@ -64,7 +64,8 @@ def test_without_any_data_there_is_one_line(line, tmp_path, capsys):
 
 def test_runs_can_be_limited_by_what_they_train(tmp_path, capsys):
     def counted(*words: str) -> list[str]:
-        assert main(["reproduce", "main", "--profile", "quick", "--dry-run", *words]) == 0
+        line = ["reproduce", "main", "--profile", "quick", "--results", str(tmp_path), "--dry-run"]
+        assert main([*line, *words]) == 0
         lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  to run")]
         return [line.split()[3] for line in lines]
 

@@ -111,7 +111,8 @@ def test_dkvb_carries_keys_and_values_and_is_marked_as_seeing_the_future(data, t
     (folder,) = (tmp_path / "runs" / "three" / "tiny").iterdir()
     content = json.loads((folder / "order0-seed0.json").read_text())
     assert content["costs"]["carried_bytes"]["keys"] == 4 * 16 * 8 * 4  # heads x keys x size x bytes
-    assert content["costs"]["carried_bytes"]["values"] == 4 * 16 * 3 * 4  # heads x keys x columns x bytes
+    # Heads x keys x bytes of the columns, and of how much a row has seen.
+    assert content["costs"]["carried_bytes"]["values"] == 4 * 16 * (3 + 1) * 4
     *differs, future = content["config"]["notes"]
     assert future == {"kind": "sees-future", "text": ""}
     assert {each["kind"] for each in differs} == {"deviation"}

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import itertools
 import importlib
 import json
 import re
@@ -112,7 +113,7 @@ def test_every_command_shown_is_accepted(page, line, tmp_path, monkeypatch, caps
         parse_run(words)
         return
     if command == "reproduce":
-        for name in (word for word in words if word in experiment_files() or word.endswith(".yaml")):
+        for name in itertools.takewhile(lambda word: not word.startswith("--"), words):
             experiment = find_experiment(name)
             first = next(iter(experiment.profiles))
             profile = words[words.index("--profile") + 1] if "--profile" in words else first
