@@ -70,7 +70,7 @@ def test_each_default_that_is_far_from_its_tuned_value_has_a_line_that_says_why(
     page = (ROOT / "docs" / "measured-results.md").read_text(encoding="utf-8")
     assert page.count("<!-- defaults against tuned -->") == 1
     assert with_gaps(page) == page, "make results brings it up to date"
-    reasons = page.partition("more than three points behind:")[2].partition("Tuned in this way")[0]
+    reasons = page.partition("more than three points behind:")[2].partition("The defaults of")[0]
     numbers = gaps()
     far = (numbers["tuned"] - numbers["default"]).max(axis=1) > 3
     named = set(re.findall(r"`(\w+)`", reasons)) - {"fill"}

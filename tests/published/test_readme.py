@@ -2,8 +2,8 @@
 
 import ast
 import functools
-import itertools
 import importlib
+import itertools
 import json
 import re
 import shlex
