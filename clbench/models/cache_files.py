@@ -80,16 +80,19 @@ def write_shard(
 
 
 def verify(shard: Path, *names: str) -> None:
-    """Compares files of a shard with their checksums; without names, all of them.
+    """Compares files of a shard with their checksums; without names, all of them. Links are not followed.
 
     Raises:
-        DamagedError: A file has another content or is missing.
+        DamagedError: A file has another content, is a link, or is missing.
         FileNotFoundError: The whole shard is gone: another process removed it.
         OSError: A file cannot be read now, which says nothing about its content.
     """
     try:
+        for each in (shard, shard / CHECKSUMS):
+            _refuse_link(each)
         sums = json.loads((shard / CHECKSUMS).read_bytes())
         for name in names or sorted(sums):
+            _refuse_link(shard / name)
             if checksum(shard / name) != sums[name]:
                 raise DamagedError(f"{shard / name} is damaged")
     except FileNotFoundError as error:
@@ -100,10 +103,16 @@ def verify(shard: Path, *names: str) -> None:
         raise DamagedError(f"{shard / CHECKSUMS} is damaged") from error
 
 
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise DamagedError(f"{path} is a link")
+
+
 def drop(shard: Path, error: DamagedError) -> None:
-    """Removes a damaged shard with a warning."""
+    """Removes a damaged shard with a warning; of a link, the link alone."""
     warnings.warn(f"{error}; what it held is computed again", stacklevel=2)
-    shutil.rmtree(shard, ignore_errors=True)
+    with suppress(OSError):
+        shard.unlink() if shard.is_symlink() else shutil.rmtree(shard, ignore_errors=True)
 
 
 def used(shard: Path) -> None:

@@ -35,6 +35,13 @@ def answers(cache, encoder) -> list[bytes]:
     return [*found, tensors["x"].numpy().tobytes()]
 
 
+def link(path: Path) -> None:
+    """Moves a file or folder away and puts a link to it in its place."""
+    elsewhere = path.parent.parent.parent / f"{path.name}-elsewhere"
+    shutil.move(path, elsewhere)
+    path.symlink_to(elsewhere)
+
+
 def flip(path: Path, share: float) -> None:
     content = bytearray(path.read_bytes())
     content[int(share * (len(content) - 1))] ^= 4
@@ -47,8 +54,21 @@ DAMAGE = {
     "a flipped byte at the end": lambda path: flip(path, 1),
     "missing": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
+    "a link": link,
     "cut short": lambda path: os.truncate(path, path.stat().st_size // 2),
 }
+
+
+def test_a_shard_that_is_a_link_is_dropped_and_what_it_leads_to_stays(encoder, wanted, tmp_path):
+    answers(FeatureCache(tmp_path, progress=False), encoder)
+    (shard,) = tmp_path.glob("*-states/shard-*")
+    link(shard)
+    with pytest.warns(UserWarning, match="is a link; what it held is computed again"):
+        assert answers(FeatureCache(tmp_path, progress=False), encoder) == wanted
+    assert not shard.is_symlink()
+    (elsewhere,) = tmp_path.parent.glob(f"{shard.name}-elsewhere")
+    assert {each.name for each in elsewhere.iterdir()} == set(FILES)
+    shutil.rmtree(elsewhere)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
