@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def signal_in_imports(scene: Scene) -> list[str]:
     """SIGTERM to a new process while it imports, and Ctrl-C a little later."""
     found = []
     for by, delay in ((signal.SIGTERM, 1.0), (signal.SIGINT, 2.0)):
-        command = ["python", "-m", "clbench", *scene.words()]
+        command = [sys.executable, "-m", "clbench", *scene.words()]
         process = subprocess.Popen(command, cwd=scene.folder, stderr=subprocess.PIPE, text=True)
         time.sleep(delay)
         process.send_signal(by)
