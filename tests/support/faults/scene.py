@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import os
 import shutil
@@ -9,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,11 +172,11 @@ class Scene:
 
     def checkpoints(self, results: str = "runs") -> list[Path]:
         """The checkpoints below a folder, the newest one last."""
-        return sorted((self.folder / results).rglob("*.safetensors"))
+        return sorted(_below(self.folder / results, "*.safetensors"))
 
     def result(self, results: str = "runs") -> Path | None:
         """The result file below a folder."""
-        return next((self.folder / results).rglob("order*-seed*.json"), None)
+        return next(_below(self.folder / results, "order*-seed*.json"), None)
 
     def left(self, results: str) -> list[str]:
         """What is below a folder of results that no finished run leaves."""
@@ -188,3 +189,9 @@ class Scene:
         found = differences(self.folder / reference, self.folder / results)
         found += [] if self.result(results) else ["no result"]
         return [*found, *(f"{name} is left" for name in self.left(results))]
+
+
+def _below(folder: Path, pattern: str) -> Iterator[Path]:
+    """Files below a folder while a run writes there: folders that are gone in between have none."""
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in fnmatch.filter(names, pattern))
