@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str]) -> int:
     """Runs what is not done yet, writes a report per experiment and a page of all, and says what failed."""
     options = _parser().read(arguments)
+    engines.check(options)
     tqdm.set_lock(threading.RLock())  # one of processes would outlive a sweep that is stopped
     from clbench.engine.preflight import check_runs
     from clbench.studies.reproduction import refuse_shared_places
@@ -41,7 +42,6 @@ def main(arguments: Sequence[str]) -> int:
     refuse_shared_places(every)
     check_runs(every)
     workers = options.workers or os.cpu_count() or 1
-    engines.check(options)
     _check_tables(experiment for experiment, *_ in chosen)
     if options.dry_run:
         _forecast(every, workers)

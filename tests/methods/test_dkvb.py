@@ -174,6 +174,21 @@ def test_a_step_moves_the_selected_values_by_the_rate_times_the_most_selections(
         torch.testing.assert_close(learner.network.decoder.weight.detach(), expected, atol=1e-6, rtol=0)
 
 
+def test_by_default_values_are_means_over_the_stream_and_not_over_an_experience(encoder):
+    learner = DKVB(context(encoder, lr=0.3), heads=4, keys=16).eval()
+    batch = past_prefix(encoder, learner.network, encoder.batch(LENGTHS))
+    values = learner.network.values.weight
+    sums, norms = torch.zeros_like(values), torch.zeros(len(values))
+    for _ in range(3):  # a new optimizer each time, as in three experiences
+        gradient = torch.autograd.grad(learner.loss(batch), values)[0].to_dense()
+        sums, norms = sums + gradient, norms + gradient.square().sum(1).sqrt()
+        values.grad = None
+        after = one_step(learner, batch)
+        expected = -0.3 * sums / norms.clamp(min=1e-30).unsqueeze(1)
+        torch.testing.assert_close(after, expected, atol=1e-5, rtol=0)
+    assert learner.carried_bytes()["values"] == values.nbytes + 4 * len(values)
+
+
 def test_values_that_no_text_selects_stay_bit_for_bit_and_with_adamw_they_move(encoder):
     for optimizer, stays in (("row-mean", True), ("adagrad", True), ("sgd", True), ("reference", False)):
         learner = DKVB(context(encoder), heads=4, keys=64, values="reference", optimizer=optimizer)
@@ -263,6 +278,8 @@ def test_the_reference_variant_is_the_public_code_in_every_way_and_an_argument_g
 def test_values_go_where_the_nearest_earlier_key_was(encoder):
     network = BottleneckNetwork(context(encoder), layout(heads=4, keys=16), normal_values=True)
     earlier, values = network.keys.clone(), network.values.weight.detach().clone().view(4, 16, -1)
+    network.values.keep_mass()
+    network.values.mass.copy_(torch.arange(64.0))
     generator = torch.Generator().manual_seed(0)
     network.keys.copy_(earlier + 0.8 * torch.randn(earlier.shape, generator=generator))
     carry_values(network, earlier)
@@ -273,6 +290,7 @@ def test_values_go_where_the_nearest_earlier_key_was(encoder):
             distances = (earlier[head] - network.keys[head, key]).square().sum(1)
             nearest = int(distances.argmin())
             assert torch.equal(moved[head, key], values[head, nearest])
+            assert network.values.mass[16 * head + key] == 16 * head + nearest
             changed += nearest != key
     assert changed > 4
 

@@ -98,8 +98,9 @@ class RowAdam(RowOptimizer):
 class RowMean(RowOptimizer):
     """A row is a running mean of gradients, weighted by their norms: the more it has seen, the less it moves.
 
-    m <- m + |g|, w <- w - (lr g + |g| w) / m. After any number of steps from zero, w = -lr sum(g) / sum(|g|):
-    their order makes no difference but through g. Columns without a gradient, those of other tasks, stay.
+    m <- m + |g|, w <- w - (lr g + |g| w) / m. Where all columns have gradients, any number of steps from zero
+    ends at w = -lr sum(g) / sum(|g|): their order makes no difference but through g. Columns without a
+    gradient, those of other tasks, stay.
 
     The sums m go on from one optimizer to the next: with new ones, a first step would replace all of a row.
 
