@@ -37,7 +37,7 @@ _TRAIN = {
 EXTRAS = {
     "train": _TRAIN,
     "tune": {*_TRAIN, "optuna"},
-    "ray": {*_TRAIN, "ray"},
+    "ray": {*_TRAIN, "psutil", "ray"},
     "wandb": {"httpx", "tqdm", "wandb", "wandb_workspaces"},
 }
 """The optional packages by the extra of the installation that brings them."""

@@ -225,16 +225,11 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _kill_descendants() -> None:
     """Kills the processes that this one started, and those that they started."""
-    parents = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError, IndexError):
-            parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    found = {os.getpid()}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    for process_id in found - {os.getpid()}:
-        with suppress(OSError):
-            os.kill(process_id, signal.SIGKILL)
+    import psutil
+
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def said(error: BaseException) -> str:
