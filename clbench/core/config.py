@@ -36,12 +36,15 @@ class Budget:
         experiences: Experiences of a trial, the first ones of the stream; None takes all.
         order: Order of the experiences.
         seed: Seed of its runs, and of the values that it draws.
+        train_per_class: The most training texts per class and experience of a trial; None takes those of the
+            run.
     """
 
     trials: Count = 16
     experiences: Count | None = 3
     order: Order = "0"
     seed: Seed = 0
+    train_per_class: Count | None = None
 
 
 @dataclass(frozen=True)

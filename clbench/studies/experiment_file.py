@@ -50,6 +50,7 @@ class Tune(Section):
 
     trials: Count = Field(default=16, description="a whole number of at least 1")
     experiences: Count | Literal["all"] = Field(default=3, description="a whole number of at least 1, or all")
+    train_per_class: Count | None = Field(default=None, description="a whole number of at least 1")
 
 
 class Profile(Trained):

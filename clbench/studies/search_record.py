@@ -99,7 +99,7 @@ class SearchRecord:
             "budget": self.about["budget"],
             "space": self.about["space"],
             "by": self.about["by"],
-            **{name: config[name] for name in ("order", "seed", "split")},
+            **{name: config[name] for name in ("order", "seed", "split", "train_per_class")},
             "choice": dict(self.best.values),
             "trials": [{**each.values, "accuracy": each.accuracy} for each in self.trials],
             **{name: self.source.get(name) for name in ("commit", "date")},

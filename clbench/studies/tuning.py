@@ -67,11 +67,11 @@ def search(
 ) -> Path:
     """Runs short streams with different hyperparameters, and records them in a file beside the results.
 
-    A trial trains on the first experiences of the stream and is judged by the average accuracy after the
-    last of them on their validation texts. The first trial has the method's defaults; the others are drawn by
-    a tree-structured Parzen estimator (Bergstra et al. 2011) seeded by the seed of the search. The record is
-    written after each trial. A search that was stopped draws the same values again, and does not repeat
-    trials whose accuracy it knows.
+    A trial trains on the first experiences of the stream, on all their texts or some. It is judged by the
+    average accuracy on their validation texts after the last of them. The first trial has the method's
+    defaults; the others are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011) seeded by the
+    seed of the search. The record is written after each trial. A search that was stopped draws the same
+    values again, and does not repeat trials whose accuracy it knows.
 
     Args:
         config: The run to tune, with ``tune``; a learning rate or arguments that it sets are not searched.
@@ -170,9 +170,15 @@ def _trial_config(config: RunConfig, shared: Shared) -> RunConfig:
     """The run of a trial, before hyperparameters are chosen."""
     assert config.tune is not None
     length = config.experiences or len(shared.scenario(config.scenario).parts)
-    first = min(config.tune.experiences or length, length)
+    texts = [each for each in (config.train_per_class, config.tune.train_per_class) if each is not None]
     return dataclasses.replace(
-        config, tune=None, experiences=first, split="validation", checkpoint=False, wandb="disabled"
+        config,
+        tune=None,
+        experiences=min(config.tune.experiences or length, length),
+        train_per_class=min(texts, default=None),
+        split="validation",
+        checkpoint=False,
+        wandb="disabled",
     )
 
 

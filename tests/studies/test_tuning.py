@@ -77,6 +77,21 @@ def test_test_texts_are_never_read_nor_those_of_later_experiences(scenario, monk
     assert names == {0, 1}
 
 
+@pytest.mark.parametrize(("run", "trial", "texts"), [(None, 3, 3), (2, 3, 2), (3, 2, 2), (3, None, 3)])
+def test_a_trial_takes_the_smaller_number_of_texts(scenario, run, trial, texts, monkeypatch):
+    taken = []
+
+    def noting(prepared, **options):
+        taken.append(execute(prepared, **options))
+        return taken[-1]
+
+    monkeypatch.setattr(tuning, "execute", noting)
+    made = config(scenario, "finetune", tune=Budget(1, None, train_per_class=trial), train_per_class=run)
+    record = read(search(made))
+    assert record.about["config"]["train_per_class"] == texts
+    assert [each["examples"] for each in taken[0].experiences] == [2 * texts] * 3  # of two classes each
+
+
 def test_the_first_trial_has_the_defaults_and_the_best_is_chosen(scenario):
     path = search(config(scenario, tune=Budget(4)))
     assert path == scenario.parent / "runs/six/tiny/ewc-frozen/search.json"
