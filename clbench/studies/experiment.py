@@ -17,6 +17,8 @@ from clbench.engine.method import find_method
 from clbench.engine.parser import run_config
 from clbench.studies.search_space import space
 
+AXES = ("seeds", "orders")
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -28,8 +30,8 @@ class Experiment:
         methods: The compared methods, each as the options of its runs. The key ``scenarios`` limits a method
             to some scenarios; a list of learning rates ``lr`` stands for one method each.
         profiles: By name, the ``scenarios``, ``seeds``, ``orders`` and ``options`` of all runs; optionally
-            ``encoders``, for a run with each; ``scenario_options``, further options by scenario; ``tune``,
-            the ``trials`` and ``experiences`` of a hyperparameter search for each method and scenario;
+            ``encoders``, for a run with each; ``scenario_options``, further options and other seeds and
+            orders by scenario; ``tune``, the budget of a hyperparameter search for each method and scenario;
             ``methods`` instead of the experiment's; ``trained``, other seeds, orders and options for runs
             that train the encoder, which take longer.
         table: The measures that its tables show, by name and in this order; None shows the default ones.
@@ -101,14 +103,15 @@ def _chosen(
     method: Mapping[str, Any], axes: Mapping[str, Any], scenario: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a method on a scenario in a profile, and the profile as it is for that method."""
-    common = {**axes.get("options", {}), **axes.get("scenario_options", {}).get(scenario, {})}
+    here = axes.get("scenario_options", {}).get(scenario, {})
+    common = {**axes.get("options", {}), **{name: here[name] for name in here if name not in AXES}}
     own = {name: value for name, value in method.items() if name != "scenarios"} | {"scenario": scenario}
     options = {"encoder": RunConfig.encoder, **common, **own}
     found = find_method(options["baseline"])
     tuning = options.get("tuning") or found.info.tunings[0]
     trained = axes.get("trained", {}) if tuning != "frozen" else {}
     options |= {**trained.get("options", {}), **own, "baseline": found.path, "tuning": tuning}
-    return options, {**axes, **trained}
+    return options, {**axes, **{name: here[name] for name in AXES if name in here}, **trained}
 
 
 def _budget(config: RunConfig, tune: Mapping[str, Any] | None, first: tuple[Any, Any]) -> Budget | None:

@@ -37,11 +37,31 @@ class Method(BaseModel):
 Methods = Annotated[list[Method], Field(min_length=1)]
 
 
-class Trained(Section):
-    """What is otherwise for runs that train the encoder."""
+class Axes(Section):
+    """The values of which each run has one."""
 
     seeds: Seeds = Field(default=[0], description="a list of seeds such as [0, 1]")
     orders: Orders = Field(default=["0"], description="a list of orders such as [0, random:1]")
+
+    @model_validator(mode="after")
+    def _different(self) -> Axes:
+        for each in ("scenarios", "seeds", "orders", "encoders"):
+            values = getattr(self, each, [])
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                raise ValueError(f"{each} has {twice} twice")
+        return self
+
+
+class OneScenario(Axes):
+    """What is otherwise on one scenario. Other keys are options of a run, which are checked with it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Trained(Axes):
+    """What is otherwise for runs that train the encoder."""
+
     options: Options = Field(default={}, description=OPTIONS)
 
 
@@ -60,7 +80,7 @@ class Profile(Trained):
     encoders: Annotated[list[Line], Field(min_length=1)] = Field(
         default=[], description="a list of encoders such as [minilm]"
     )
-    scenario_options: dict[Line, Options] = Field(
+    scenario_options: dict[Line, OneScenario] = Field(
         default={}, description="a mapping such as {r8-cil: {epochs: 5}}"
     )
     tune: Tune | None = Field(default=None, description="a mapping such as {trials: 16}")
@@ -68,17 +88,12 @@ class Profile(Trained):
     trained: Trained = Field(default=Trained(), description="a mapping such as {seeds: [0]}")
 
     @model_validator(mode="after")
-    def _axes(self) -> Profile:
+    def _known(self) -> Profile:
         for name in self.scenario_options:
             if name not in self.scenarios:
                 raise ValueError(str(unknown("scenario of scenario_options", name, self.scenarios)))
         if self.encoders and "encoder" in self.options:
             raise ValueError("encoders and the option encoder exclude each other")
-        for each in ("scenarios", "seeds", "orders", "encoders"):
-            values = getattr(self, each)
-            twice = next((value for value in values if values.count(value) > 1), None)
-            if twice is not None:
-                raise ValueError(f"{each} has {twice} twice")
         return self
 
 

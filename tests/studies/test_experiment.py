@@ -65,6 +65,19 @@ def test_a_scenario_may_have_options_of_its_own(tmp_path):
         assert run.train_per_class == (3 if run.scenario == "20ng-cil" else None)
 
 
+def test_a_scenario_may_have_seeds_and_orders_of_its_own(tmp_path):
+    text = BASE.replace("{20ng-cil: {", "{20ng-cil: {seeds: [7, 8], orders: [1], ")
+    found = runs(read_experiment(written(tmp_path, text)), "small")
+    made = {(scenario, name): [] for scenario, name, *_ in found}
+    for scenario, name, order, seed, *_ in found:
+        made[scenario, name].append((order, seed))
+    assert made["20ng-cil", "NCM"] == [("1", 7), ("1", 8)]
+    assert made["r8-cil", "NCM"] == [("0", 0), ("0", 1), ("random:1", 0), ("random:1", 1)]
+    # What trains the encoder has the profile's seeds for that; the order is still that of the scenario.
+    assert made["20ng-cil", "Finetune"] == made["20ng-cil", "HAT"] == [("1", 5)]
+    assert made["r8-cil", "Finetune"] == [("0", 5), ("random:1", 5)]
+
+
 def test_a_profile_may_have_methods_of_its_own(tmp_path):
     assert runs(read_experiment(written(tmp_path, BASE)), "quick") == [("r8-cil", "SLDA", "0", 0, None, None)]
 
@@ -102,6 +115,9 @@ def test_another_table_of_the_same_runs(tmp_path):
         ),
         ("[{baseline: slda}]", "[slda]", "profiles quick: methods is ['slda']; expected a list of methods"),
         ("[0, 1]", "[0, -1]", "profiles small: seeds is [0, -1]; expected a list of seeds such as [0, 1]"),
+        ("{seeds: [5], ", "{seeds: [5, 5], ", "profiles small: trained: seeds has 5 twice"),
+        ("{20ng-cil: {", "{20ng-cil: {orders: [1, '1'], ", "scenario_options 20ng-cil: orders has 1 twice"),
+        ("{20ng-cil: {", "{20ng-cil: {seeds: 1, ", "scenario_options 20ng-cil: seeds is 1; expected a list"),
         ("{seeds: [5], ", "{seeds: 5, ", "profiles small: trained: seeds is 5; expected a list of seeds"),
         ("  small:", "  ../small:", "profiles has the key '../small': must be one line of"),
         (
