@@ -217,12 +217,14 @@ def _indented(value: Any, margin: str) -> str:
         return f"{{{inner}{f',{inner}'.join(entries)}{margin}}}"
     if isinstance(value, list | tuple) and any(isinstance(each, Mapping | list | tuple) for each in value):
         flat = _depth(value) > 2
-        entries = (
-            json.dumps(each, allow_nan=False) if flat and _depth(each) <= 2 else _indented(each, inner)
-            for each in value
-        )
+        entries = (_line(each) if flat and _depth(each) <= 2 else _indented(each, inner) for each in value)
         return f"[{inner}{f',{inner}'.join(entries)}{margin}]"
-    return json.dumps(value, allow_nan=False)
+    return _line(value)
+
+
+def _line(value: Any) -> str:
+    """``value`` as JSON on one line without spaces, which are a fifth of a file of matrices."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
 def _depth(value: Any) -> float:
