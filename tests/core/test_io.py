@@ -16,7 +16,7 @@ def test_json_reads_back_whatever_is_in_it_with_lists_of_values_on_one_line(tmp_
         "matrix": [[0.5, 1], [None, True]],
         "hostile": ["[\n 1,\n 2\n]", "a,\n  b", "{", "]", '"[ '],
         "empty": [[], {}],
-        "objects": [{"name": "x", "seconds": {"train": 1.5}, "row": [1,2,3]}],
+        "objects": [{"name": "x", "seconds": {"train": 1.5}, "row": [1, 2, 3]}],
     }
     path = tmp_path / "value.json"
     write_json(path, value)

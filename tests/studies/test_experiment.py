@@ -1,6 +1,7 @@
 """From the file of an experiment to its runs."""
 
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -191,14 +192,26 @@ def test_the_streams_of_intents_are_in_experiments():
     assert shipped == {scenario.name for scenario in SCENARIOS}
 
 
-def test_a_frozen_table_has_a_second_encoder():
-    frozen = find_experiment("frozen")
-    for profile in ("full-tuned", "full-defaults"):
-        encoders = {run.encoder for run in frozen.runs(profile, Path("runs"), None)}
-        assert encoders == {"minilm", "smollm2-135m-instruct-q4"}
+def frozen(profile: str):
+    return find_experiment("frozen").runs(profile, Path("runs"), None)
 
 
-def test_a_frozen_table_is_tuned_on_streams_of_classes_and_of_domains():
-    runs = find_experiment("frozen").runs("streams-tuned", Path("runs"), None)
-    assert {run.scenario for run in runs} == {"r8-cil", "20ng-cil-single", "clinc150-cil", "dsc-dil"}
-    assert {run.encoder for run in runs} == {"minilm"}
+def test_frozen_tables_have_a_second_encoder_on_the_same_streams():
+    full, both = frozen("full"), frozen("encoders")
+    assert {run.encoder for run in full} == {"minilm"}
+    for encoder in ("minilm", "smollm2-135m-instruct-q4"):
+        assert {run.scenario for run in both if run.encoder == encoder} == {run.scenario for run in full}
+
+
+def test_the_full_table_has_published_orders_or_three_seeds_of_every_method_and_tunes_it():
+    runs = frozen("full")
+    axes = defaultdict(set)
+    for run in runs:
+        axes[run.scenario].add((run.order, run.seed))
+    published = {(order, 0) for order in "012"}
+    assert axes["dsc-dil"] == axes["20ng-cil"] == axes["glue4-til"] == published
+    assert axes["r8-cil"] == axes["clinc150-cil"] == {("0", seed) for seed in range(3)}
+    assert len(axes) == 8
+    untuned = {run.baseline.rpartition(".")[2] for run in runs if run.tune is None}
+    assert len({run.baseline for run in runs} - untuned) >= 20
+    assert all(run.train_per_class is None and run.test_per_class is None for run in runs)
