@@ -10,6 +10,7 @@ from clbench.core.errors import UserError
 from clbench.core.io import cache_budget, check_folder
 from clbench.core.scenario import Scenario
 from clbench.data import formats
+from clbench.data.orders import arrange
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
 from clbench.methods.info import MethodInfo, refused_task
@@ -24,15 +25,21 @@ def check_runs(configs: Iterable[RunConfig]) -> None:
         UserError: See ``check_run``.
     """
     scenarios: dict[str, Scenario] = {}
-    seen = set()
+    seen, orders = set(), set()
     for config in configs:
-        given = (config.scenario, config.baseline, config.tuning, config.encoder, config.experiences)
+        if config.scenario not in scenarios:
+            scenarios[config.scenario] = find_scenario(config.scenario)
+        scenario = scenarios[config.scenario]
+        given = (
+            config.scenario, config.baseline, config.tuning, config.encoder, config.experiences, config.head
+        )  # fmt: skip
         places = (config.data_dir, config.generic_corpus, config.results, config.joint, config.single)
         if (given, places) not in seen:
             seen.add((given, places))
-            if config.scenario not in scenarios:
-                scenarios[config.scenario] = find_scenario(config.scenario)
-            check_run(config, scenarios[config.scenario])
+            check_run(config, scenario)
+        if (config.scenario, config.order) not in orders:
+            orders.add((config.scenario, config.order))
+            arrange(scenario, config.order)
 
 
 def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
@@ -43,7 +50,7 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         scenario: Its scenario, if that was looked up already.
 
     Raises:
-        UserError: The scenario, its data, the encoder, the tuning or a folder is wrong.
+        UserError: The scenario, its order or data, the encoder, the tuning or a folder is wrong.
     """
     _ = config.stream_kind  # joint and single exclude each other
     info = find_method(config.baseline).info
@@ -64,6 +71,7 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
     most = len(scenario.parts)
     if config.experiences is not None and config.experiences > most:
         raise UserError(f"experiences {config.experiences}: scenario '{scenario.name}' has 1 to {most}")
+    arrange(scenario, config.order)
     check_data(scenario, config.data_dir)
     if config.generic_corpus is not None and not config.generic_corpus.is_dir():
         raise UserError(f"generic corpus {config.generic_corpus}: no such folder")

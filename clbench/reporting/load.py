@@ -17,7 +17,7 @@ from clbench.core.language_result import is_language
 from clbench.core.metrics import METRICS
 from clbench.core.notes import Note
 from clbench.core.result import RunResult
-from clbench.core.result_check import COSTS, KEY_USE
+from clbench.core.result_fields import COSTS, KEY_USE
 from clbench.core.types import StreamKind
 
 RUN = ["scenario", "encoder", "method", "order", "seed"]
