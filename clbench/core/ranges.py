@@ -200,6 +200,13 @@ Label = Annotated[str, Words(128, without="/\\#?%:")]
 """A name at Weights & Biases."""
 Order = Annotated[str, Pattern("([a-z]+:)?[0-9]{1,10}", "the number of a published order, 0, or random:SEED")]
 """The order of the experiences of a stream."""
+_HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"
+Address = Annotated[str, Pattern(_HOST + ":[0-9]{1,5}", "HOST:PORT, such as head:6379")]
+"""Where a server of another machine listens."""
+Url = Annotated[
+    str, Pattern(f"https?://{_HOST}(:[0-9]{{1,5}})?(/[!-~]*)?", "an address such as https://example.org/data")
+]
+"""An address on the web."""
 Place = Annotated[Path, Reachable()]
 """The path of a file or folder."""
 

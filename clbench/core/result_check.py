@@ -60,7 +60,8 @@ def checked(path: Path) -> dict[str, Any]:
             raise ValueError("not a file")
         if path.stat().st_size > LARGEST:
             raise ValueError(f"larger than {LARGEST >> 20} MiB")
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
         for name, value in content.items():
@@ -221,6 +222,14 @@ def _all_finite(values: list[Any]) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise ValueError(f"the key '{twice}' is there twice")
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -81,6 +81,7 @@ RULES: Mapping[str, str | tuple[str, ...]] = {
         for name in names
     },
     "experiences": "a list of objects",
+    "experiences.[].name": "a text",
     "experiences.[].seconds": "an object",
     "experiences.[].seconds.**": "a number of at least 0",
     "experiences.[].flops": "an object",
