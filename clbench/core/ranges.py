@@ -204,7 +204,11 @@ _HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"
 Address = Annotated[str, Pattern(_HOST + ":[0-9]{1,5}", "HOST:PORT, such as head:6379")]
 """Where a server of another machine listens."""
 Url = Annotated[
-    str, Pattern(f"https?://{_HOST}(:[0-9]{{1,5}})?(/[!-~]*)?", "an address such as https://example.org/data")
+    str,
+    Pattern(
+        rf"https?://([^\s/?#@]+@)?{_HOST}(:[0-9]{{1,5}})?(/[!-~]*)?",
+        "an address such as https://example.org/data",
+    ),
 ]
 """An address on the web."""
 Place = Annotated[Path, Reachable()]

@@ -41,7 +41,7 @@ from clbench.core.scenario import Protocol
         ),
         (
             ranges.Url,
-            ["https://a.org", "http://127.0.0.1:80/x/y", "http://[::1]:80"],
+            ["https://a.org", "http://127.0.0.1:80/x/y", "http://[::1]:80", "https://me:word@a.org/x"],
             [
                 "a.org",
                 "file:///etc",
