@@ -15,6 +15,7 @@ from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
 from clbench.methods.info import MethodInfo, refused_task
 from clbench.models.declared import ENCODERS
+from clbench.models.folder_facts import check_files
 from clbench.models.pretrained import encoder_folder
 
 
@@ -31,7 +32,8 @@ def check_runs(configs: Iterable[RunConfig]) -> None:
             scenarios[config.scenario] = find_scenario(config.scenario)
         scenario = scenarios[config.scenario]
         given = (
-            config.scenario, config.baseline, config.tuning, config.encoder, config.experiences, config.head
+            config.scenario, config.baseline, config.tuning, config.encoder, config.experiences, config.head,
+            config.max_tokens,
         )  # fmt: skip
         places = (config.data_dir, config.generic_corpus, config.results, config.joint, config.single)
         if (given, places) not in seen:
@@ -59,8 +61,9 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         possible = " or ".join(info.tunings)
         raise UserError(f"option tuning is '{config.tuning}': {name} works with tuning {possible}")
     check_head(config, info)
-    check_encoder(config.encoder)
     scenario = find_scenario(config.scenario) if scenario is None else scenario
+    tokens = config.protocol(scenario.protocol).max_tokens
+    check_encoder(config.encoder, tokens if scenario.task == "classification" else None)
     if scenario.task not in info.tasks:
         raise UserError(f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}")
     if info.needs_task_id and not scenario.task_aware:
@@ -95,14 +98,19 @@ def check_head(config: RunConfig, info: MethodInfo) -> None:
         raise UserError(f"option head is '{config.head}': {name} trains no network")
 
 
-def check_encoder(name: str) -> None:
-    """Refuses an encoder that is neither declared nor a folder of files.
+def check_encoder(name: str, max_tokens: int | None = None) -> None:
+    """Refuses an encoder that is neither declared nor a folder of files that can be right.
+
+    Args:
+        name: Of the encoder, or its folder.
+        max_tokens: What it should read; None is not checked here.
 
     Raises:
-        UserError: It is neither.
+        UserError: It is neither, or reads fewer tokens.
     """
-    if name not in ENCODERS:
-        encoder_folder(name)
+    most = ENCODERS[name].max_tokens if name in ENCODERS else check_files(encoder_folder(name))
+    if None not in (most, max_tokens) and max_tokens > most:
+        raise UserError(f"max_tokens {max_tokens}: the encoder '{name}' reads at most {most} tokens")
 
 
 def check_data(scenario: Scenario, data_dir: Path | None) -> None:
