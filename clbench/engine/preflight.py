@@ -109,7 +109,7 @@ def check_encoder(name: str, max_tokens: int | None = None) -> None:
         UserError: It is neither, or reads fewer tokens.
     """
     most = ENCODERS[name].max_tokens if name in ENCODERS else check_files(encoder_folder(name))
-    if None not in (most, max_tokens) and max_tokens > most:
+    if most is not None and max_tokens is not None and max_tokens > most:
         raise UserError(f"max_tokens {max_tokens}: the encoder '{name}' reads at most {most} tokens")
 
 
