@@ -9,7 +9,7 @@ from pathlib import Path
 from clbench.core.arguments import Parser, word
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import cache_dir, check_folder
-from clbench.core.ranges import Line, Order
+from clbench.core.ranges import Line, Order, Url
 from clbench.data import formats
 from clbench.data.download.fetch import GITHUB, fetch, fetch_wikipedia
 from clbench.data.scenarios import find_scenario
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", default=[], help="datasets, by default all; for check, scenarios")
     parser.add_data_dir()
     text = "where the original repositories are"
-    parser.add_argument("--server", type=word(Line), metavar="URL", default=GITHUB, help=text)
+    parser.add_argument("--server", type=word(Url), metavar="URL", default=GITHUB, help=text)
     parser.add_argument("--cache", action="store_true", help="verify the cache instead of datasets")
     text = "for check: the order of the experiences"
     parser.add_argument("--order", type=word(Order), default="0", help=text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clbench.core.arguments import Parser, word
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
-from clbench.core.ranges import Line, Positive, Weight
+from clbench.core.ranges import Address, Positive, Weight
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,7 @@ def declare(parser: Parser) -> None:
     )
     cluster = parser.add_argument_group("Ray cluster")
     text = "its head node; without it, Ray is started on this machine for this command"
-    cluster.add_argument("--address", type=word(Line), metavar="HOST:PORT", help=text)
+    cluster.add_argument("--address", type=word(Address), metavar="HOST:PORT", help=text)
     text = "GPUs of each run where the cluster has any, 1 by default; 0.25 lets four runs share one"
     cluster.add_argument("--gpus-per-run", type=word(Weight), metavar="N", help=text)
     text = "memory that each run is given room for, 2 by default"

@@ -35,7 +35,7 @@ def cache_dir() -> Path:
 
 
 def cache_budget() -> int:
-    """The limit of cached features on disk in bytes: ``CLBENCH_CACHE_GB`` times 10^9; 20 GB by default.
+    """The limit of the cache on disk in bytes: ``CLBENCH_CACHE_GB`` times 10^9; 20 GB by default.
 
     Raises:
         UserError: It is not a number.

@@ -30,7 +30,7 @@ RULES: Mapping[str, str] = {
     "language.continuations.[].untrained_rouge_l": "between 0 and 1",
     "language.continuations.[].shown": "a list of objects",
 }
-"""Rules of ``clbench.core.result_check``."""
+"""Rules of ``clbench.core.result_fields``."""
 
 
 def is_language(config: Mapping[str, Any]) -> bool:

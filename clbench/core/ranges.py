@@ -18,7 +18,15 @@ MOST = 10**9
 
 
 class Rule:
-    """What the values of a type have in common beyond the type; pydantic applies it after converting."""
+    """What the values of a type have in common beyond the type."""
+
+    def before(self, value: Any) -> Any:
+        """The value as it was written, before it is converted to the type.
+
+        Raises:
+            ValueError: It is a text that would be converted, but is none that anybody means.
+        """
+        return value
 
     def check(self, value: Any) -> Any:
         """The value.
@@ -29,10 +37,11 @@ class Rule:
         raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        """How pydantic uses the rule in an annotation."""
+        """How pydantic uses the rule in an annotation: before converting, and after."""
         from pydantic_core import core_schema
 
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+        after = core_schema.no_info_after_validator_function(self.check, handler(source))
+        return core_schema.no_info_before_validator_function(self.before, after)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,12 @@ class Range(Rule):
         lower = f"{'above' if self.above else 'at least'} {self.low:,}"
         upper = f" and {'below' if self.below else 'at most'} {self.high:,}"
         return lower if self.high == math.inf else lower + upper
+
+    def before(self, value: Any) -> Any:
+        """Refuses texts that Python takes for numbers, and YAML and JSON do not: ``1_0``, with spaces."""
+        if isinstance(value, str) and (not value.isascii() or re.search(r"[\s_]", value)):
+            raise ValueError(f"must be a number without spaces and _, {self}")
+        return value
 
     def allows(self, value: float) -> bool:
         """Whether a number is in the range."""
@@ -115,9 +130,13 @@ class Pattern(Rule):
     def __str__(self) -> str:
         return self.meaning
 
+    def allows(self, value: str) -> bool:
+        """Whether a text has the form."""
+        return re.fullmatch(self.pattern, value) is not None
+
     def check(self, value: str) -> str:
         """The text, if it has the form."""
-        if not re.fullmatch(self.pattern, value):
+        if not self.allows(value):
             raise ValueError(f"must be {self}")
         return value
 
@@ -127,6 +146,12 @@ class Reachable(Rule):
 
     def __str__(self) -> str:
         return "a path without control characters, its names of at most 255 bytes"
+
+    def before(self, value: Any) -> Any:
+        """Refuses an empty text, which would be the current folder."""
+        if value == "":
+            raise ValueError("must not be empty")
+        return value
 
     def check(self, value: Path) -> Path:
         """The path, if it can be one."""
@@ -175,6 +200,17 @@ Label = Annotated[str, Words(128, without="/\\#?%:")]
 """A name at Weights & Biases."""
 Order = Annotated[str, Pattern("([a-z]+:)?[0-9]{1,10}", "the number of a published order, 0, or random:SEED")]
 """The order of the experiences of a stream."""
+_HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"
+Address = Annotated[str, Pattern(_HOST + ":[0-9]{1,5}", "HOST:PORT, such as head:6379")]
+"""Where a server of another machine listens."""
+Url = Annotated[
+    str,
+    Pattern(
+        rf"https?://([^\s/?#@]+@)?{_HOST}(:[0-9]{{1,5}})?(/[!-~]*)?",
+        "an address such as https://example.org/data",
+    ),
+]
+"""An address on the web."""
 Place = Annotated[Path, Reachable()]
 """The path of a file or folder."""
 
@@ -206,6 +242,7 @@ def reader(kind: Any) -> Callable[[str], Any]:
     def read(word: str) -> Any:
         if not word:
             raise ValueError("must not be empty")
+        rule.before(word)
         try:
             value = plain(word)
         except (ValueError, OverflowError):

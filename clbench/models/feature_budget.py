@@ -1,4 +1,4 @@
-"""The byte budget of the feature cache."""
+"""The byte budget of the cache."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from clbench.models.cache_files import locked
 
 
 class Budget:
-    """Keeps the size of all stores under ``folder`` within a limit, by removing least recently used shards.
+    """Keeps the size of a cache within a limit, by removing least recently used shards.
 
-    Removed rows are computed again when they are next needed.
+    Removed rows are computed again when they are next needed. Shards of other versions count, and go, like
+    all others. What is no shard counts, and stays.
 
     Args:
         folder: Of the stores.
         limit: In bytes; None means no limit.
+        whole: The folder whose size is limited; None is ``folder``.
     """
 
-    def __init__(self, folder: Path, limit: int | None) -> None:
+    def __init__(self, folder: Path, limit: int | None, whole: Path | None = None) -> None:
         self.folder = folder
         self.limit = limit
+        self._whole = folder if whole is None else whole
         self._kept = False
 
     def settle(self) -> None:
@@ -39,20 +42,29 @@ class Budget:
         with locked(self.folder / "budget.lock", lambda error: None):
             for leftover in self.folder.glob("*/.evicted-*"):
                 shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
-            shards = []
-            for shard in self.folder.glob("*/shard-*"):
-                try:
-                    size = sum(file.stat().st_size for file in shard.iterdir())
-                    shards.append((shard.stat().st_mtime, shard, size))
-                except OSError:
-                    continue
-            total = sum(size for _, _, size in shards)
+            shards, total = self._found()
             for _, shard, size in sorted(shards):
                 if total <= self.limit:
                     break
                 if shard not in keep:
                     _remove(shard)
                     total -= size
+
+    def _found(self) -> tuple[list[tuple[float, Path, int]], int]:
+        """When each shard was last used, the shard and its bytes; and the bytes of the whole cache."""
+        shards, total = [], 0
+        for place, folders, files in os.walk(self._whole):  # links are not followed
+            folder = Path(place)
+            # What has a dot before its name is being written or removed.
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            try:
+                size = sum((folder / name).lstat().st_size for name in files if not name.startswith("."))
+                if folder.name.startswith("shard-"):
+                    shards.append((folder.stat().st_mtime, folder, size))
+            except OSError:  # another process has removed it
+                continue
+            total += size
+        return shards, total
 
 
 def _remove(shard: Path) -> None:

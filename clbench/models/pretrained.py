@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from clbench.core.errors import UserError, shown, unknown
+from clbench.core.errors import UserError, unknown
 from clbench.models.declared import ENCODERS
+from clbench.models.folder_facts import SIZES, check_limit, check_size
 from clbench.models.loading import loading
 from clbench.models.pretrained_files import WEIGHTS, missing_file
 
@@ -21,13 +22,6 @@ _OFFSET = {
     "camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm",
     "xlm-roberta", "xlm-roberta-xl", "xmod",
 }  # fmt: skip
-
-
-SIZES = {
-    "hidden_size": 65_536, "num_hidden_layers": 1_000, "num_attention_heads": 65_536,
-    "intermediate_size": 1_000_000, "vocab_size": 10_000_000, "max_position_embeddings": 10_000_000,
-}  # fmt: skip
-"""The largest sizes in a configuration: a larger one is a mistake, and would fill the memory."""
 
 
 def check_folder(directory: Path, name: str) -> None:
@@ -78,12 +72,8 @@ def read_config(directory: Path) -> PretrainedConfig:
 
     with loading(f"encoder directory {directory}"):
         config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-    for name, most in SIZES.items():
-        value = getattr(config, name, None)  # a list, where layers differ, is left to the model
-        right = value is None or isinstance(value, list) or (type(value) is int and 1 <= value <= most)
-        if not right:
-            wanted = f"a whole number from 1 to {most:,}"
-            raise UserError(f"encoder directory {directory}: {name} is {shown(value)}, not {wanted}")
+    for name in SIZES:  # under whatever name this type has it
+        check_size(directory, name, getattr(config, name, None))
     _model_class(directory, config)
     return cast("PretrainedConfig", config)
 
@@ -101,12 +91,7 @@ def read_tokenizer(directory: Path, config: PretrainedConfig) -> PreTrainedToken
             "PreTrainedTokenizerBase",
             AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False),
         )
-    limit = tokenizer.model_max_length  # a huge number where the files have none
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 1:
-        raise UserError(
-            f"encoder directory {directory}: model_max_length of the tokenizer is {shown(limit)}; "
-            "it must be a whole number of at least 1"
-        )
+    check_limit(directory, tokenizer.model_max_length)
     if not tokenizer.is_fast:
         raise UserError(
             f"encoder directory {directory} has no fast tokenizer: save one as tokenizer.json "

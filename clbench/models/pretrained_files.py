@@ -43,6 +43,7 @@ class EncoderSource:
         package: An installed package that may hold the same files: its name, and the folder of the files
             relative to the installation root.
         gguf: The GGUF file, in an installed package, of an encoder that is not on the hub in this form.
+        max_tokens: Tokens that it reads at most.
         hint: For a message that it is not found: another encoder that may do.
     """
 
@@ -52,6 +53,7 @@ class EncoderSource:
     sha256: str | None = None
     package: tuple[str, str] | None = None
     gguf: GgufFile | None = None
+    max_tokens: int = 512
     hint: str = ""
 
     @property

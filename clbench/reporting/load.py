@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 import sys
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from clbench.core.language_result import is_language
 from clbench.core.metrics import METRICS
 from clbench.core.notes import Note
 from clbench.core.result import RunResult
-from clbench.core.result_check import COSTS, KEY_USE
+from clbench.core.result_fields import COSTS, KEY_USE
 from clbench.core.types import StreamKind
 
 RUN = ["scenario", "encoder", "method", "order", "seed"]
@@ -58,7 +59,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
             result at all. Without ``strict``, a file that is not a result is an error if no other is left.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
-    files = {path.resolve(): path for text in map(str, paths) for path in _files(text)}
+    # realpath, as Path.resolve raises an error of its own at a link to itself
+    files = {os.path.realpath(path): path for text in map(str, paths) for path in _files(text)}
     if not files:
         raise UserError("no result files given")
     frame = pd.DataFrame(list(_rows(files.values(), strict=strict)))

@@ -14,10 +14,18 @@ from clbench.core.errors import UserError, unknown
 from clbench.core.io import read_yaml
 from clbench.core.types import WandbMode
 from clbench.engine.method import find_method
+from clbench.engine.options import converted, options_of
 from clbench.engine.parser import run_config
 from clbench.studies.search_space import space
 
 AXES = ("seeds", "orders")
+"""What a profile has a list of, and a scenario may have another one."""
+ELSEWHERE = {
+    "scenario": "the key scenarios", "baseline": "the key methods", "seed": "the key seeds",
+    "order": "the key orders", "results": "--results", "data_dir": "--data-dir", "wandb": "--wandb",
+    "wandb_group": "the names of experiment and profile",
+}  # fmt: skip
+"""Options of a run that an experiment's file does not set as such, and where they come from."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ def _chosen(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a method on a scenario in a profile, and the profile as it is for that method."""
     here = axes.get("scenario_options", {}).get(scenario, {})
-    common = {**axes.get("options", {}), **{name: here[name] for name in here if name not in AXES}}
+    common = {**axes.get("options", {}), **_without_axes(here)}
     own = {name: value for name, value in method.items() if name != "scenarios"} | {"scenario": scenario}
     options = {"encoder": RunConfig.encoder, **common, **own}
     found = find_method(options["baseline"])
@@ -171,5 +179,35 @@ def _read(path: Path, before: tuple[Path, ...]) -> Experiment:
             raise UserError(f"experiment {path}: {unknown('experiment of runs_of', name, known)}")
         other = _read(beside if beside.exists() else known[name], (*before, path))
         return dataclasses.replace(other, name=path.stem, title=content["title"], table=table)
+    _check_options(path, content)
     methods = tuple(content["methods"])
     return Experiment(path.stem, content["title"], methods, content["profiles"], table, path.stem)
+
+
+def _check_options(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuses options of a run that are wrong, or set elsewhere, also where no run of a profile has them."""
+    for profile, axes in content["profiles"].items():
+        given = [axes.get("options", {}), axes.get("trained", {}).get("options", {})]
+        for options in (*given, *map(_without_axes, axes.get("scenario_options", {}).values())):
+            where = f"experiment {path}: profile {profile}: option"
+            _refuse_elsewhere(options, where)
+            converted(options_of(RunConfig), options, where)
+        for method in axes.get("methods", ()):
+            _refuse_elsewhere(_own(method), f"experiment {path}: profile {profile}: methods: option")
+    for method in content["methods"]:
+        _refuse_elsewhere(_own(method), f"experiment {path}: methods: option")
+
+
+def _without_axes(here: Mapping[str, Any]) -> dict[str, Any]:
+    """The options among what a profile says of one scenario."""
+    return {name: value for name, value in here.items() if name not in AXES}
+
+
+def _own(method: Mapping[str, Any]) -> Iterator[str]:
+    return (name for name in method if name != "baseline")
+
+
+def _refuse_elsewhere(names: Iterable[str], where: str) -> None:
+    for name in names:
+        if name in ELSEWHERE:
+            raise UserError(f"{where} {name}: it comes from {ELSEWHERE[name]}")

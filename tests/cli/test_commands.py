@@ -87,6 +87,42 @@ def test_what_is_only_looked_up_takes_less_than_a_second(words):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
 
+REFUSED = {
+    "an option": "run --scenario r8-cil --baseline ncm --epochs 0",
+    "a length": "run --scenario pydocs-cil --baseline ncm --encoder tiny --max-tokens 513",
+    "an encoder folder": "run --scenario pydocs-cil --baseline ncm --encoder ./e --max-tokens 65",
+    "an experiment": "reproduce e.yaml",
+    "runs of an experiment": "reproduce main --profile small --data-dir /nonexistent",
+    "a search": "tune --scenario pydocs-cil --baseline ewc --trials 0",
+    "a measurement": "bench nope",
+    "results": "report /nonexistent",
+    "results to send": "wandb push r --project a/b",
+    "a dataset": "data fetch nope",
+}
+WATCHED = """
+import sys
+from clbench.cli import main
+status = main(sys.argv[1:])
+print(status, *(name for name in ("torch", "lightning", "transformers") if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("words", REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_is_refused_before_heavy_imports(words, tmp_path):
+    (tmp_path / "e.yaml").write_text("title: a\nmethods: [1]\n")
+    (tmp_path / "e").mkdir()
+    for name, content in (("config", '{"max_position_embeddings": 64}'), ("tokenizer", '{"model": {}}')):
+        (tmp_path / "e" / f"{name}.json").write_text(content)
+    (tmp_path / "e" / "model.safetensors").write_text("")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    program = [sys.executable, "-c", WATCHED, *words.split()]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.stdout == "2\n", done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
+
+
 def test_a_terminal_that_cannot_show_a_character_fails_no_command(tmp_path):
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "mine.yaml").write_text("title: Träuble\nruns_of: main\n", encoding="utf-8")

@@ -16,11 +16,15 @@ from clbench.core.scenario import Protocol
 @pytest.mark.parametrize(
     ("kind", "right", "wrong"),
     [
-        (ranges.Count, ["1", "1000000000"], ["0", "-1", "1.5", "x", "", "1e3", "1000000001"]),
+        (
+            ranges.Count,
+            ["1", "1000000000"],
+            ["0", "-1", "1.5", "x", "", "1e3", "1000000001", "1_0", " 1", "1\n", "\uff11"],
+        ),
         (ranges.Amount, ["0"], ["-1"]),
         (ranges.Seed, ["0", "4294967295"], ["-1", "4294967296"]),
         (ranges.Tokens, ["2"], ["1"]),
-        (ranges.Positive, ["1e-300", "5"], ["0", "-1", "nan", "inf", "1e999", "-inf"]),
+        (ranges.Positive, ["1e-300", "5"], ["0", "-1", "nan", "inf", "1e999", "-inf", "1_0", "0.1 "]),
         (ranges.Weight, ["0", "2.5"], ["-1e-9", "inf", "nan"]),
         (ranges.Share, ["0.5"], ["0", "1"]),
         (ranges.HeldOut, ["0", "0.99"], ["1", "-0.1"]),
@@ -29,7 +33,25 @@ from clbench.core.scenario import Protocol
         (ranges.Label, ["a-b"], ["a/b", "a?b", "a:b", "x" * 129]),
         (ranges.Line, ["a/b.yaml"], ["a\nb", "\x1b[31m", "\ud800", "x" * 1001]),
         (ranges.Order, ["0", "19", "random:3", "classes:1"], ["-1", "random:", "random:x", "x", "1.5"]),
-        (ranges.Place, ["a/b", "/x"], ["a\0b", "x" * 256, "a\n", "é" * 128]),
+        (ranges.Place, ["a/b", "/x"], ["", "a\0b", "x" * 256, "a\n", "é" * 128]),
+        (
+            ranges.Address,
+            ["head:6379", "[::1]:1", "10.0.0.1:80"],
+            ["head", "head:x", ":1", "a b:1", "[::1", "a/b:1"],
+        ),
+        (
+            ranges.Url,
+            ["https://a.org", "http://127.0.0.1:80/x/y", "http://[::1]:80", "https://me:word@a.org/x"],
+            [
+                "a.org",
+                "file:///etc",
+                "http://[::1",
+                "http://",
+                "http://a b",
+                "https://a.org/a b",
+                "ftp://a.org",
+            ],
+        ),
     ],
 )
 def test_a_type_takes_what_is_in_its_range(kind, right, wrong):

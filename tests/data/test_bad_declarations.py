@@ -67,7 +67,12 @@ D = "data: tickets\n"
         (f"kind: task\ndata: {{a: tickets}}\ntasks: [b]\n{KEYS}", "unknown entry of tasks 'b'"),
         (f"data: {{hub: a/b, revision: {'0' * 40}, keys: {{txt: a}}}}\n", "data: keys: unknown key 'txt'"),
         (f"{D}keys: {{txt: body}}\n", "keys: unknown key 'txt'; did you mean 'text'"),
-        (f"{D}keys: {{text: a, label: a}}\n", "keys has the same column twice"),
+        (f"{D}keys: {{text: a, label: a}}\n", "keys: the column 'a' is used twice"),
+        (f"{D}keys: {{text: label}}\n", "keys: the column 'label' is used twice"),
+        (f"{D}keys: {{text: text_pair}}\n", "keys: the column 'text_pair' is used twice"),
+        (f"{D}splits: {{train: test, test: test}}\n", "splits: the split 'test' is used twice"),
+        (f'{D}title: "a\\tb"\n', "title is 'a\\tb'; expected a line of text"),
+        ('data: "a\\0b"\n', "data is 'a\\x00b'; expected a file or folder"),
         (f"{D}keys: body\n", "keys is 'body'; expected a mapping such as {text: body"),
         (f"{D}protocol: {{epoch: 3}}\n", "protocol: unknown key 'epoch'; did you mean 'epochs'"),
         (

@@ -107,6 +107,21 @@ def test_a_request_beyond_the_budget_is_served_in_full_and_nothing_stays(encoder
         assert shards(tmp_path) == []
 
 
+def test_all_that_is_in_the_cache_counts_and_old_versions_go_first(encoder, tmp_path):
+    folder, old = tmp_path / "features-9", tmp_path / "features-1" / "tiny" / "shard-0"
+    ask(FeatureCache(folder, progress=False), encoder)
+    kept = size(folder)
+    for path in (tmp_path / "pydocs" / "table", old / "values.npy", tmp_path / "pydocs" / ".being-written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+    os.utime(old, (1000, 1000))
+    for budget, olds, features in ((kept + 2000, 1, kept), (kept + 1999, 0, kept), (1000, 0, 0)):
+        cache = FeatureCache(folder, budget=budget, whole=tmp_path, progress=False)
+        cache.features(encoder, [], [], LIMIT, FrozenPrefix("states"))
+        assert [len(shards(old.parents[1])), size(folder)] == [olds, features]
+    assert (tmp_path / "pydocs" / "table").exists()
+
+
 def test_the_least_recently_used_go_first_and_are_made_again(encoder, tmp_path):
     padded = FrozenPrefix("padded")  # texts of equal size in one store: one shard per request
     cache = FeatureCache(tmp_path, progress=False)

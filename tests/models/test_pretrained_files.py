@@ -61,6 +61,14 @@ def test_every_declared_hub_encoder_is_pinned_by_commit_and_by_hash():
             assert re.fullmatch("[0-9a-f]{64}", source.sha256 or "")
 
 
+@pytest.mark.parametrize("name", ["tiny", "tiny-lm", "minilm"])
+def test_the_declared_length_is_that_of_the_encoder(name: str):
+    encoder, most = load_encoder(name), ENCODERS[name].max_tokens
+    encoder.check_length(most)
+    with pytest.raises(UserError, match=f"reads at most {most} tokens"):
+        encoder.check_length(most + 1)
+
+
 def test_minilm_loads_from_the_package_in_silence(
     hub_cache: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

@@ -111,7 +111,23 @@ def edited(**changes):
         (edited(config=[]), "config is not an object"),
         (edited(config__method=None), "config.method is missing"),
         (edited(config__seed=True), "config.seed is not a whole number"),
-        (edited(config__order=True), "config.order is not a whole number or a text"),
+        (
+            edited(config__order=True),
+            "config.order is not the number of a published order, 0, or random:SEED",
+        ),
+        (edited(config__order="../x"), "config.order is not the number of a published order"),
+        (edited(config__order=-1), "config.order is not the number of a published order"),
+        (
+            edited().replace('"status": "done"', '"status": "done", "status": "failed"'),
+            "'status' is there twice",
+        ),
+        (edited(experiences=[{"name": 5}, {}]), "experiences.name is not a text"),
+        (edited(config__arguments=[1]), "config.arguments is not an object"),
+        (edited(config__task_aware="no"), "config.task_aware is not true or false"),
+        (edited(config__kind="klass"), "config.kind is 'klass', not one of class, domain, task"),
+        (edited(config__head="mlp", schema=5), "config.head is 'mlp', not one of linear, cnn"),
+        (edited(provenance={"machine": "x"}), "provenance.machine is not an object"),
+        (edited(provenance={"command": 5}), "provenance.command is not a text"),
         (edited(config__joint="no"), "config.joint is not true or false"),
         (edited(config__single="no"), "config.single is not true or false"),
         (edited(metrics__bwt="low"), "metrics.bwt is not a number"),
@@ -161,6 +177,13 @@ def test_a_file_that_is_no_result_is_named_with_the_reason_in_one_line(tmp_path,
         load_results([path])
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_link_to_itself_is_named(tmp_path):
+    path = tmp_path / "order0-seed0.json"
+    path.symlink_to(path.name)
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        load_results([tmp_path])
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):

@@ -44,7 +44,7 @@ def result(scenario, method, seed, *, status="done"):
         },
         "provenance": {
             "commit": "c0ffee",
-            "machine": "two cores",
+            "machine": {"cores": 2},
             "versions": {"torch": "2.9", "clbench": "0.1"},
             "date": f"2026-01-0{seed + 1}",
         },

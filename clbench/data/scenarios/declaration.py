@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from clbench.core.data_source import Encoding, Format
 from clbench.core.errors import UserError
 from clbench.core.file_keys import Section, as_text, checked
-from clbench.core.ranges import Count, HeldOut, Seed
+from clbench.core.ranges import Count, HeldOut, Seed, Tokens, Words
 from clbench.core.scenario import Kind
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True), Words(1000)]
 Name = Annotated[str, BeforeValidator(as_text), StringConstraints(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
+
+
+def _refuse_twice(what: str, names: Sequence[str | None]) -> None:
+    twice = next((name for name in names if name is not None and names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the {what} '{twice}' is used twice")
 
 
 class Keys(Section):
@@ -26,6 +32,13 @@ class Keys(Section):
     text_pair: Text | None = Field(default=None, description="the name of a column")
     label: Text | None = Field(default=None, description="the name of a column")
     domain: Text | None = Field(default=None, description="the name of a column")
+
+    @model_validator(mode="after")
+    def _different(self) -> Keys:
+        # A label can come from a column called domain: only kind domain looks at domains.
+        columns = [self.text or "text", self.text_pair or "text_pair", self.label or "label", self.domain]
+        _refuse_twice("column", columns)
+        return self
 
 
 class Hub(Section):
@@ -46,6 +59,11 @@ class Splits(Section):
     validation: Text | None = Field(default=None, description="the name of a split in the data")
     test: Text | None = Field(default=None, description="the name of a split in the data")
 
+    @model_validator(mode="after")
+    def _different(self) -> Splits:
+        _refuse_twice("split", [self.train, self.validation, self.test])
+        return self
+
 
 class ProtocolKeys(Section):
     """The defaults of training; the learning rate is a matter of the method."""
@@ -53,7 +71,7 @@ class ProtocolKeys(Section):
     epochs: Count | None = Field(default=None, description="a whole number of at least 1")
     patience: Count | None = Field(default=None, description="a whole number of at least 1")
     batch_size: Count | None = Field(default=None, description="a whole number of at least 1")
-    max_tokens: Annotated[int, Field(ge=3)] | None = Field(
+    max_tokens: Annotated[Tokens, Field(ge=3)] | None = Field(
         default=None, description="a whole number of at least 3: two special tokens and the text"
     )
     samples_per_epoch: Count | None = Field(default=None, description="a whole number of at least 1")
@@ -152,9 +170,6 @@ def declaration(path: Path, content: Any) -> Declaration:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise UserError(f"scenario {path}: {key} has '{twice}' twice")
-    named = [name for _, name in found.keys if name is not None]
-    if len(set(named)) < len(named):
-        raise UserError(f"scenario {path}: keys has the same column twice: {', '.join(named)}")
     if "seed" in given and found.order == "declared" and not found.test_share:
         raise UserError(
             f"scenario {path}: seed is {found.seed}, but neither 'order: random' nor test_share is set"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clbench.core.result_check import STATUSES
+from clbench.core.result_fields import STATUSES
 from clbench.reporting.figures.costs import COSTS
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.formatting import Unit

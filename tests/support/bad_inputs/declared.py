@@ -43,7 +43,7 @@ def of_methods() -> Iterator[Case]:
 def of_files() -> Iterator[Case]:
     """A case for each value of a wrong type, or out of range, of each key of a run's file."""
     for name, option in options_of(RunConfig).items():
-        values = [*TYPES, *([] if option.type is bool else [True]), *_numbers(option)]
+        values = [*TYPES, *(("yes", "no", 1) if option.type is bool else (True,)), *_numbers(option)]
         for value in values:
             text = yaml.safe_dump({**GIVEN, name: value}, allow_unicode=False)
             files, words = {"c.yaml": text, **R8S}, ("run", "--config", "c.yaml")
@@ -61,6 +61,7 @@ def bad_words(option: Option) -> list[str]:
         )
         if plain in (int, float):
             found += ["x", "", "true", "nan", "inf", "-inf", "1e999", "[1]", "{}", "1,5", "0x10", "9" * 5000]
+            found += ["1_0", " 1"]
             found += ["1.5"] if plain is int else []
             found += [f"{each!r}" for each in _outside(rule, plain)] if isinstance(rule, Range) else []
         elif get_origin(kind) is Literal:
@@ -77,7 +78,7 @@ def bad_words(option: Option) -> list[str]:
         elif isinstance(rule, Pattern):
             found += ["", "-1", "x", "1.5", "random:-1", "random:x", "random:", "9" * 50]
         elif isinstance(rule, Reachable) or plain is Path:
-            found += ["a\0b", "x" * 300, "a\nb"]
+            found += ["", "a\0b", "x" * 300, "a\nb"]
     return found
 
 

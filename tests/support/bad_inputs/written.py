@@ -44,6 +44,10 @@ METHODS: dict[str, Any] = {
     "a negative learning rate": [{**FINETUNE, "lr": [0.1, -0.1]}],
     "scenario of no profile": [{**FINETUNE, "scenarios": ["nowhere"]}],
     "results elsewhere": [{**FINETUNE, "arguments": {"../../x": 1}}],
+    "a folder of its own": [{**FINETUNE, "results": "elsewhere"}],
+    "a seed of its own": [{**FINETUNE, "seed": 1}],
+    "a flag that is a text": [{**FINETUNE, "joint": "no"}],
+    "a head that it cannot train": [{"baseline": "ncm"}, {"baseline": "ncm", "head": "cnn"}],
 }
 TOLD = """
 from clbench.methods.info import MethodInfo
@@ -69,6 +73,9 @@ OTHER_EXPERIMENTS: dict[str, Any] = {
     "encoder folder that is not there": profile(options={"encoder": "./nothing"}),
     "too many experiences": profile(options={"encoder": "tiny", "experiences": 99}),
     "the same seed twice": profile(seeds=[0, 0]),
+    "an order that the scenario has not": profile(orders=[5]),
+    "a seed among the options": profile(options={"encoder": "tiny", "seed": 1}),
+    "an option of no run out of range": profile(trained={"options": {"epochs": 0}}),
     "runs of itself": {"e.yaml": "title: x\nruns_of: e\n"},
     "runs of a loop": {"e.yaml": "title: x\nruns_of: f\n", "f.yaml": "title: y\nruns_of: e\n"},
     "runs of nothing": {"e.yaml": "title: x\nruns_of:\n"},
@@ -154,7 +161,9 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], dict[str, Any]]]] = {
             (), ("nope",), ("verify",), ("verify", "--data-dir", "/nonexistent"),
             ("verify", "--data-dir", "d"),
             ("verify", "nope", "--data-dir", "d"), ("verify", "r8", "--data-dir", "d"), ("fetch", "nope"),
-            ("fetch", "r8", "--data-dir", "d/x"), ("list", "--nope"), ("verify", "--data-dir", "a\0b"),
+            ("fetch", "r8", "--data-dir", "d/x"), ("fetch", "r8", "--data-dir", "d", "--server", "http://[::1"),
+            ("fetch", "r8", "--data-dir", "d", "--server", "file:///etc"),
+            ("list", "--nope"), ("verify", "--data-dir", "a\0b"),
         )
     ],
     "tune": [
@@ -211,7 +220,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], dict[str, Any]]]] = {
             *(("main", "--profile", "quick", "--workers", word) for word in ("0", "-1", "x", "1.5", "1e9")),
             ("main", "--profile", "../x"), ("main", "--profile", "quick", "--results", "f"),
             ("main", "--profile", "quick", "--results", "/proc/x"), ("main", "--wandb", "nope"),
-            ("main", "--nope"),
+            ("main", "--nope"), ("main", "--profile", "quick", "--engine", "ray", "--address", "nowhere"),
             ("main", "--profile", "small", "--data-dir", "/nonexistent", "--dry-run"),
         )
     ],
