@@ -59,7 +59,7 @@ class RunConfig:
         search: What that search tried and chose, for the provenance.
         encoder: Pretrained encoder, by name or local directory.
         tuning: Which parameters of the encoder train; the default is the method's first one.
-        joint: Train on all experiences at once, an upper bound.
+        joint: Train on all experiences at once.
         single: Train a fresh learner on each experience and evaluate it on that experience alone.
         experiences: Use only this many experiences, the first ones of the stream.
         split: Split that accuracy is measured on.
