@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 from clbench.core.config import RunConfig
+from clbench.core.console import SafeStream
 from clbench.core.errors import UserError
 from clbench.core.io import cache_budget, check_folder
+from clbench.core.ranges import Capacity
 from clbench.core.scenario import Scenario
 from clbench.data import formats
 from clbench.data.scenarios import find_scenario
-from clbench.engine.method import find_method
+from clbench.engine.method import Method, find_method
 from clbench.methods.info import MethodInfo, refused_task
 from clbench.models.declared import ENCODERS
 from clbench.models.pretrained import encoder_folder
@@ -27,9 +30,10 @@ def check_runs(configs: Iterable[RunConfig]) -> None:
     seen = set()
     for config in configs:
         given = (config.scenario, config.baseline, config.tuning, config.encoder, config.experiences)
+        arguments = repr(config.arguments)
         places = (config.data_dir, config.generic_corpus, config.results, config.joint, config.single)
-        if (given, places) not in seen:
-            seen.add((given, places))
+        if (given, arguments, places) not in seen:
+            seen.add((given, arguments, places))
             if config.scenario not in scenarios:
                 scenarios[config.scenario] = find_scenario(config.scenario)
             check_run(config, scenarios[config.scenario])
@@ -46,7 +50,8 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         UserError: The scenario, its data, the encoder, the tuning or a folder is wrong.
     """
     _ = config.stream_kind  # joint and single exclude each other
-    info = find_method(config.baseline).info
+    method = find_method(config.baseline)
+    info = method.info
     name = config.baseline.rpartition(".")[2]
     if config.tuning is not None and config.tuning not in info.tunings:
         possible = " or ".join(info.tunings)
@@ -69,6 +74,28 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         raise UserError(f"generic corpus {config.generic_corpus}: no such folder")
     check_folder(config.results, "option results")
     cache_budget()
+    for caution in cautions(config, scenario, method):
+        SafeStream().write(f"clbench: warning: {caution}\n")
+
+
+def cautions(config: RunConfig, scenario: Scenario, method: Method) -> Iterator[str]:
+    """What makes the result of a run look worse or better than its method is, as far as it can be told."""
+    name = config.baseline.rpartition(".")[2]
+    classes = len(scenario.columns)
+    for argument, option in method.options.items():
+        size = config.arguments.get(argument, option.default)
+        holds_texts = option.type == Capacity or Capacity in get_args(option.type)
+        if holds_texts and size is not None and size < classes and scenario.task == "classification":
+            yield (
+                f"{argument} {size} of {name} is fewer texts than the {classes} classes of scenario "
+                f"'{scenario.name}'; --baseline.{argument} sets it"
+            )
+    alone = [part.name for part in scenario.parts if len(part.labels) == 1]
+    if scenario.task_aware and alone:
+        yield (
+            f"scenario '{scenario.name}' is task-aware and experience '{alone[0]}' has one class: every "
+            "answer on it is right"
+        )
 
 
 def check_head(config: RunConfig, info: MethodInfo) -> None:
