@@ -59,13 +59,8 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
     check_head(config, info)
     check_encoder(config.encoder)
     scenario = find_scenario(config.scenario) if scenario is None else scenario
-    if scenario.task not in info.tasks:
-        raise UserError(f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}")
-    if info.needs_task_id and not scenario.task_aware:
-        raise UserError(
-            f"baseline {name} needs a scenario in which the experience is known at test time (task-aware); "
-            f"'{scenario.name}' is none"
-        )
+    if refused := refusal(name, info, scenario):
+        raise UserError(refused)
     most = len(scenario.parts)
     if config.experiences is not None and config.experiences > most:
         raise UserError(f"experiences {config.experiences}: scenario '{scenario.name}' has 1 to {most}")
@@ -76,6 +71,18 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
     cache_budget()
     for caution in cautions(config, scenario, method):
         SafeStream().write(f"clbench: warning: {caution}\n")
+
+
+def refusal(name: str, info: MethodInfo, scenario: Scenario) -> str | None:
+    """Why a method cannot learn a scenario, whatever its options are; None where it can."""
+    if scenario.task not in info.tasks:
+        return f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}"
+    if info.needs_task_id and not scenario.task_aware:
+        return (
+            f"baseline {name} needs a scenario in which the experience is known at test time (task-aware); "
+            f"'{scenario.name}' is none"
+        )
+    return None
 
 
 def cautions(config: RunConfig, scenario: Scenario, method: Method) -> Iterator[str]:
