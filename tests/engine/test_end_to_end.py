@@ -210,7 +210,7 @@ def replace_line(data: Path, split: str, number: int, line: str) -> None:
         (["--baseline", "nowhere.Method"], "nowhere"),
         (["--baseline", "ewc", "--encoder", "no/such/folder"], "no/such/folder"),
         (["--scenario", "r8-cil", "--baseline", "ewc", "--data-dir", "no-such-folder"], "no-such-folder"),
-        (["--baseline", "ewc", "--order", "5x"], "random:SEED"),
+        (["--baseline", "ewc", "--order", "5x"], "random:SEED or classes:SEED"),
         (["--baseline", "dkvb", "--tuning", "full"], "frozen"),
     ],
 )
