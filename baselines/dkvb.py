@@ -33,8 +33,9 @@ class DKVB(BottleneckLearner):
         top_k: Keys per query.
         projection: Dimensions of a random projection per head; 0: heads are slices.
         padding: See ``Choices``.
-        initialization: Keys are averages of all experiences (``oracle``: sees the future), of each before it
-            is learned (``incremental``), of other text (``generic``), or random tokens of it (``random``).
+        initialization: Keys are random tokens of text of no experience (``random``), averages of such text
+            (``generic``), of each experience before it is learned (``incremental``), or of all experiences
+            (``oracle``: sees the future).
         moved: What becomes of values where ``incremental`` moves keys.
         init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
         init_batch_size: Texts per step of the moving average.
@@ -74,7 +75,7 @@ class DKVB(BottleneckLearner):
         top_k: Size = 1,
         projection: Width = 0,
         padding: Padding | None = None,
-        initialization: KeyTexts = "oracle", moved: Moved | None = None,
+        initialization: KeyTexts = "random", moved: Moved | None = None,
         init_epochs: Amount | None = None, init_batch_size: Count | None = None,
         decay: Fraction = 0.2, update: Update | None = None, start: Start | None = None,
         values: ValueStart | None = None,

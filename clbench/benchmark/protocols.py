@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 
@@ -24,7 +25,7 @@ from clbench.models.feature_cache import FeatureCache
 
 def dkvb(setting: Setting, cache: Path) -> Measured:
     """The whole single-head protocol of DKVB with oracle keys."""
-    return _run(setting, "dkvb", cache)
+    return _run(setting, "dkvb", cache, {"initialization": "oracle"})
 
 
 def probe(setting: Setting, cache: Path) -> Measured:
@@ -34,13 +35,15 @@ def probe(setting: Setting, cache: Path) -> Measured:
     return _run(setting, "finetune", None)
 
 
-def _run(setting: Setting, baseline: str, cache: Path | None) -> Measured:
+def _run(
+    setting: Setting, baseline: str, cache: Path | None, arguments: Mapping[str, Any] = MappingProxyType({})
+) -> Measured:
     """One run, from its preparation on, with features in the folder ``cache``; None is the user's cache."""
     torch.set_num_threads(setting.threads)
     with tempfile.TemporaryDirectory(prefix="clbench-bench-") as results:
         config = RunConfig(
             setting.scenario, baseline, tuning="frozen", encoder=setting.encoder, data_dir=setting.data_dir,
-            results=Path(results), threads=setting.threads,
+            results=Path(results), threads=setting.threads, arguments=arguments,
         )  # fmt: skip
         started = time.perf_counter()
         run = prepare(config)

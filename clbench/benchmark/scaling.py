@@ -66,8 +66,8 @@ def growth(size: str) -> Growth:
 
 def _run(scenario: Scenario, where: Path, keys: int, results: str) -> None:
     config = RunConfig(
-        scenario.name, "dkvb", arguments={"keys": keys, "heads": 8}, encoder="tiny", threads=1,
-        data_dir=where, results=where / results,
+        scenario.name, "dkvb", arguments={"initialization": "oracle", "keys": keys, "heads": 8},
+        encoder="tiny", threads=1, data_dir=where, results=where / results,
     )  # fmt: skip
     run = prepare(config, scenario=scenario)
     run.data.cache = FeatureCache(where / "cache", progress=False)

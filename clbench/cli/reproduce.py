@@ -97,7 +97,7 @@ def _parser() -> Parser:
 def _chosen(options: argparse.Namespace) -> list[tuple[Experiment, Path, list[RunConfig]]]:
     """The experiments, the folder of each one's results, and its runs."""
     from clbench.engine.resolved import tuning_of
-    from clbench.studies.reproduction import chosen_experiments
+    from clbench.studies.reproduction import applicable, chosen_experiments
 
     mode = options.wandb
     if mode != "disabled" and not options.dry_run:
@@ -111,6 +111,9 @@ def _chosen(options: argparse.Namespace) -> list[tuple[Experiment, Path, list[Ru
         runs = experiment.runs(profile, folder, options.data_dir, wandb=mode)
         if options.skip_missing_data:
             runs = _with_data(runs, options.data_dir)
+        runs, refused = applicable(runs)
+        for reason in refused:
+            print(f"left out: {reason}", file=sys.stderr)
         if options.only:
             runs = [run for run in runs if (tuning_of(run) == "frozen") == (options.only == "frozen")]
         chosen.append((experiment, folder, runs))

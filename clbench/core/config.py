@@ -12,6 +12,7 @@ from clbench.core.errors import UserError
 from clbench.core.ranges import (
     Amount,
     Count,
+    HeldOut,
     Label,
     Line,
     Order,
@@ -62,13 +63,13 @@ class RunConfig:
         search: What that search tried and chose, for the provenance.
         encoder: Pretrained encoder, by name or local directory.
         tuning: Which parameters of the encoder train; the default is the method's first one.
-        joint: Train on all experiences at once, an upper bound.
+        joint: Train on all experiences at once.
         single: Train a fresh learner on each experience and evaluate it on that experience alone.
         experiences: Use only this many experiences, the first ones of the stream.
         split: Split that accuracy is measured on.
         seed: Seed of all random numbers.
         order: Order of the experiences: the number of a published order, 0 for the declared one where none
-            is published, or random:SEED.
+            is published; random:SEED permutes experiences, and classes:SEED all classes.
         epochs: Passes over the training texts of each experience.
         patience: Early stopping: stop an experience after this many epochs without a better accuracy on its
             validation texts, and restore the trainable weights of the best epoch; by default off.
@@ -76,6 +77,8 @@ class RunConfig:
         max_tokens: Tokens per text; longer texts are truncated.
         samples_per_epoch: Training texts per epoch, drawn with replacement; by default each text once.
         train_per_class: Maximum number of training texts per class and experience.
+        validation_share: Share of the training texts of each class held out for validation where there is no
+            such split; the default is 0.1.
         test_per_class: Maximum number of validation and of test texts per class and experience.
         lr: Learning rate; the default is the method's for its tuning.
         weight_decay: Weight decay of AdamW.
@@ -127,6 +130,7 @@ class RunConfig:
     samples_per_epoch: Count | None = None
     train_per_class: Count | None = None
     test_per_class: Count | None = None
+    validation_share: HeldOut | None = None
     lr: Positive | None = None
     weight_decay: Weight = 0.01
     adapter_size: Size | None = None

@@ -6,6 +6,9 @@ import os
 import sys
 from contextlib import suppress
 
+EVERY = 30.0
+"""Seconds between two lines of progress where the output is no terminal."""
+
 
 class SafeStream:
     """Standard error that swallows what a closed pipe, a full disk or an ASCII terminal raises."""
@@ -25,6 +28,16 @@ class SafeStream:
     def isatty(self) -> bool:
         """Whether standard error is a terminal."""
         return sys.stderr.isatty()
+
+
+def time_left(seconds: float) -> str:
+    """Seconds that are left, as a person would say it.
+
+    Example:
+        >>> time_left(45.2), time_left(300)
+        ('about 45 s left', 'about 5 min left')
+    """
+    return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
 
 def say(text: str) -> None:

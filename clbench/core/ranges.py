@@ -198,7 +198,13 @@ Name = Annotated[str, Words(100, without="/\\", name=True)]
 """The name of a file or folder, without any path."""
 Label = Annotated[str, Words(128, without="/\\#?%:")]
 """A name at Weights & Biases."""
-Order = Annotated[str, Pattern("([a-z]+:)?[0-9]{1,10}", "the number of a published order, 0, or random:SEED")]
+Order = Annotated[
+    str,
+    Pattern(
+        "([a-z]+:)?[0-9]{1,10}",
+        "the number of a published order, 0, random:SEED or classes:SEED",
+    ),
+]
 """The order of the experiences of a stream."""
 _HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"
 Address = Annotated[str, Pattern(_HOST + ":[0-9]{1,5}", "HOST:PORT, such as head:6379")]

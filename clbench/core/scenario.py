@@ -219,7 +219,7 @@ class Stream:
     Attributes:
         scenario: What was declared.
         kind: How its experiences become stages: ``sequential``, one stage each; ``joint``, one stage with the
-            texts of all (the upper bound); ``single``, one stage each, every one with a fresh learner that is
+            texts of all; ``single``, one stage each, every one with a fresh learner that is
             evaluated on its own experience alone.
         experiences: T experiences in the order of this run.
         stages: What is trained on, in turn.

@@ -22,7 +22,7 @@ from clbench.engine.options import converted, options_of
 GROUPS: dict[str, tuple[str, ...]] = {
     "data and stream": (
         "scenario", "experiences", "order", "joint", "single", "split", "train_per_class", "test_per_class",
-        "data_dir", "generic_corpus", "continuations",
+        "validation_share", "data_dir", "generic_corpus", "continuations",
     ),
     "method and tuning": (
         "baseline", "tuning", "encoder", "precision", "pooling", "head", "max_tokens", "adapter_size",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 from clbench.core.config import RunConfig
+from clbench.core.console import SafeStream
 from clbench.core.errors import UserError
 from clbench.core.io import cache_budget, check_folder
+from clbench.core.ranges import Capacity
 from clbench.core.scenario import Scenario
 from clbench.data import formats
 from clbench.data.orders import arrange
 from clbench.data.scenarios import find_scenario
-from clbench.engine.method import find_method
+from clbench.engine.method import Method, find_method
 from clbench.methods.info import MethodInfo, refused_task
 from clbench.models.declared import ENCODERS
 from clbench.models.folder_facts import check_files
@@ -33,7 +36,7 @@ def check_runs(configs: Iterable[RunConfig]) -> None:
         scenario = scenarios[config.scenario]
         given = (
             config.scenario, config.baseline, config.tuning, config.encoder, config.experiences, config.head,
-            config.max_tokens,
+            config.max_tokens, repr(config.arguments),
         )  # fmt: skip
         places = (config.data_dir, config.generic_corpus, config.results, config.joint, config.single)
         if (given, places) not in seen:
@@ -55,7 +58,8 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         UserError: The scenario, its order or data, the encoder, the tuning or a folder is wrong.
     """
     _ = config.stream_kind  # joint and single exclude each other
-    info = find_method(config.baseline).info
+    method = find_method(config.baseline)
+    info = method.info
     name = config.baseline.rpartition(".")[2]
     if config.tuning is not None and config.tuning not in info.tunings:
         possible = " or ".join(info.tunings)
@@ -64,13 +68,8 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
     scenario = find_scenario(config.scenario) if scenario is None else scenario
     tokens = config.protocol(scenario.protocol).max_tokens
     check_encoder(config.encoder, tokens if scenario.task == "classification" else None)
-    if scenario.task not in info.tasks:
-        raise UserError(f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}")
-    if info.needs_task_id and not scenario.task_aware:
-        raise UserError(
-            f"baseline {name} needs a scenario in which the experience is known at test time (task-aware); "
-            f"'{scenario.name}' is none"
-        )
+    if refused := refusal(name, info, scenario):
+        raise UserError(refused)
     most = len(scenario.parts)
     if config.experiences is not None and config.experiences > most:
         raise UserError(f"experiences {config.experiences}: scenario '{scenario.name}' has 1 to {most}")
@@ -80,6 +79,40 @@ def check_run(config: RunConfig, scenario: Scenario | None = None) -> None:
         raise UserError(f"generic corpus {config.generic_corpus}: no such folder")
     check_folder(config.results, "option results")
     cache_budget()
+    for caution in cautions(config, scenario, method):
+        SafeStream().write(f"clbench: warning: {caution}\n")
+
+
+def refusal(name: str, info: MethodInfo, scenario: Scenario) -> str | None:
+    """Why a method cannot learn a scenario, whatever its options are; None where it can."""
+    if scenario.task not in info.tasks:
+        return f"scenario '{scenario.name}': baseline {refused_task(name, scenario.task)}"
+    if info.needs_task_id and not scenario.task_aware:
+        return (
+            f"baseline {name} needs a scenario in which the experience is known at test time (task-aware); "
+            f"'{scenario.name}' is none"
+        )
+    return None
+
+
+def cautions(config: RunConfig, scenario: Scenario, method: Method) -> Iterator[str]:
+    """What makes the result of a run look worse or better than its method is, as far as it can be told."""
+    name = config.baseline.rpartition(".")[2]
+    classes = len(scenario.columns)
+    for argument, option in method.options.items():
+        size = config.arguments.get(argument, option.default)
+        holds_texts = option.type == Capacity or Capacity in get_args(option.type)
+        if holds_texts and size is not None and size < classes and scenario.task == "classification":
+            yield (
+                f"{argument} {size} of {name} is fewer texts than the {classes} classes of scenario "
+                f"'{scenario.name}'; --baseline.{argument} sets it"
+            )
+    alone = [part.name for part in scenario.parts if len(part.labels) == 1]
+    if scenario.task_aware and alone:
+        yield (
+            f"scenario '{scenario.name}' is task-aware and experience '{alone[0]}' has one class: every "
+            "answer on it is right"
+        )
 
 
 def check_head(config: RunConfig, info: MethodInfo) -> None:

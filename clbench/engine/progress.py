@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from tqdm import tqdm
 
-from clbench.core.console import SafeStream
+from clbench.core.console import EVERY, SafeStream, time_left
 from clbench.core.result import RunResult
 from clbench.core.types import OnProgress
 
@@ -50,6 +51,33 @@ class StepBar:
         """Closes the bar."""
         assert self._bar is not None
         self._bar.close()
+
+
+class ProgressLines:
+    """What a run does, on standard error: a line at once, then at most one every ``EVERY`` seconds.
+
+    Args:
+        clock: Seconds, for tests.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._stream = clock, SafeStream()
+        self._due = clock()
+        self._began, self._first = clock(), (0, 0)  # of the work that goes on: how much was done, of what
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Is told what is being done, how much of it is done, and how much there is."""
+        now = self._clock()
+        if total != self._first[1] or done < self._first[0]:
+            self._began, self._first = now, (done, total)
+        if now < self._due:
+            return
+        self._due = now + EVERY
+        amount = f" {done}/{total}" if total > 1 else ""
+        rate = (done - self._first[0]) / (now - self._began) if now > self._began else 0.0
+        left = f", {time_left((total - done) / rate)}" if rate else ""
+        self._stream.write(f"{what}{amount}{left}\n")
+        self._stream.flush()
 
 
 def report_stage(on_stage: Callable[[int, RunResult], None], index: int, result: RunResult) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from clbench.core.chance import is_at_chance
 from clbench.core.errors import UserError, error_line
 from clbench.core.language_metrics import LANGUAGE_METRICS, bits_per_byte
 from clbench.core.language_result import is_language
@@ -43,9 +44,10 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
         The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``,
         ``stream`` (``sequential``, ``joint`` or ``single``), ``competes`` (bool: whether it can be the best
         method; joint training, a model per experience and a task-id oracle cannot), ``notes`` (tuple of
-        :class:`~clbench.core.notes.Note`; joint training always has ``upper-bound``), ``status`` (``done``,
-        ``running``, ``failed``, or ``diverged`` after a loss that is no finite number), ``error`` and
-        ``path``; ``metrics.<name>`` and ``costs.<group>.<name>`` as float, NaN where the file has null or
+        :class:`~clbench.core.notes.Note`; joint training always has ``upper-bound``), ``at_chance`` (bool:
+        see :func:`~clbench.core.chance.is_at_chance`), ``status`` (``done``, ``running``, ``failed``, or
+        ``diverged`` after a loss that is no finite number), ``error`` and ``path``; ``metrics.<name>`` and
+        ``costs.<group>.<name>`` as float, NaN where the file has null or
         nothing, among them ``costs.seconds.train_per_epoch``, the mean over experiences;
         ``stream_accuracy_last``; ``diagnostics.<name>`` after the last experience, likewise;
         ``key_use.<name>`` after each experience and ``key_use.overlap`` with each one before it, empty for
@@ -131,6 +133,7 @@ def _row(path: Path) -> dict[str, Any]:
         "stream": stream,
         "competes": stream == "sequential" and all(note.kind != "task-id-oracle" for note in notes),
         "notes": tuple(sorted(notes)),
+        "at_chance": is_at_chance(result),
         "status": result.outcome,
         "error": result.error or "",
         "path": path.as_posix(),

@@ -11,11 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from clbench.core.console import SafeStream
+from clbench.core.console import EVERY, SafeStream, time_left
 from clbench.studies.worker import Job, Message, Outcome
 
-EVERY = 30.0
-"""Seconds between two lines where the output is no terminal."""
 FRAME = 0.5
 """The least seconds between two states on a terminal."""
 LINES = 8
@@ -129,9 +127,7 @@ class Display:
 
     def _time_left(self) -> str:
         seconds = self.seconds_left()
-        if seconds is None or not self._left:
-            return ""
-        return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
+        return "" if seconds is None or not self._left else time_left(seconds)
 
     def _idle(self, at: int) -> None:
         """No worker does the job at this place any more."""

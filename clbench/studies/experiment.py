@@ -100,6 +100,26 @@ class Experiment:
             raise UserError(f"experiment {self.name}, {entry}: {error}") from error
 
 
+def _from_here(value: Any, folder: Path, key: str = "") -> Any:
+    """What a file has under a key, with the YAML files of scenarios from the folder of the file."""
+
+    def place(name: str) -> str:
+        return str(folder / name) if Path(name).suffix in (".yaml", ".yml") else name
+
+    match key, value:
+        case "scenarios", list():
+            return [place(each) for each in value]
+        case "scenario_options", Mapping():
+            return {place(name): options for name, options in value.items()}
+        case (("arguments" | "options"), _):
+            return value
+        case _, Mapping():
+            return {name: _from_here(each, folder, name) for name, each in value.items()}
+        case _, list():
+            return [_from_here(each, folder) for each in value]
+    return value
+
+
 def _each(methods: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """The methods; one with a list of learning rates is one method for each."""
     for method in methods:
@@ -180,6 +200,7 @@ def _read(path: Path, before: tuple[Path, ...]) -> Experiment:
         other = _read(beside if beside.exists() else known[name], (*before, path))
         return dataclasses.replace(other, name=path.stem, title=content["title"], table=table)
     _check_options(path, content)
+    content = _from_here(content, path.parent)
     methods = tuple(content["methods"])
     return Experiment(path.stem, content["title"], methods, content["profiles"], table, path.stem)
 

@@ -11,7 +11,7 @@ from clbench.core.errors import UserError
 from clbench.core.result import RunResult
 from clbench.data.scenarios import find_scenario
 from clbench.engine.method import find_method
-from clbench.engine.preflight import missing_datasets
+from clbench.engine.preflight import missing_datasets, refusal
 from clbench.studies.executor import OpenExecutor
 from clbench.studies.experiment import Experiment, experiment_files, find_experiment
 from clbench.studies.pool import local_pool
@@ -50,6 +50,26 @@ def without_data(runs: Iterable[RunConfig]) -> dict[str, list[str]]:
         if folder is not None and folder.is_dir()
     }
     return {name: datasets for name, datasets in found.items() if datasets}
+
+
+def applicable(runs: Sequence[RunConfig]) -> tuple[list[RunConfig], list[str]]:
+    """The runs whose method can learn their scenario, and why the others cannot, a line for each method.
+
+    Raises:
+        UserError: None of several can, or a scenario is unknown.
+    """
+    scenarios = {name: find_scenario(name) for name in dict.fromkeys(run.scenario for run in runs)}
+    kept, refused = [], dict[str, None]()
+    for run in runs:
+        name, info = run.baseline.rpartition(".")[2], find_method(run.baseline).info
+        reason = refusal(name, info, scenarios[run.scenario])
+        if reason is None:
+            kept.append(run)
+        else:
+            refused[reason] = None
+    if refused and not kept:
+        raise UserError(next(iter(refused)))
+    return kept, list(refused)
 
 
 def run_experiment(

@@ -96,7 +96,10 @@ def run(data, name, *options, stop=None):
 
 
 LINEAR = ("--baseline", "finetune", "--tuning", "frozen")
-DKVB = ("--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "8")
+DKVB = (
+    *("--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "8"),
+    *("--baseline.initialization", "oracle"),
+)
 
 
 def encoding_of(text_tokens):

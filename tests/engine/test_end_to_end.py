@@ -105,8 +105,9 @@ def test_the_name_of_a_method_with_a_buffer_says_how_it_is_filled(baseline, fill
     assert result(tmp_path / "runs", name)["config"]["method"] == name
 
 
-def test_dkvb_carries_keys_and_values_and_is_marked_as_seeing_the_future(data, tmp_path):
+def test_dkvb_carries_keys_and_values_and_is_marked_where_it_sees_the_future(data, tmp_path):
     arguments = ["--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "16"]
+    arguments += ["--baseline.initialization", "oracle"]
     assert main(["run", *arguments, *options(data, tmp_path / "runs")]) == 0
     (folder,) = (tmp_path / "runs" / "three" / "tiny").iterdir()
     content = json.loads((folder / "order0-seed0.json").read_text())
@@ -209,7 +210,7 @@ def replace_line(data: Path, split: str, number: int, line: str) -> None:
         (["--baseline", "nowhere.Method"], "nowhere"),
         (["--baseline", "ewc", "--encoder", "no/such/folder"], "no/such/folder"),
         (["--scenario", "r8-cil", "--baseline", "ewc", "--data-dir", "no-such-folder"], "no-such-folder"),
-        (["--baseline", "ewc", "--order", "5x"], "random:SEED"),
+        (["--baseline", "ewc", "--order", "5x"], "random:SEED or classes:SEED"),
         (["--baseline", "dkvb", "--tuning", "full"], "frozen"),
     ],
 )

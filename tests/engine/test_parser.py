@@ -9,6 +9,7 @@ import yaml
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
+from clbench.core.scenario import Protocol
 from clbench.engine.options import options_of
 from clbench.engine.parser import GROUPS, parse_run, run_config
 from clbench.engine.registry import baseline_class, baseline_names
@@ -157,3 +158,13 @@ def test_the_options_of_one_method_are_shown_by_its_name(capsys):
         assert "--baseline.keys INT K, per head. (default: 4096)" in shown
         assert "--baseline.decoder {non-parametric,parametric}" in shown
         assert "--no-checkpoint" in shown
+
+
+def test_the_share_held_out_for_validation_is_an_option_of_a_run():
+    given = parse_run(["--scenario", "pydocs-cil", "--baseline", "ncm", "--validation-share", "0.25"])
+    assert given.protocol(Protocol(validation_share=0.1)).validation_share == 0.25
+    assert given.protocol(Protocol()).train_per_class is None
+    default = parse_run(["--scenario", "pydocs-cil", "--baseline", "ncm"])
+    assert default.protocol(Protocol(validation_share=0.3)).validation_share == 0.3
+    with pytest.raises(UserError, match="validation_share"):
+        parse_run(["--scenario", "pydocs-cil", "--baseline", "ncm", "--validation-share", "1"])

@@ -52,6 +52,13 @@ def test_the_memory_that_a_method_declares_is_what_it_carries(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_no_method_sees_the_future_unless_it_is_asked_to(name):
+    method = baseline_class(name)
+    learner = method(context_of(method), **({"heads": 4} if name == "dkvb" else {}))
+    assert learner.info.reads_at_start in (None, "generic")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_list_reads_the_same_facts_without_an_import(name, monkeypatch):
     entry = baseline_names()[name]
     expected = entry.load().info
@@ -134,7 +141,9 @@ def test_deviations_follow_from_arguments():
     }
     dkvb = baseline_class("dkvb")
     plain = dkvb(context(), heads=4, keys=8)
-    assert plain.info.reads_at_start == "stream"
+    assert plain.info.reads_at_start == "generic"
+    oracle = dkvb(context(), heads=4, keys=8, initialization="oracle")
+    assert oracle.info.reads_at_start == "stream"
     assert len(plain.info.deviations) == 5
     public = dkvb(context(), "reference", heads=4, keys=8, initialization="generic")
     assert public.info.reads_at_start == "generic"

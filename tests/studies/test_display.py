@@ -3,6 +3,7 @@
 import pytest
 
 from clbench.core.config import RunConfig
+from clbench.core.console import EVERY
 from clbench.studies import display, worker
 from clbench.studies.display import Display
 from clbench.studies.worker import Job, Message, Outcome
@@ -40,12 +41,12 @@ def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     sweep.message(Message(0, "encoding", 320, 640))
     sweep.refresh()
     assert capsys.readouterr().err == ""
-    clock.now = display.EVERY
+    clock.now = EVERY
     sweep.refresh()
     sweep.refresh()
     assert capsys.readouterr().err == "0 of 4 runs done; a EWC full: encoding 320/640\n"
     sweep.finished(0, Outcome(RUNS[0].config, None, seconds=30.0))
-    clock.now += display.EVERY
+    clock.now += EVERY
     sweep.refresh()
     assert capsys.readouterr().err == "1 of 4 runs done, about 45 s left\n"
 
@@ -55,7 +56,7 @@ def test_of_many_workers_a_few_are_shown(capsys):
     sweep = Display(RUNS * 5, 20, show=True, clock=clock)
     for at in range(20):
         sweep.message(Message(at, "encoding", 1, 2))
-    clock.now = display.EVERY
+    clock.now = EVERY
     sweep.refresh()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.count("encoding 1/2") == display.LINES

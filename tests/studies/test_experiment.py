@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.data.scenarios.intents import SCENARIOS
+from clbench.engine.method import find_method
 from clbench.studies.experiment import find_experiment, read_experiment
+from clbench.studies.reproduction import applicable
 
 BASE = """
 title: two methods
@@ -135,6 +138,28 @@ def test_what_is_wrong_in_a_file_is_named(old, new, message, tmp_path):
         read_experiment(path)
     assert message in str(error.value)
     assert str(path) in str(error.value)
+
+
+def test_scenarios_are_files_from_the_folder_of_the_experiment(tmp_path):
+    text = BASE.replace("r8-cil", "mine.yaml").replace("20ng-cil", "sub/other.yaml")
+    experiment = read_experiment(written(tmp_path, text))
+    mine, other = str(tmp_path / "mine.yaml"), str(tmp_path / "sub/other.yaml")
+    assert experiment.profiles["small"]["scenarios"] == [mine, other]
+    options = {run[0]: run[4:] for run in runs(experiment, "small") if run[1] == "NCM"}
+    assert options == {mine: (9, 8), other: (7, 8)}
+    assert {run[0] for run in runs(experiment, "small") if run[1] == "HAT"} == {other}
+
+
+def test_a_method_that_cannot_learn_a_scenario_is_left_out_with_a_reason():
+    path, counts = (find_method(name).path for name in ("ncm", "dkvbcounts"))
+    every = [RunConfig(scenario, each) for scenario in ("pydocs-cil", "pydocs-lm") for each in (path, counts)]
+    kept, refused = applicable(every)
+    assert kept == [every[0], every[3]]
+    assert len(refused) == 2
+    assert refused[0].startswith("scenario 'pydocs-cil': baseline DKVBCounts learns next tokens")
+    assert refused[1].startswith("scenario 'pydocs-lm': baseline NCM learns classes of texts")
+    with pytest.raises(UserError, match="learns next tokens"):
+        applicable(every[1:2])
 
 
 def test_an_unknown_profile_is_named(tmp_path):

@@ -47,7 +47,7 @@ def accuracy_cost_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = No
     """Average accuracy against seconds, FLOPs and bytes carried: a point per method, and the Pareto front.
 
     Points are means over finished runs, and bars their 95 % intervals where there are several. The front
-    joins the methods that no other beats in both; upper bounds, and methods that are told the experience
+    joins the methods that no other beats in both; joint training, and methods that are told the experience
     where others are not, are drawn, but have no part in it. Methods whose runs do not record a cost are named
     over its panel.
 

@@ -20,7 +20,7 @@ def stream_accuracy_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = 
     """Accuracy on the union of all test sets after each experience: a line per method.
 
     Lines are means over finished runs (seeds and orders), and bands their 95 % interval where there are
-    several; joint training, an upper bound, is a dashed horizontal line. More than ten methods of a scenario
+    several; joint training is a dashed horizontal line. More than ten methods of a scenario
     are divided over several panels, each of which shows the others faintly.
 
     Args:

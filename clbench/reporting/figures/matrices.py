@@ -43,7 +43,7 @@ def accuracy_matrix_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = 
     experiences are not.
 
     Args:
-        frame: What :func:`clbench.reporting.load.load_results` returns.
+        frame: What :func:`clbench.reporting.load.load_results` returns, or some of its rows: ``frame[:1]``.
         whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
     """
     return heat_maps(

@@ -85,7 +85,7 @@ class LineStyle:
     Attributes:
         color: As ``#RRGGBB``.
         marker: One of :data:`MARKERS`.
-        joint: Whether it is an upper bound, whose lines are dashed.
+        joint: Whether it is joint training, whose lines are dashed.
         fill: Which part of the marker has the color, one of :data:`FILLS`.
         kind: One of ``FAMILIES``.
     """
@@ -113,7 +113,7 @@ class LineStyle:
 
 
 def line_styles(frame: pd.DataFrame) -> dict[str, LineStyle]:
-    """A look for each method of ``frame`` (loaded results), joint upper bounds first, then by kind and name.
+    """A look for each method of ``frame`` (loaded results), joint training first, then by kind and name.
 
     The look follows from the name alone, unless two methods of ``frame`` would look the same: then the one
     with more options, or the second by name, takes the next free marker, or filling, or color. No two are

@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 ALPHA = 0.05
+LEAST_PAIRS = 3
+"""Of two runs that both have, a test finds hardly any difference: a method far behind would look equal."""
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -39,7 +41,8 @@ def worse_p(best: ArrayLike, others: ArrayLike) -> tuple[NDArray[np.float64], ND
 
     Returns:
         p: (M,) of the one-sided paired t-test (``scipy.stats.ttest_rel``) on the runs that both have; NaN for
-        fewer than two. Where all differences are equal there is no t: 0 if the best leads, otherwise 1.
+        fewer than ``LEAST_PAIRS``. Where all differences are equal there is no t: 0 if the best leads,
+        otherwise 1.
         pairs: (M,) how many runs both have.
     """
     left, right = np.asarray(best, dtype=np.float64), np.asarray(others, dtype=np.float64)
@@ -47,7 +50,7 @@ def worse_p(best: ArrayLike, others: ArrayLike) -> tuple[NDArray[np.float64], ND
     pairs = both.sum(axis=0)
     p = np.full(right.shape[1], np.nan)
     # Most methods have the same runs, and are tested in one call.
-    for runs in np.unique(both[:, pairs > 1].T, axis=0):
+    for runs in np.unique(both[:, pairs >= LEAST_PAIRS].T, axis=0):
         same = (both == runs[:, None]).all(axis=0)
         p[same] = _tested(left[runs], right[np.ix_(runs, same)])
     return p, pairs

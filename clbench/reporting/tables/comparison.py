@@ -21,7 +21,7 @@ Mark = Literal["", "best", "close"]
 def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """One row per scenario, encoder and method, also for methods without a finished run.
 
-    Within a scenario and encoder the joint upper bounds stand first; then the methods by falling average
+    Within a scenario and encoder joint training stands first; then the methods by falling average
     accuracy, or rising bits per byte, equals by name; then those without a finished run, by name. A method
     that has runs elsewhere in ``frame``, but none here, has a row with status ``missing``.
 

@@ -14,16 +14,25 @@ from clbench.reporting.measures import MEASURES, TOKENS, Measure, chosen, of_tas
 from clbench.reporting.statistics.paired import ALPHA
 from clbench.reporting.tables.cells import Column, Document, Row, Table, measure_cell, shown_paths
 from clbench.reporting.tables.comparison import comparison_table
-from clbench.reporting.tables.notes import footnotes, mixed, provenance, remarks, signs, unfinished
+from clbench.reporting.tables.notes import (
+    at_chance,
+    beaten,
+    footnotes,
+    mixed,
+    provenance,
+    remarks,
+    signs,
+    unfinished,
+)
 from clbench.reporting.tables.summary import summary_tables
 
 READING = (
     "R[t, i] is the accuracy on experience i after training stage t; T is the last stage. Values are means "
     "over the n finished runs (orders and seeds). Brackets give the 95 % bootstrap interval of the mean, "
     "which resamples orders first and then seeds within each order; there is no interval for a single run "
-    "or for equal values. A dash marks a value that is undefined or was not recorded. Joint upper bounds "
-    "come first, then methods by average accuracy. Joint upper bounds, and methods that train one model per "
-    "experience, are never marked as the best."
+    "or for equal values. A dash marks a value that is undefined or was not recorded. Joint training "
+    "comes first, then methods by average accuracy. Joint training, and methods that train one model per "
+    "experience, are never marked as the best. Seconds depend on the machine and its load, and have no best."
 )
 
 LANGUAGE = (
@@ -115,7 +124,7 @@ def _table(
         ),
         best=best,
         close=close,
-        notes=(*footnotes(records), *unfinished(panel), *mixed(panel)),
+        notes=(*footnotes(records), *beaten(records), *at_chance(panel), *unfinished(panel), *mixed(panel)),
     )
 
 
@@ -164,7 +173,7 @@ def _judgement(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, str]:
         return "", ""
     pairs = pd.concat([rows.loc[rows[f"{name}_p"].notna(), f"{name}_pairs"] for name in names])
     if pairs.empty:
-        return "the best mean of a column; no test, as no other method shares two runs with it", ""
+        return "the best mean of a column; no test, as no other method shares three runs with it", ""
     least, most = pairs.min(), pairs.max()
     return (
         "the best mean of a column",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,15 +10,18 @@ import pandas as pd
 
 from clbench.core.notes import Note, NoteKind
 from clbench.reporting.formatting import plain
+from clbench.reporting.measures import ACCURACY
 
 MARKS: dict[NoteKind, str] = {"sees-future": "†", "deviation": "‡", "upper-bound": "↑", "task-id-oracle": "§"}
 """The mark of each kind of note that has one."""
 MEANINGS: dict[NoteKind, str] = {
     "sees-future": "reads data of experiences that are yet to come.",
-    "upper-bound": "trains on all experiences at once: an upper bound.",
+    "upper-bound": "joint training on all experiences at once.",
     "task-id-oracle": "is told which experience a test text belongs to.",
 }
 """What a note says by its kind alone."""
+_NAMED = 5
+"""Methods that a line names."""
 _SHORT = 12
 """Digits of a fingerprint that are shown."""
 _VARIES = {"order", "seed", "columns", "notes", "title"}  # within one mean; columns go with the order
@@ -48,17 +52,43 @@ def footnotes(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
 
 
 def deviations(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
-    """How methods deviate from their papers, a line for each way, with its methods if not all have it."""
+    """How methods deviate from their papers: a line for the methods that share some ways, unless all do."""
     deviating: dict[str, list[str]] = {}
     for row in rows:
         for note in row["notes"]:
             if note.kind == "deviation":
                 deviating.setdefault(plain(note.text), []).append(plain(row["method"]))
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for text, methods in sorted(deviating.items()):
+        shared.setdefault(tuple(methods), []).append(text.rstrip("."))
     return [
-        f"{MARKS['deviation']} differs from the paper{': ' if text else ''}{text.rstrip('.')}"
+        f"{MARKS['deviation']} differs from the paper"
+        + (f": {'; '.join(filter(None, texts))}" if any(texts) else "")
         + ("." if len(methods) == len(rows) else f" ({', '.join(methods)}).")
-        for text, methods in sorted(deviating.items())
+        for methods, texts in shared.items()
     ]
+
+
+def beaten(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """One line where methods are above the best joint training, which then bounds nothing."""
+    name = ACCURACY.name
+    scores = [row[name] for row in rows if row["stream"] == "joint" and not math.isnan(row[name])]
+    above = [row["method"] for row in rows if row["competes"] and scores and row[name] > max(scores)]
+    return [f"Joint training is no upper bound here; above it: {_listed(above)}."] if above else []
+
+
+def at_chance(panel: pd.DataFrame) -> list[str]:
+    """One line for methods none of whose finished runs is better than guessing."""
+    done = panel[panel["status"] == "done"]
+    guessing = done.groupby("method")["at_chance"].all()
+    found = [str(method) for method in guessing.index[guessing]]
+    return [f"At chance, no better than always answering one class: {_listed(found)}."] if found else []
+
+
+def _listed(methods: Sequence[str]) -> str:
+    named = [plain(str(method)) for method in methods[:_NAMED]]
+    more = [f"{len(methods) - _NAMED} more"] if len(methods) > _NAMED else []
+    return ", ".join([*named, *more])
 
 
 def unfinished(panel: pd.DataFrame) -> list[str]:

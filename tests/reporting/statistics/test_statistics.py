@@ -105,10 +105,10 @@ def test_holm_is_that_of_statsmodels():
 
 def test_worse_is_the_paired_test_on_common_runs():
     best = [0.9, 0.8, 0.85, 0.95]
-    others = np.array([[0.7, 0.9], [0.75, math.nan], [0.7, math.nan], [0.75, 0.5]])
+    others = np.array([[0.7, 0.9], [0.75, math.nan], [0.7, 0.84], [0.75, 0.5]])
     p, pairs = worse_p(best, others)
-    assert pairs.tolist() == [4, 2]
-    for column, runs in ((0, [0, 1, 2, 3]), (1, [0, 3])):
+    assert pairs.tolist() == [4, 3]
+    for column, runs in ((0, [0, 1, 2, 3]), (1, [0, 2, 3])):
         lead = np.array(best)[runs] - others[runs, column]
         t = lead.mean() / (lead.std(ddof=1) / math.sqrt(len(lead)))
         assert p[column] == pytest.approx(stats.t.sf(t, len(lead) - 1))
@@ -129,10 +129,10 @@ def test_equal_differences_need_no_variance(other, expected):
     assert p.tolist() == [expected]
 
 
-def test_fewer_than_two_pairs_are_no_test():
-    p, pairs = worse_p([0.9, math.nan], [[0.8, math.nan], [0.7, 0.6]])
+def test_fewer_than_three_pairs_are_no_test():
+    p, pairs = worse_p([0.9, 0.8, math.nan], [[0.4, math.nan, 0.8], [0.3, 0.7, 0.7], [0.2, 0.6, 0.6]])
     assert np.isnan(p).all()
-    assert pairs.tolist() == [1, 0]
+    assert pairs.tolist() == [2, 1, 2]
 
 
 # Aggregates

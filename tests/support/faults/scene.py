@@ -24,7 +24,10 @@ LINE = "clbench: stopped; the same command continues from here\n"
 METHODS = {
     "naive": ("--baseline", "finetune", "--tuning", "full"),
     "replay": ("--baseline", "replay", "--tuning", "frozen", "--baseline.capacity", "16"),
-    "dkvb": ("--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "16"),
+    "dkvb": (
+        *("--baseline", "dkvb", "--baseline.heads", "4", "--baseline.keys", "16"),
+        *("--baseline.initialization", "oracle"),
+    ),
 }
 OPTIONS = (
     "--scenario", "mine.yaml", "--encoder", "tiny", "--max-tokens", "16", "--epochs", "20",
