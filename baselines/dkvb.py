@@ -11,9 +11,11 @@ from __future__ import annotations
 from clbench.core.ranges import Amount, Count, Fraction, Positive, Size, Width
 from clbench.methods.dkvb.choices import Choices, Lifetime, Moved, Optimizer, ValueStart, Variant
 from clbench.methods.dkvb.codebook import Update
+from clbench.methods.dkvb.codebooks import KeyDtype
 from clbench.methods.dkvb.key_init import KeyInitialization, Start
 from clbench.methods.dkvb.layout import HEAD_SIZE, Decoder, Layout, Padding, Place, Pooled, Segmentation
 from clbench.methods.dkvb.learner import EPOCHS, BottleneckLearner, KeyTexts
+from clbench.methods.dkvb.strategies import Strategy
 from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext
 
@@ -35,7 +37,10 @@ class DKVB(BottleneckLearner):
         padding: See ``Choices``.
         initialization: Keys are averages of all experiences (``oracle``: sees the future), of each before it
             is learned (``incremental``), of other text (``generic``), or random tokens of it (``random``).
-        moved: What becomes of values where ``incremental`` moves keys.
+        strategy: Whether keys move, grow or get queries normalized along the stream.
+        moved: What becomes of values where keys move.
+        growth: Keys that each head can get on top, for ``grow``.
+        key_dtype: How keys are stored.
         init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
         init_batch_size: Texts per step of the moving average.
         decay: Its step size.
@@ -56,7 +61,7 @@ class DKVB(BottleneckLearner):
         family="bottleneck",
         tunings=("frozen",),
         default_lr={"frozen": 0.3},
-        memory={"network.keys": "keys", "network.projections": "keys", "network.values": "values"},
+        memory={"network.codebooks": "keys", "network.projections": "keys", "network.values": "values"},
         named_arguments=("decoder", "initialization"),
         diagnostics=("diagnostics.",),
     )
@@ -65,26 +70,22 @@ class DKVB(BottleneckLearner):
         self,
         context: RunContext,
         variant: Variant = "default",
-        heads: Size | None = None,
-        keys: Size = 4096,
-        segmentation: Segmentation = "hidden",
-        pooling: Pooled = "mean",
-        place: Place = "after",
-        decoder: Decoder = "non-parametric",
-        top_k: Size = 1,
-        projection: Width = 0,
-        padding: Padding | None = None,
-        initialization: KeyTexts = "oracle", moved: Moved | None = None,
+        heads: Size | None = None, keys: Size = 4096,
+        segmentation: Segmentation = "hidden", pooling: Pooled = "mean", place: Place = "after",
+        decoder: Decoder = "non-parametric", top_k: Size = 1, projection: Width = 0,
+        padding: Padding | None = None, initialization: KeyTexts = "oracle",
+        strategy: Strategy | None = None, moved: Moved | None = None, growth: Amount | None = None,
+        key_dtype: KeyDtype | None = None,
         init_epochs: Amount | None = None, init_batch_size: Count | None = None,
         decay: Fraction = 0.2, update: Update | None = None, start: Start | None = None,
         values: ValueStart | None = None,
         optimizer: Optimizer | None = None, lifetime: Lifetime | None = None,
-        decoder_lr: Positive | None = None,
-        trained_rows: Count | None = None,
+        decoder_lr: Positive | None = None, trained_rows: Count | None = None,
     ) -> None:  # fmt: skip
         ways = Choices.of(
-            variant, decoder, padding=padding, moved=moved, init_batch_size=init_batch_size, update=update,
-            start=start, values=values, optimizer=optimizer, lifetime=lifetime, trained_rows=trained_rows,
+            variant, decoder, padding=padding, strategy=strategy, moved=moved, growth=growth,
+            key_dtype=key_dtype, init_batch_size=init_batch_size, update=update, start=start,
+            values=values, optimizer=optimizer, lifetime=lifetime, trained_rows=trained_rows,
         )  # fmt: skip
         size, limit = context.encoder.hidden_size, context.max_tokens
         counts = (size // HEAD_SIZE if heads is None else heads, keys, top_k, projection)

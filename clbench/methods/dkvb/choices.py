@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clbench.methods.dkvb.codebook import Update
+from clbench.methods.dkvb.codebooks import KeyDtype
 from clbench.methods.dkvb.key_init import Start
 from clbench.methods.dkvb.layout import Decoder, Padding
+from clbench.methods.dkvb.strategies import Strategy
 
 Variant = Literal["default", "reference"]
 Optimizer = Literal["row-mean", "adagrad", "sgd", "row-adagrad", "row-adam", "sparse-adam", "reference"]
@@ -23,8 +25,13 @@ class Choices:
 
     Attributes:
         padding: Padding has no weight (``masked``), or texts are padded to the limit and padding counts.
+        strategy: What keys do from the second experience on (see ``strategies``). None is ``frozen``, and
+            ``average`` for keys that are made incrementally.
         moved: Where keys move between experiences, values stay with the number of their key, as in the public
-            code, or each key takes the value of the key that was nearest to its new place (``carry``).
+            code, or each moved or new key takes the value of the key that was nearest to its place
+            (``carry``).
+        growth: Keys that each head can have more, with the strategy ``grow``.
+        key_dtype: How keys are stored.
         init_batch_size: Texts per step of key initialization.
         update: Keys move to the mean of their queries, or to the sum.
         start: Keys start at token states, or Kaiming-uniform.
@@ -39,6 +46,9 @@ class Choices:
     """
 
     padding: Padding = "masked"
+    strategy: Strategy | None = None
+    growth: int = 0
+    key_dtype: KeyDtype = "float32"
     moved: Moved = "stay"
     init_batch_size: int = 256
     update: Update = "mean"

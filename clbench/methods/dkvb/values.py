@@ -36,6 +36,16 @@ class ValueTable(nn.Module):
         """Adds ``mass``, for an optimizer that makes rows running means."""
         self.register_buffer("mass", self.weight.new_zeros(len(self.weight)))
 
+    @torch.no_grad()
+    def clear(self, rows: Tensor) -> None:
+        """Sets rows back to zero: those that are true in (R,)."""
+        for table in self.tables():
+            table[rows.to(table.device)] = 0
+
+    def tables(self) -> list[Tensor]:
+        """What there is of each row: its value (R, V), and its mass (R,)."""
+        return [self.weight.detach(), *self.buffers()]
+
     def forward(self, rows: Tensor, sizes: Tensor, weight: Tensor) -> Tensor:
         """Weighted sums of rows.
 
