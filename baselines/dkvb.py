@@ -9,13 +9,10 @@ Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text
 from __future__ import annotations
 
 from clbench.core.ranges import Amount, Count, Fraction, Positive, Size, Width
-from clbench.methods.dkvb.choices import Choices, Lifetime, Moved, Optimizer, ValueStart, Variant
-from clbench.methods.dkvb.codebook import Update
-from clbench.methods.dkvb.codebooks import KeyDtype
-from clbench.methods.dkvb.key_init import KeyInitialization, Start
+from clbench.methods.dkvb import choices
+from clbench.methods.dkvb.key_init import KeyInitialization
 from clbench.methods.dkvb.layout import HEAD_SIZE, Decoder, Layout, Padding, Place, Pooled, Segmentation
 from clbench.methods.dkvb.learner import EPOCHS, BottleneckLearner, KeyTexts
-from clbench.methods.dkvb.strategies import Strategy
 from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext
 
@@ -36,11 +33,13 @@ class DKVB(BottleneckLearner):
         projection: Dimensions of a random projection per head; 0: heads are slices.
         padding: See ``Choices``.
         initialization: Keys are averages of all experiences (``oracle``: sees the future), of each before it
-            is learned (``incremental``), of other text (``generic``), or random tokens of it (``random``).
+            is learned (``incremental``), of other text (``generic``), or tokens of it (``random``).
         strategy: Whether keys move, grow or get queries normalized along the stream.
         moved: What becomes of values where keys move.
         growth: Keys that each head can get on top, for ``grow``.
         key_dtype: How keys are stored.
+        value_dtype: To which numbers values are rounded after each experience.
+        stored: Whether all values are stored, or those alone that a text has selected.
         init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
         init_batch_size: Texts per step of the moving average.
         decay: Its step size.
@@ -69,27 +68,28 @@ class DKVB(BottleneckLearner):
     def __init__(
         self,
         context: RunContext,
-        variant: Variant = "default",
+        variant: choices.Variant = "default",
         heads: Size | None = None, keys: Size = 4096,
         segmentation: Segmentation = "hidden", pooling: Pooled = "mean", place: Place = "after",
         decoder: Decoder = "non-parametric", top_k: Size = 1, projection: Width = 0,
         padding: Padding | None = None, initialization: KeyTexts = "oracle",
-        strategy: Strategy | None = None, moved: Moved | None = None, growth: Amount | None = None,
-        key_dtype: KeyDtype | None = None,
-        init_epochs: Amount | None = None, init_batch_size: Count | None = None,
-        decay: Fraction = 0.2, update: Update | None = None, start: Start | None = None,
-        values: ValueStart | None = None,
-        optimizer: Optimizer | None = None, lifetime: Lifetime | None = None,
-        decoder_lr: Positive | None = None, trained_rows: Count | None = None,
+        strategy: choices.Strategy | None = None, moved: choices.Moved | None = None,
+        growth: Amount | None = None, init_epochs: Amount | None = None,
+        init_batch_size: Count | None = None, decay: Fraction = 0.2, update: choices.Update | None = None,
+        start: choices.Start | None = None, key_dtype: choices.KeyDtype | None = None,
+        value_dtype: choices.ValueDtype | None = None, stored: choices.Stored | None = None,
+        values: choices.ValueStart | None = None, optimizer: choices.Optimizer | None = None,
+        lifetime: choices.Lifetime | None = None, decoder_lr: Positive | None = None,
+        trained_rows: Count | None = None,
     ) -> None:  # fmt: skip
-        ways = Choices.of(
-            variant, decoder, padding=padding, strategy=strategy, moved=moved, growth=growth,
-            key_dtype=key_dtype, init_batch_size=init_batch_size, update=update, start=start,
-            values=values, optimizer=optimizer, lifetime=lifetime, trained_rows=trained_rows,
+        ways = choices.Choices.of(
+            variant, decoder, padding=padding, strategy=strategy, moved=moved, growth=growth, update=update,
+            key_dtype=key_dtype, value_dtype=value_dtype, stored=stored, init_batch_size=init_batch_size,
+            start=start, values=values, optimizer=optimizer, lifetime=lifetime, trained_rows=trained_rows,
         )  # fmt: skip
-        size, limit = context.encoder.hidden_size, context.max_tokens
-        counts = (size // HEAD_SIZE if heads is None else heads, keys, top_k, projection)
-        layout = Layout(segmentation, pooling, place, decoder, *counts, ways.padding, size, limit)
+        size = context.encoder.hidden_size
+        shape = (heads or size // HEAD_SIZE, keys, top_k, projection, ways.padding, size, context.max_tokens)
+        layout = Layout(segmentation, pooling, place, decoder, *shape)
         passes = EPOCHS[initialization] if init_epochs is None else init_epochs
         making = KeyInitialization(passes, ways.init_batch_size, decay, ways.update, ways.start)
         super().__init__(context, layout, initialization, making, ways, decoder_lr)

@@ -14,7 +14,7 @@ from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.methods.dkvb.codebooks import Codebooks, KeyDtype
 from clbench.methods.dkvb.layout import Layout
-from clbench.methods.dkvb.values import ValueTable
+from clbench.methods.dkvb.values import Stored, ValueDtype, ValueTable
 from clbench.models.classifier import Network
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
@@ -38,6 +38,8 @@ class Bottleneck(nn.Module):
             that no text selects in training keeps its start for ever: noise, unless it is zero.
         key_dtype: How keys are stored.
         room: How many of the K keys of a head are not there at first.
+        stored: Which value rows the state holds.
+        value_dtype: How it holds them.
     """
 
     projections: Tensor | None  # (H, D, d)
@@ -52,6 +54,8 @@ class Bottleneck(nn.Module):
         normal_values: bool = False,
         key_dtype: KeyDtype = "float32",
         room: int = 0,
+        stored: Stored = "all",
+        value_dtype: ValueDtype = "float32",
     ) -> None:
         super().__init__()
         heads, keys, size = layout.heads, layout.keys, layout.key_size
@@ -67,7 +71,7 @@ class Bottleneck(nn.Module):
         self.register_buffer("projections", projections)
         parametric = layout.decoder == "parametric"
         width = size if parametric else columns
-        self.values = ValueTable(self.rows, width, sparse=sparse)
+        self.values = ValueTable(self.rows, width, sparse=sparse, stored=stored, dtype=value_dtype)
         if normal_values:
             nn.init.normal_(self.values.weight, generator=generator)
         inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
@@ -193,6 +197,8 @@ class BottleneckNetwork(Bottleneck, Network):
         normal_values: Whether values start standard normal.
         key_dtype: How keys are stored.
         room: How many of the K keys of a head are not there at first.
+        stored: Which value rows the state holds.
+        value_dtype: How it holds them.
     """
 
     def __init__(
@@ -204,10 +210,12 @@ class BottleneckNetwork(Bottleneck, Network):
         normal_values: bool = False,
         key_dtype: KeyDtype = "float32",
         room: int = 0,
+        stored: Stored = "all",
+        value_dtype: ValueDtype = "float32",
     ) -> None:
         super().__init__(
             layout, context.columns, context.generator("network"), sparse=sparse, normal_values=normal_values,
-            key_dtype=key_dtype, room=room,
+            key_dtype=key_dtype, room=room, stored=stored, value_dtype=value_dtype,
         )  # fmt: skip
         self.row_shape = (layout.selections * layout.groups, (2,), torch.int32)
 

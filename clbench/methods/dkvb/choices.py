@@ -11,7 +11,12 @@ from clbench.methods.dkvb.codebooks import KeyDtype
 from clbench.methods.dkvb.key_init import Start
 from clbench.methods.dkvb.layout import Decoder, Padding
 from clbench.methods.dkvb.strategies import Strategy
+from clbench.methods.dkvb.values import Stored, ValueDtype
 
+__all__ = [
+    "Choices", "KeyDtype", "Lifetime", "Moved", "Optimizer", "Start", "Stored", "Strategy", "Update",
+    "ValueDtype", "ValueStart", "Variant",
+]  # fmt: skip
 Variant = Literal["default", "reference"]
 Optimizer = Literal["row-mean", "adagrad", "sgd", "row-adagrad", "row-adam", "sparse-adam", "reference"]
 Moved = Literal["stay", "carry"]
@@ -37,6 +42,8 @@ class Choices:
         start: Keys start at token states, or Kaiming-uniform.
         values: Values start at zero, or standard normal. A value that no text selects in training keeps its
             start for ever: noise, unless it is zero.
+        value_dtype: To which numbers values are rounded after each experience.
+        stored: Whether all values are stored, or those alone that a text has selected, with their numbers.
         optimizer: Running means (see ``RowMean``), Adagrad, SGD, Adagrad or Adam with one number per row, or
             SparseAdam, on the selected values; or AdamW on all. Ours is running means, and Adagrad below a
             linear layer.
@@ -54,6 +61,8 @@ class Choices:
     update: Update = "mean"
     start: Start = "states"
     values: ValueStart = "zero"
+    value_dtype: ValueDtype = "float32"
+    stored: Stored = "all"
     optimizer: Optimizer = "row-mean"
     lifetime: Lifetime = "experience"
     trained_rows: int | None = None

@@ -77,6 +77,7 @@ class BottleneckLearner(ContinualLearner):
         network = BottleneckNetwork(
             context, layout, sparse=sparse, normal_values=choices.values == "reference",
             key_dtype=choices.key_dtype, room=choices.growth,
+            stored=choices.stored, value_dtype=choices.value_dtype,
         )  # fmt: skip
         super().__init__(context, network)
         if choices.lifetime == "reference" and choices.optimizer not in ("reference", "sgd"):
@@ -171,7 +172,8 @@ class BottleneckLearner(ContinualLearner):
             self.mask.restrict(self.network.values.weight, self.chosen)
 
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Adds the texts of the experience to what strategy and mask know of earlier ones."""
+        """Rounds values, and adds the texts to what strategy and mask know of earlier ones."""
+        self.network.values.settle()
         if self.moving is not None:
             self.moving.remember(self.network, reader)
         if self.mask is not None:
