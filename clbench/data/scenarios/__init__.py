@@ -6,12 +6,13 @@ from pathlib import Path
 
 from clbench.core.errors import unknown
 from clbench.core.scenario import Scenario
-from clbench.data.scenarios import intents, language, paper, pydocs
+from clbench.data.scenarios import intents, language, long, paper, pydocs
 from clbench.data.scenarios.custom import read_scenario
 
 SCENARIOS = {
     scenario.name: scenario
-    for scenario in (*pydocs.SCENARIOS, *paper.SCENARIOS, *intents.SCENARIOS, *language.SCENARIOS)
+    for room in (pydocs, paper, intents, long, language)
+    for scenario in room.SCENARIOS
 }
 
 

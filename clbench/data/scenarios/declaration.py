@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 from clbench.core.data_source import Encoding, Format
 from clbench.core.errors import UserError
 from clbench.core.file_keys import Section, as_text, checked
-from clbench.core.ranges import Count, HeldOut, Seed
+from clbench.core.ranges import Count, HeldOut, Ratio, Seed
 from clbench.core.scenario import Kind
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -45,6 +45,15 @@ class Splits(Section):
     train: Text | None = Field(default=None, description="the name of a split in the data")
     validation: Text | None = Field(default=None, description="the name of a split in the data")
     test: Text | None = Field(default=None, description="the name of a split in the data")
+
+
+class DriftKeys(Section):
+    """How the texts of the last experience are transformed."""
+
+    typos: Ratio = Field(default=0.0, description="a number between 0 and 1")
+    casing: Ratio = Field(default=0.0, description="a number between 0 and 1")
+    truncation: HeldOut = Field(default=0.0, description="a number of at least 0 and below 1")
+    seed: Seed = Field(default=0, description="a whole number of at least 0")
 
 
 class ProtocolKeys(Section):
@@ -97,6 +106,10 @@ class Declaration(Section):
     tasks: Names | None = Field(default=None, description="a list of names in 'data'")
     order: Literal["declared", "random"] = Field(default="declared", description="declared or random")
     seed: Seed = Field(default=0, description="a whole number of at least 0")
+    visits: Count = Field(default=1, description="a whole number of at least 1")
+    drift: DriftKeys | None = Field(
+        default=None, description="a mapping such as {typos: 0.2, casing: 0.5, truncation: 0.5, seed: 0}"
+    )
     keys: Keys = Field(default=Keys(), description="a mapping such as {text: body, label: queue}")
     columns: Names | None = Field(
         default=None, description="a list of the columns of a file without a header"
