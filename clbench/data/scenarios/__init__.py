@@ -9,11 +9,10 @@ from clbench.core.scenario import Scenario
 from clbench.data.scenarios import intents, language, long, paper, pydocs
 from clbench.data.scenarios.custom import read_scenario
 
-SCENARIOS = {
-    scenario.name: scenario
-    for room in (pydocs, paper, intents, long, language)
-    for scenario in room.SCENARIOS
-}
+_ALL: tuple[Scenario, ...] = (
+    *pydocs.SCENARIOS, *paper.SCENARIOS, *intents.SCENARIOS, *long.SCENARIOS, *language.SCENARIOS
+)  # fmt: skip
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 
 
 def find_scenario(name: str) -> Scenario:

@@ -103,6 +103,7 @@ SCENARIOS = (
         "20 Newsgroups, 4 topics, 4 groups of each as domains, four times with other texts",
         visited([_GROUPS] * 4),
     ),
+    _drift("none", "without any change", Drift()),
     _drift("typos", "with more and more typing errors", Drift(typos=0.3)),
     _drift("casing", "with more and more words in capitals", Drift(casing=1.0)),
     _drift("truncation", "cut shorter and shorter", Drift(truncation=0.7)),
