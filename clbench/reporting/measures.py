@@ -121,8 +121,8 @@ MEASURES = (
     Measure("keys_moved", "diagnostics.keys_moved", "Keys moved", "count", None, "chosen",
             "keys that the last experience moved or added."),
     Measure("selections_changed", "diagnostics.selections_changed", "Selections changed (%)", "share",
-            "lower", "chosen", "of the keys that a sample of earlier texts select, those that the last move of keys "
-            "changed."),
+            "lower", "chosen", "of the keys that a sample of earlier texts select, those that the last move "
+            "of keys changed."),
 )
 # fmt: on
 

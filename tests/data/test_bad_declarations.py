@@ -42,6 +42,7 @@ D = "data: tickets\n"
         (f"{D}kind: task\ntasks: [a]\n", "unknown entry of tasks 'a'"),
         (f"{D}task_aware: sometimes\n", "task_aware is 'sometimes'; expected true or false"),
         (f"{D}seed: 3\n", "seed is 3, but neither 'order: random' nor test_share is set"),
+        (f"{D}kind: task\nvisits: 2\n", "visits goes with kind class, domain or language-model"),
         (f"{D}visits: 0\n", "visits is 0; expected a whole number of at least 1"),
         (f"{D}drift: {{typos: 1.5}}\n", "drift: typos is 1.5; expected a number between 0 and 1"),
         (

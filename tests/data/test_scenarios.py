@@ -31,8 +31,8 @@ LENGTHS = {
     "hwu64-cil": (18, 64), "hwu64-dil": (7, 2), "intents-til": (3, 291),
     "dsc-lm": (10, 1), "20ng-lm": (10, 1), "clinc150-cil-30": (30, 150), "clinc150-cil-75": (75, 150),
     "clinc150-cil-150": (150, 150), "dsc-dil-20": (20, 2), "dsc-dil-50": (50, 2), "dsc-dil-100": (100, 2),
-    "20ng-dil": (4, 4), "20ng-dil-16": (16, 4), "drift-none": (10, 150), "drift-typos": (10, 150), "drift-casing": (10, 150),
-    "drift-truncation": (10, 150), "drift-domains": (10, 2),
+    "20ng-dil": (4, 4), "20ng-dil-16": (16, 4), "drift-none": (10, 150), "drift-typos": (10, 150),
+    "drift-casing": (10, 150), "drift-truncation": (10, 150), "drift-domains": (10, 2),
 }  # fmt: skip
 
 

@@ -146,10 +146,11 @@ def declaration(path: Path, content: Any) -> Declaration:
             raise UserError(f"scenario {path}: {key} goes with kind {kind}, and the kind is {found.kind}")
     if found.kind == "language-model" and found.task_aware:
         raise UserError(f"scenario {path}: task_aware is true, but a language model is not told its domain")
-    if found.kind == "task" and "labels" in given:
-        raise UserError(
-            f"scenario {path}: labels goes with kind class, domain or language-model, and the kind is task"
-        )
+    for key in ("labels", "visits"):
+        if found.kind == "task" and key in given:
+            raise UserError(
+                f"scenario {path}: {key} goes with kind class, domain or language-model, and the kind is task"
+            )
     if found.kind == "task" and isinstance(found.data, Hub):
         raise UserError(
             f"scenario {path}: data is one dataset; kind task needs one for each task: a folder of them, or "

@@ -37,8 +37,12 @@ TOPICS = {
 
 
 def _like(scenario: Scenario, name: str, title: str, parts: tuple[Part, ...], **more: Any) -> Scenario:
-    """Another stream of the texts of a scenario, with its protocol and sources."""
-    return dataclasses.replace(scenario, name=name, title=title, parts=parts, **more)
+    """Another stream of the texts of a scenario, with its protocol and sources; it is none of the paper's."""
+    keys = tuple(key for key in scenario.bibtex if key != paper.PAPER_KEY)
+    citation = scenario.citation.removesuffix(f"; {paper.PAPER}")
+    return dataclasses.replace(
+        scenario, name=name, title=title, parts=parts, bibtex=keys, citation=citation, **more
+    )
 
 
 _OF = {scenario.name: scenario for scenario in (*paper.SCENARIOS, *intents.SCENARIOS)}

@@ -45,7 +45,7 @@ def by_length(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def exponent(lengths: Sequence[float], costs: Sequence[float]) -> float:
-    """The exponent b of the least-squares fit of a T^b, on a logarithmic scale; NaN where a cost is not above zero.
+    """The exponent b of the least-squares fit of a T^b, on a logarithmic scale; NaN without positive costs.
 
     Example:
         >>> round(exponent([10, 20, 40], [3, 6, 12]), 6)
@@ -86,10 +86,10 @@ def growth_table(frame: pd.DataFrame) -> pd.DataFrame:
                 "encoder": encoder,
                 "method": method,
                 "lengths": ", ".join(map(str, lengths)),
-                "accuracy": per_doubling(lengths, means["accuracy_last"]),
-                "forgetting": per_doubling(lengths, means["forgetting"]),
-                "seconds": exponent(lengths, means["seconds_learning"]),
-                "carried": exponent(lengths, means["carried"]),
+                "accuracy": per_doubling(lengths, [*means["accuracy_last"]]),
+                "forgetting": per_doubling(lengths, [*means["forgetting"]]),
+                "seconds": exponent(lengths, [*means["seconds_learning"]]),
+                "carried": exponent(lengths, [*means["carried"]]),
             }
         )
     return pd.DataFrame(rows)
@@ -106,8 +106,8 @@ def growth_text(frame: pd.DataFrame) -> str:
         lines.append(f"{stream}, {encoder}, T = {lengths}: per doubling of T, and exponents b of T^b")
         width = max(map(len, rows["method"]))
         lines += [
-            f"  {method:<{width}}  accuracy {100 * accuracy:+5.1f}  forgetting {100 * forgetting:+5.1f} points"
-            f"  seconds T^{seconds:.2f}  carried T^{carried:.2f}"
+            f"  {method:<{width}}  accuracy {100 * accuracy:+5.1f}  forgetting "
+            f"{100 * forgetting:+5.1f} points  seconds T^{seconds:.2f}  carried T^{carried:.2f}"
             for method, accuracy, forgetting, seconds, carried in rows[columns].itertuples(index=False)
         ]
     return "\n".join(lines)
