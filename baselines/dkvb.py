@@ -1,7 +1,7 @@
 """The discrete key-value bottleneck for text (DKVB, arXiv 2412.08528; Traeuble et al., arXiv 2207.11240).
 
-Each token state of a frozen encoder is cut into H heads; in each, it selects the nearest of K keys: averages
-of token states, frozen. Only the values of these keys learn; logits are their mean (non-parametric decoder).
+Each token state of a frozen encoder is cut into H heads; in each, it selects the nearest of K frozen keys.
+Only the values of these keys learn; logits are their mean (non-parametric decoder).
 
 Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text, then rows are looked up.
 """
@@ -9,11 +9,10 @@ Carried: H x K x d keys and H x K x C values. Cost: keys are found once per text
 from __future__ import annotations
 
 from clbench.core.ranges import Amount, Count, Fraction, Positive, Size, Width
-from clbench.methods.dkvb.choices import Choices, Lifetime, Moved, Optimizer, ValueStart, Variant
-from clbench.methods.dkvb.codebook import Update
-from clbench.methods.dkvb.key_init import KeyInitialization, Start
+from clbench.methods.dkvb import choices
+from clbench.methods.dkvb.key_init import KeyInitialization
 from clbench.methods.dkvb.layout import HEAD_SIZE, Decoder, Layout, Padding, Place, Pooled, Segmentation
-from clbench.methods.dkvb.learner import EPOCHS, BottleneckLearner, KeyTexts
+from clbench.methods.dkvb.learner import EPOCHS, BottleneckLearner
 from clbench.methods.info import MethodInfo
 from clbench.models.context import RunContext
 
@@ -33,10 +32,14 @@ class DKVB(BottleneckLearner):
         top_k: Keys per query.
         projection: Dimensions of a random projection per head; 0: heads are slices.
         padding: See ``Choices``.
-        initialization: Keys are random tokens of text of no experience (``random``), averages of such text
-            (``generic``), of each experience before it is learned (``incremental``), or of all experiences
-            (``oracle``: sees the future).
-        moved: What becomes of values where ``incremental`` moves keys.
+        initialization: Keys are tokens (``random``) or averages of other text (``generic``), or averages of
+            each experience before it is learned (``incremental``) or of all (``oracle``: sees the future).
+        strategy: Whether keys move, grow or get queries normalized along the stream.
+        moved: What becomes of values where keys move.
+        growth: Keys that each head can get on top, for ``grow``.
+        key_dtype: How keys are stored.
+        value_dtype: To which numbers values are rounded after each experience.
+        stored: Whether all values are stored, or those alone that a text has selected.
         init_epochs: Passes over those texts; None is the paper's: 3, but 1 for generic and 0 for random.
         init_batch_size: Texts per step of the moving average.
         decay: Its step size.
@@ -57,42 +60,39 @@ class DKVB(BottleneckLearner):
         family="bottleneck",
         tunings=("frozen",),
         default_lr={"frozen": 0.3},
-        memory={"network.keys": "keys", "network.projections": "keys", "network.values": "values"},
+        memory={"network.codebooks": "keys", "network.projections": "keys", "network.values": "values"},
         named_arguments=("decoder", "initialization"),
         diagnostics=("diagnostics.",),
     )
 
     def __init__(
         self,
-        context: RunContext,
-        variant: Variant = "default",
-        heads: Size | None = None,
-        keys: Size = 4096,
-        segmentation: Segmentation = "hidden",
-        pooling: Pooled = "mean",
-        place: Place = "after",
-        decoder: Decoder = "non-parametric",
-        top_k: Size = 1,
-        projection: Width = 0,
-        padding: Padding | None = None,
-        initialization: KeyTexts = "random", moved: Moved | None = None,
-        init_epochs: Amount | None = None, init_batch_size: Count | None = None,
-        decay: Fraction = 0.2, update: Update | None = None, start: Start | None = None,
-        values: ValueStart | None = None,
-        optimizer: Optimizer | None = None, lifetime: Lifetime | None = None,
-        decoder_lr: Positive | None = None,
+        context: RunContext, variant: choices.Variant = "default",
+        heads: Size | None = None, keys: Size = 4096,
+        segmentation: Segmentation = "hidden", pooling: Pooled = "mean", place: Place = "after",
+        decoder: Decoder = "non-parametric", top_k: Size = 1, projection: Width = 0,
+        padding: Padding | None = None, initialization: choices.KeyTexts | None = None,
+        strategy: choices.Strategy | None = None, moved: choices.Moved | None = None,
+        growth: Amount | None = None, init_epochs: Amount | None = None,
+        init_batch_size: Count | None = None, decay: Fraction = 0.2, update: choices.Update | None = None,
+        start: choices.Start | None = None, key_dtype: choices.KeyDtype | None = None,
+        value_dtype: choices.ValueDtype | None = None, stored: choices.Stored | None = None,
+        values: choices.ValueStart | None = None, optimizer: choices.Optimizer | None = None,
+        lifetime: choices.Lifetime | None = None, decoder_lr: Positive | None = None,
         trained_rows: Count | None = None,
     ) -> None:  # fmt: skip
-        ways = Choices.of(
-            variant, decoder, padding=padding, moved=moved, init_batch_size=init_batch_size, update=update,
-            start=start, values=values, optimizer=optimizer, lifetime=lifetime, trained_rows=trained_rows,
+        ways = choices.Choices.of(
+            variant, decoder, padding=padding, initialization=initialization, strategy=strategy, moved=moved,
+            growth=growth, update=update, key_dtype=key_dtype, value_dtype=value_dtype, stored=stored,
+            init_batch_size=init_batch_size, start=start, values=values, optimizer=optimizer,
+            lifetime=lifetime, trained_rows=trained_rows,
         )  # fmt: skip
-        size, limit = context.encoder.hidden_size, context.max_tokens
-        counts = (size // HEAD_SIZE if heads is None else heads, keys, top_k, projection)
-        layout = Layout(segmentation, pooling, place, decoder, *counts, ways.padding, size, limit)
-        passes = EPOCHS[initialization] if init_epochs is None else init_epochs
+        size = context.encoder.hidden_size
+        shape = (heads or size // HEAD_SIZE, keys, top_k, projection, ways.padding, size, context.max_tokens)
+        layout = Layout(segmentation, pooling, place, decoder, *shape)
+        passes = EPOCHS[ways.initialization] if init_epochs is None else init_epochs
         making = KeyInitialization(passes, ways.init_batch_size, decay, ways.update, ways.start)
-        super().__init__(context, layout, initialization, making, ways, decoder_lr)
+        super().__init__(context, layout, ways.initialization, making, ways, decoder_lr)
 
     @property
     def variant(self) -> str:

@@ -92,6 +92,7 @@ def show(
     Without a choice, there are figures and a page of up to ``MANY`` runs.
     """
     from clbench.reporting.publish.report import write_report
+    from clbench.reporting.statistics.growth import growth_text
     from clbench.reporting.tables.comparison import comparison_table
     from clbench.reporting.tables.render import text_table
 
@@ -100,6 +101,8 @@ def show(
     written = write_report(frame, out, columns=columns, figures=figures, compared=compared)
     print(text_table(frame, compared=compared))
     print()
+    if growth := growth_text(frame):
+        print(growth, end="\n\n")
     tables = [path for path in written if path.suffix not in (".svg", ".pdf")]
     print(*tables, sep="\n")
     if figures:

@@ -18,7 +18,7 @@ CHANGES = ("forgetting", "bwt", "fwt")
 """The metrics that are between -1 and 1."""
 KEY_USE = ("keys_in_use", "dead_keys", "perplexity")
 """The diagnostics of an experience that stand beside ``overlap``: numbers."""
-KEY_ERRORS = ("quantization_error", "unselected_changed")
+KEY_ERRORS = ("quantization_error", "unselected_changed", "keys_moved", "selections_changed", "texts_changed")
 """Diagnostics of an experience that need not be there: numbers."""
 COUNTS = ("examples", "validation_examples", "test_examples", "steps")
 """What an experience has so and so many of."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from clbench.core.data_source import DataSource
+from clbench.core.drift import Drift
 from clbench.core.ranges import Count, HeldOut, Tokens
 from clbench.core.types import StreamKind, Task
 
@@ -55,12 +56,24 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Part:
-    """The texts of one experience: the rows of ``dataset`` with these labels (and this domain)."""
+    """The texts of one experience: the rows of ``dataset`` with these labels (and this domain).
+
+    Attributes:
+        name: Of the experience.
+        dataset: Where the texts are.
+        labels: Of the texts.
+        domain: Of the texts, if only those of one count.
+        share: ``(k, n)`` takes, of the texts of each label, the k-th of n parts, counted from 0; None takes
+            all.
+        drift: What is done to the texts; None leaves them as they are.
+    """
 
     name: str
     dataset: str
     labels: tuple[str, ...]
     domain: str | None = None
+    share: tuple[int, int] | None = None
+    drift: Drift | None = None
 
 
 @dataclass(frozen=True)

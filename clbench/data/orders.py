@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
 
+from clbench.core.drift import Drift
 from clbench.core.errors import UserError
 from clbench.core.scenario import Part, Scenario
 
@@ -69,6 +71,23 @@ def divided(labels: Sequence[str], sizes: Sequence[int], dataset: str) -> Order:
     return tuple(Part(group_name(group), dataset, group) for group in groups)
 
 
+def visited(passes: Sequence[Sequence[Part]]) -> Order:
+    """Experiences that come once in each pass, each time with other texts: the n-th pass has the n-th share.
+
+    From the second pass on their names have its number.
+    """
+    return tuple(
+        dataclasses.replace(part, name=f"{part.name}-{at + 1}" if at else part.name, share=(at, len(passes)))
+        for at, each in enumerate(passes)
+        for part in each
+    )
+
+
+def drifting(parts: Sequence[Part], drift: Drift) -> Order:
+    """Experiences whose texts are transformed more and more: not at all in the first one."""
+    return tuple(dataclasses.replace(part, drift=drift.at(at, len(parts))) for at, part in enumerate(parts))
+
+
 def group_name(labels: Sequence[str]) -> str:
     """The name of an experience with these labels: all of a few, the first of many."""
     return "+".join(labels) if len(labels) <= _SHOWN else f"{labels[0]}+{len(labels) - 1} more"
@@ -95,7 +114,9 @@ def _drawn(
 
 
 def _content(order: Order) -> Hashable:
-    return tuple((part.dataset, part.domain, frozenset(part.labels)) for part in order)
+    return tuple(
+        (part.dataset, part.domain, frozenset(part.labels), part.share, part.drift) for part in order
+    )
 
 
 def _permuted(scenario: Scenario, seed: int, attempt: int) -> Order:
@@ -114,6 +135,6 @@ def _grouped(scenario: Scenario, labels: Sequence[str]) -> Order:
 
 def _has_classes(scenario: Scenario) -> bool:
     """Whether its classes can be permuted apart from its experiences."""
-    alike = len({(part.dataset, part.domain) for part in scenario.parts}) == 1
+    alike = len({(part.dataset, part.domain, part.share, part.drift) for part in scenario.parts}) == 1
     grouped = any(len(part.labels) > 1 for part in scenario.parts) and len(scenario.parts) > 1
     return scenario.kind == "class" and alike and grouped and not scenario.repeats and not scenario.classes

@@ -17,6 +17,7 @@ from clbench.core.errors import UserError, unknown
 from clbench.core.scenario import SPLITS, Experience, Part, Protocol, Scenario, Stage, Stream
 from clbench.core.types import StreamKind
 from clbench.data import formats, pydocs
+from clbench.data.drift import drifted
 from clbench.data.formats import Table
 from clbench.data.holdout import Columns, by_hash, hold_out, take
 from clbench.data.orders import arrange
@@ -123,7 +124,7 @@ def _texts_of(
 ) -> dict[str, Columns]:
     """The texts of an experience by split, with the output column of each in place of its label."""
     columns = {label: scenario.columns.index(scenario.column(part, label)) for label in part.labels}
-    own = {name: _rows_of(part, split) for name, split in table.items()}
+    own = {name: _shared(part, _rows_of(part, split)) for name, split in table.items()}
     for rows in own.values():
         rows["label"] = [columns[label] for label in rows["label"]]
     if "validation" not in own:
@@ -140,8 +141,8 @@ def _texts_of(
                 + (f" and domain {part.domain}" if part.domain else "")
             )
         splits[name] = {
-            "text": split["text"],
-            "text_pair": split["text_pair"],
+            "text": _drifted(part, split["text"]),
+            "text_pair": _drifted(part, split["text_pair"]),
             "column": split["label"],
         }
     return splits
@@ -166,6 +167,20 @@ def _rows_of(part: Part, split: Columns) -> dict[str, list[Any]]:
     domains = split["domain"] if part.domain is not None else itertools.repeat(None)
     rows = enumerate(zip(split["label"], domains, strict=False))
     return take(split, [at for at, row in rows if row in wanted])
+
+
+def _shared(part: Part, split: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The rows of a part's share: of the texts of each label, about as many as other shares have."""
+    if part.share is None:
+        return split
+    own, shares = part.share
+    kept = (at for places in by_hash(split, "share").values() for at in places[own::shares])
+    return take(split, sorted(kept))
+
+
+def _drifted(part: Part, texts: Sequence[str | None]) -> Sequence[str | None]:
+    drift = part.drift
+    return texts if drift is None else [text if text is None else drifted(text, drift) for text in texts]
 
 
 def _limited(split: Columns, per_class: int | None) -> Columns:

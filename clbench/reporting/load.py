@@ -27,7 +27,9 @@ RUN = ["scenario", "encoder", "method", "order", "seed"]
 PANEL = ["scenario", "encoder"]
 """The columns that name one table: methods are compared on the same data and the same encoder."""
 
-DIAGNOSTICS = ("dead_keys", "quantization_error", "unselected_changed")
+DIAGNOSTICS = (
+    "dead_keys", "quantization_error", "unselected_changed", "keys_moved", "selections_changed",
+)  # fmt: skip
 """What is taken from a method's diagnostics after its last experience."""
 
 

@@ -101,10 +101,10 @@ MEASURES = (
             "what passes from one experience to the next beyond the encoder: weights, keys, values, "
             "replay buffer, statistics."),
     Measure("carried_bytes_keys", "costs.carried_bytes.keys", "Keys", "bytes", None, "chosen",
-            "bytes of keys: 4 x heads x keys per head x size of a key."),
+            "bytes of keys: heads x keys per head x size of a key, times 4 in float32."),
     Measure("carried_bytes_values", "costs.carried_bytes.values", "Values", "bytes", None, "chosen",
             "bytes of values: 4 x heads x keys per head x classes (or size of a key, with a parametric "
-            "decoder)."),
+            "decoder), or those of the selected rows alone where only these are stored."),
     Measure("peak_bytes_rss", "costs.peak_bytes.rss", "Peak memory", "bytes", "lower", "chosen",
             "the most main memory that the process held at once."),
     Measure("parameters_trainable", "costs.parameters.trainable", "Trainable", "amount", None, "chosen",
@@ -118,6 +118,11 @@ MEASURES = (
             "experience."),
     Measure("unselected_changed", "diagnostics.unselected_changed", "Unselected changed (%)", "share", None,
             "filled", "value rows that the last experience changed although none of its texts selects them."),
+    Measure("keys_moved", "diagnostics.keys_moved", "Keys moved", "count", None, "chosen",
+            "keys that the last experience moved or added."),
+    Measure("selections_changed", "diagnostics.selections_changed", "Selections changed (%)", "share",
+            "lower", "chosen", "of the keys that a sample of earlier texts select, those that the last move "
+            "of keys changed."),
 )
 # fmt: on
 

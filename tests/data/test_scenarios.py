@@ -29,7 +29,10 @@ LENGTHS = {
     "r8-cil": (8, 8), "r52-cil": (26, 52), "r52-cil-reference": (26, 32), "r8-iid": (1, 8),
     "20ng-iid": (1, 20), "clinc150-cil": (15, 150), "clinc150-domains": (10, 150), "banking77-cil": (7, 77),
     "hwu64-cil": (18, 64), "hwu64-dil": (7, 2), "intents-til": (3, 291),
-    "dsc-lm": (10, 1), "20ng-lm": (10, 1),
+    "dsc-lm": (10, 1), "20ng-lm": (10, 1), "clinc150-cil-30": (30, 150), "clinc150-cil-75": (75, 150),
+    "clinc150-cil-150": (150, 150), "dsc-dil-20": (20, 2), "dsc-dil-50": (50, 2), "dsc-dil-100": (100, 2),
+    "20ng-dil": (4, 4), "20ng-dil-16": (16, 4), "drift-none": (10, 150), "drift-typos": (10, 150),
+    "drift-casing": (10, 150), "drift-truncation": (10, 150), "drift-domains": (10, 2),
 }  # fmt: skip
 
 
@@ -131,7 +134,8 @@ def test_the_domains_of_clinc150_are_the_authors():
 
 
 def test_orders_of_intents_are_drawn_with_the_seeds_0_to_4():
-    for name, size in (("clinc150-cil", 10), ("banking77-cil", 11)):
+    sizes = {"clinc150-cil": 10, "clinc150-cil-30": 5, "clinc150-cil-75": 2, "clinc150-cil-150": 1}
+    for name, size in (*sizes.items(), ("banking77-cil", 11)):
         scenario = SCENARIOS[name]
         for seed in range(5):
             labels = [label for part in arrange(scenario, seed) for label in part.labels]

@@ -277,12 +277,13 @@ def test_the_reference_variant_is_the_public_code_in_every_way_and_an_argument_g
 
 def test_values_go_where_the_nearest_earlier_key_was(encoder):
     network = BottleneckNetwork(context(encoder), layout(heads=4, keys=16), normal_values=True)
-    earlier, values = network.keys.clone(), network.values.weight.detach().clone().view(4, 16, -1)
+    books = copy.deepcopy(network.codebooks)
+    earlier, values = books.keys, network.values.weight.detach().clone().view(4, 16, -1)
     network.values.keep_mass()
     network.values.mass.copy_(torch.arange(64.0))
     generator = torch.Generator().manual_seed(0)
     network.keys.copy_(earlier + 0.8 * torch.randn(earlier.shape, generator=generator))
-    carry_values(network, earlier)
+    carry_values(network, books)
     moved = network.values.weight.detach().view(4, 16, -1)
     changed = 0
     for head in range(4):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from clbench.core.errors import unknown
 from clbench.core.scenario import Scenario
-from clbench.data.scenarios import intents, language, paper, pydocs
+from clbench.data.scenarios import intents, language, long, paper, pydocs
 from clbench.data.scenarios.custom import read_scenario
 
-SCENARIOS = {
-    scenario.name: scenario
-    for scenario in (*pydocs.SCENARIOS, *paper.SCENARIOS, *intents.SCENARIOS, *language.SCENARIOS)
-}
+_ALL: tuple[Scenario, ...] = (
+    *pydocs.SCENARIOS, *paper.SCENARIOS, *intents.SCENARIOS, *long.SCENARIOS, *language.SCENARIOS
+)  # fmt: skip
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 
 
 def find_scenario(name: str) -> Scenario:

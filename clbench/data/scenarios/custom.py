@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.core.data_source import DataSource
+from clbench.core.drift import Drift
 from clbench.core.errors import UserError, unknown
 from clbench.core.io import read_yaml
 from clbench.core.scenario import Part, Protocol, Scenario
 from clbench.data import formats
-from clbench.data.orders import divided, shuffled
+from clbench.data.orders import divided, drifting, shuffled, visited
 
 if TYPE_CHECKING:
     from clbench.data.scenarios.declaration import Declaration, Hub
@@ -33,13 +34,14 @@ def read_scenario(path: Path) -> Scenario:
             name=path.stem,
             title=found.title or path.stem,
             kind=found.kind,
-            parts=_parts(path, found, sources),
+            parts=_along(found, _parts(path, found, sources)),
             task_aware=found.kind == "task" if found.task_aware is None else found.task_aware,
             source="folder",
             protocol=Protocol(**found.protocol.model_dump(exclude_none=True)),
             citation=found.citation or "",
             license=found.license or "",
             sources=sources,
+            repeats=found.visits > 1,
             subset=found.labels is not None or found.domains is not None,
         )
     except ValueError as error:
@@ -116,6 +118,13 @@ def _parts(path: Path, found: Declaration, sources: dict[str, DataSource]) -> tu
             f"{len(labels)} labels"
         )
     return divided(_ordered(found, labels), sizes, dataset)
+
+
+def _along(found: Declaration, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The experiences as often as they are visited, and as they drift."""
+    if found.visits > 1:
+        parts = visited([parts] * found.visits)
+    return parts if found.drift is None else drifting(parts, Drift(**found.drift.model_dump()))
 
 
 def _ordered(found: Declaration, names: Sequence[str]) -> Sequence[str]:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 from clbench.core.data_source import Encoding, Format
 from clbench.core.errors import UserError
 from clbench.core.file_keys import Section, as_text, checked
-from clbench.core.ranges import Count, HeldOut, Seed, Tokens, Words
+from clbench.core.ranges import Count, HeldOut, Ratio, Seed, Tokens, Words
 from clbench.core.scenario import Kind
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True), Words(1000)]
@@ -65,6 +65,15 @@ class Splits(Section):
         return self
 
 
+class DriftKeys(Section):
+    """How the texts of the last experience are transformed."""
+
+    typos: Ratio = Field(default=0.0, description="a number between 0 and 1")
+    casing: Ratio = Field(default=0.0, description="a number between 0 and 1")
+    truncation: HeldOut = Field(default=0.0, description="a number of at least 0 and below 1")
+    seed: Seed = Field(default=0, description="a whole number of at least 0")
+
+
 class ProtocolKeys(Section):
     """The defaults of training; the learning rate is a matter of the method."""
 
@@ -115,6 +124,10 @@ class Declaration(Section):
     tasks: Names | None = Field(default=None, description="a list of names in 'data'")
     order: Literal["declared", "random"] = Field(default="declared", description="declared or random")
     seed: Seed = Field(default=0, description="a whole number of at least 0")
+    visits: Count = Field(default=1, description="a whole number of at least 1")
+    drift: DriftKeys | None = Field(
+        default=None, description="a mapping such as {typos: 0.2, casing: 0.5, truncation: 0.5, seed: 0}"
+    )
     keys: Keys = Field(default=Keys(), description="a mapping such as {text: body, label: queue}")
     columns: Names | None = Field(
         default=None, description="a list of the columns of a file without a header"
@@ -151,10 +164,11 @@ def declaration(path: Path, content: Any) -> Declaration:
             raise UserError(f"scenario {path}: {key} goes with kind {kind}, and the kind is {found.kind}")
     if found.kind == "language-model" and found.task_aware:
         raise UserError(f"scenario {path}: task_aware is true, but a language model is not told its domain")
-    if found.kind == "task" and "labels" in given:
-        raise UserError(
-            f"scenario {path}: labels goes with kind class, domain or language-model, and the kind is task"
-        )
+    for key in ("labels", "visits"):
+        if found.kind == "task" and key in given:
+            raise UserError(
+                f"scenario {path}: {key} goes with kind class, domain or language-model, and the kind is task"
+            )
     if found.kind == "task" and isinstance(found.data, Hub):
         raise UserError(
             f"scenario {path}: data is one dataset; kind task needs one for each task: a folder of them, or "

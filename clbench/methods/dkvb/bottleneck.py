@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
-from clbench.methods.dkvb.codebook import nearest_keys
+from clbench.methods.dkvb.codebooks import Codebooks, KeyDtype
 from clbench.methods.dkvb.layout import Layout
-from clbench.methods.dkvb.values import ValueTable
+from clbench.methods.dkvb.values import Stored, ValueDtype, ValueTable
 from clbench.models.classifier import Network
 from clbench.models.context import RunContext
 from clbench.models.frozen_prefix import FrozenPrefix
@@ -36,9 +36,12 @@ class Bottleneck(nn.Module):
         sparse: Whether the gradient of the values has entries for selected rows only.
         normal_values: Whether values start standard normal, as in the public code, and not at zero. A value
             that no text selects in training keeps its start for ever: noise, unless it is zero.
+        key_dtype: How keys are stored.
+        room: How many of the K keys of a head are not there at first.
+        stored: Which value rows the state holds.
+        value_dtype: How it holds them.
     """
 
-    keys: Tensor  # (H, K, d)
     projections: Tensor | None  # (H, D, d)
 
     def __init__(
@@ -49,6 +52,10 @@ class Bottleneck(nn.Module):
         *,
         sparse: bool = True,
         normal_values: bool = False,
+        key_dtype: KeyDtype = "float32",
+        room: int = 0,
+        stored: Stored = "all",
+        value_dtype: ValueDtype = "float32",
     ) -> None:
         super().__init__()
         heads, keys, size = layout.heads, layout.keys, layout.key_size
@@ -56,26 +63,33 @@ class Bottleneck(nn.Module):
         self.rows = heads * keys
         if layout.groups * self.rows > torch.iinfo(torch.int32).max:
             raise UserError(f"heads {heads} x keys {keys}: too many for the parametric decoder")
-        self.register_buffer("keys", torch.randn(heads, keys, size, generator=generator))
+        drawn = torch.randn(heads, keys - room, size, generator=generator)
+        self.codebooks = Codebooks(drawn, key_dtype, room)
         projections = None
         if layout.projection:
             projections = torch.randn(heads, layout.hidden_size, size, generator=generator) / size**0.5
         self.register_buffer("projections", projections)
         parametric = layout.decoder == "parametric"
         width = size if parametric else columns
-        self.values = ValueTable(self.rows, width, sparse=sparse)
+        self.values = ValueTable(self.rows, width, sparse=sparse, stored=stored, dtype=value_dtype)
         if normal_values:
             nn.init.normal_(self.values.weight, generator=generator)
         inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
         self.decoder = linear(inputs, columns, generator) if parametric else None
         self.dropout = nn.Dropout(DROPOUT)
 
+    @property
+    def keys(self) -> Tensor:
+        """(H, K, d), as stored."""
+        return self.codebooks.keys
+
     def address(self, *more: object) -> str:
         """A hash of the keys as they are now, and of ``more``."""
         digest = hashlib.blake2b(repr(more).encode())
-        for tensor in (self.keys, self.projections):
+        for tensor in (*self.codebooks.buffers(), self.projections):
             if tensor is not None:
-                digest.update(repr(tuple(tensor.shape)).encode() + tensor.cpu().numpy().tobytes())
+                content = tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes()
+                digest.update(repr(tuple(tensor.shape)).encode() + content)
         return digest.hexdigest()[:24]
 
     def select(self, states: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,13 +103,14 @@ class Bottleneck(nn.Module):
             (E, 2) int32, ``group * H * K + row`` and its count, the entries of each text in ascending order,
             one text after the other; and how many entries each text has, (B,).
         """
-        layout = self.layout
-        keys = self.keys.to(states.device)
+        layout, books = self.layout, self.codebooks
+        keys = books.read().to(states.device)
         found = []
         for head, asked in enumerate(layout.queries(states, lengths, self.projections)):
             if layout.segmentation == "token" and layout.pooling == "cls" and head:
                 break  # the first token is in the first segment
-            rows = nearest_keys(asked.vectors, keys[head], layout.top_k) + head * layout.keys  # (n, k)
+            nearest = books.nearest(books.queries(head, asked.vectors), head, keys, layout.top_k)  # (n, k)
+            rows = nearest + head * layout.keys
             group = asked.slot if layout.segmentation == "token" else torch.full_like(asked.slot, head)
             group = asked.text * layout.groups + (group if layout.groups > 1 else 0)
             found.append((group.unsqueeze(1) * self.rows + rows).flatten())
@@ -180,13 +195,28 @@ class BottleneckNetwork(Bottleneck, Network):
         layout: Segmentation, pooling, decoder and sizes.
         sparse: Whether the gradient of the values has entries for selected rows only.
         normal_values: Whether values start standard normal.
+        key_dtype: How keys are stored.
+        room: How many of the K keys of a head are not there at first.
+        stored: Which value rows the state holds.
+        value_dtype: How it holds them.
     """
 
     def __init__(
-        self, context: RunContext, layout: Layout, *, sparse: bool = True, normal_values: bool = False
+        self,
+        context: RunContext,
+        layout: Layout,
+        *,
+        sparse: bool = True,
+        normal_values: bool = False,
+        key_dtype: KeyDtype = "float32",
+        room: int = 0,
+        stored: Stored = "all",
+        value_dtype: ValueDtype = "float32",
     ) -> None:
-        generator = context.generator("network")
-        super().__init__(layout, context.columns, generator, sparse=sparse, normal_values=normal_values)
+        super().__init__(
+            layout, context.columns, context.generator("network"), sparse=sparse, normal_values=normal_values,
+            key_dtype=key_dtype, room=room, stored=stored, value_dtype=value_dtype,
+        )  # fmt: skip
         self.row_shape = (layout.selections * layout.groups, (2,), torch.int32)
 
     @property

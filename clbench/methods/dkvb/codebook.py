@@ -104,6 +104,14 @@ def _with_equals(found: Tensor, first: Tensor, count: int) -> Tensor:
     return candidates.gather(1, order[:, :count])
 
 
+def assigned(keys: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+    """The sums (K, d) of the queries (N, d) nearest to each key (K, d), and how many they are, (K,)."""
+    asked = queries.to(keys.device).contiguous()
+    nearest = nearest_keys(asked, keys)[:, 0]  # (N,)
+    sums = torch.zeros_like(keys).index_add_(0, nearest, asked)
+    return sums, nearest.bincount(minlength=len(keys))
+
+
 def move_keys(keys: Tensor, queries: Iterable[Tensor], decay: float, update: Update = "mean") -> None:
     """Moves the keys of each codebook towards the queries that they are nearest to, in place.
 
@@ -120,10 +128,7 @@ def move_keys(keys: Tensor, queries: Iterable[Tensor], decay: float, update: Upd
     sums = torch.zeros_like(keys)
     counts = torch.zeros(keys.shape[:2], dtype=torch.int64, device=keys.device)
     for head, each in enumerate(queries):
-        asked = each.to(keys.device).contiguous()
-        assigned = nearest_keys(asked, keys[head])[:, 0]  # (N_h,)
-        sums[head].index_add_(0, assigned, asked)
-        counts[head] = assigned.bincount(minlength=keys.shape[1])
+        sums[head], counts[head] = assigned(keys[head], each)
     if update == "reference":
         keys.lerp_(sums, decay)
         return

@@ -12,7 +12,8 @@ from torch import Tensor
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.methods.dkvb.bottleneck import Bottleneck
-from clbench.methods.dkvb.codebook import Update, move_keys, nearest_keys
+from clbench.methods.dkvb.codebook import Update, move_keys
+from clbench.methods.dkvb.codebooks import Codebooks
 from clbench.methods.dkvb.layout import Queries
 from clbench.methods.learner import TextReader
 from clbench.models.frozen_prefix import FrozenPrefix
@@ -71,51 +72,60 @@ class KeyInitialization:
         def make() -> dict[str, Tensor]:
             if first and self.start == "states":
                 # Its own generator: that of the learner does not depend on whether keys are remembered.
-                self._start(network, reader, torch.Generator().manual_seed(generator.initial_seed()))
+                self._start(network, keys, reader, torch.Generator().manual_seed(generator.initial_seed()))
             for _ in range(self.epochs):
-                prefix = FrozenPrefix(layout.query_pooling)
-                for batch in reader.batches(self.batch_size, prefix=prefix):
-                    vectors = (asked.vectors for asked in queries(network, batch))
-                    move_keys(network.keys, vectors, self.decay, self.update)
-            return {"keys": network.keys.clone()}
+                for vectors in query_batches(network, reader, self.batch_size):
+                    move_keys(keys, vectors, self.decay, self.update)
+            return {"keys": keys.clone()}
 
         with torch.no_grad():
-            network.keys.copy_(reader.remembered(address, make)["keys"])
+            whole = network.codebooks.read().clone()
+            keys = whole[:, : network.codebooks.size(0)]  # those that are there, in each head as many
+            keys.copy_(reader.remembered(address, make)["keys"])
+            network.codebooks.write(whole)
 
-    def _start(self, network: Bottleneck, reader: TextReader, generator: torch.Generator) -> None:
-        """Puts the keys of each head at random queries, each query about equally often."""
-        layout = network.layout
-        wanted = layout.keys if layout.place == "before" else 4 * self.batch_size
+    def _start(
+        self, network: Bottleneck, keys: Tensor, reader: TextReader, generator: torch.Generator
+    ) -> None:
+        """Puts the keys (H, K, d) of each head at random queries, each query about equally often."""
+        layout, count = network.layout, keys.shape[1]
+        wanted = count if layout.place == "before" else 4 * self.batch_size
         batch = next(reader.batches(wanted, prefix=FrozenPrefix(layout.query_pooling), limit=wanted))
         for head, asked in enumerate(queries(network, batch)):
             size = len(asked.vectors)
             if size == 0:  # no text is long enough to reach this segment
                 continue
-            repeats = -(-layout.keys // size)
+            repeats = -(-count // size)
             order = torch.cat([torch.randperm(size, generator=generator) for _ in range(repeats)])
-            network.keys[head] = asked.vectors[order[: layout.keys]]
+            keys[head] = asked.vectors[order[:count]]
 
 
 @torch.no_grad()
-def carry_values(network: Bottleneck, earlier: Tensor) -> None:
-    """After keys have moved: each key takes the value of the key that was nearest to its new place.
+def carry_values(network: Bottleneck, earlier: Codebooks) -> None:
+    """After keys have moved: each of these takes the value of the key that was nearest to its new place.
 
     A text that selected a key before then selects, after the move, a key with about the same value. Values
     that stay with the number of their key come to lie behind other texts.
 
     Args:
         network: Its values, and all else that it has of each, are changed in place.
-        earlier: (H, K, d) the keys before they moved.
+        earlier: The keys before they moved.
     """
-    tables = [
-        each.view(*network.keys.shape[:2], -1) for each in network.values.state_dict().values()
-    ]  # (H, K, V)
-    for head, keys in enumerate(network.keys):
-        nearest = nearest_keys(keys, earlier[head])[:, 0]
-        for table in tables:
-            table[head] = table[head][nearest]
+    before, now = earlier.read(), network.codebooks.read()
+    moved = network.codebooks.moved(earlier)
+    for head, places in enumerate(moved):
+        nearest = earlier.nearest(now[head, places], head, before)[:, 0]
+        for table in network.values.tables():
+            rows = table.view(*moved.shape, -1)[head]
+            rows[places] = rows[nearest]
 
 
 def queries(network: Bottleneck, batch: Batch) -> Iterator[Queries]:
     """The queries of each head, from a batch past ``FrozenPrefix(layout.query_pooling)``."""
     return network.layout.queries(batch.rows, batch.lengths, network.projections)
+
+
+def query_batches(network: Bottleneck, reader: TextReader, size: int) -> Iterator[list[Tensor]]:
+    """The queries (N_h, d) of each head, of so many texts at a time."""
+    for batch in reader.batches(size, prefix=FrozenPrefix(network.layout.query_pooling)):
+        yield [asked.vectors for asked in queries(network, batch)]

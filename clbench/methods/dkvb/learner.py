@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -14,16 +15,16 @@ from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
-from clbench.methods.dkvb.choices import Choices, Optimizer
+from clbench.methods.dkvb.choices import Choices, KeyTexts, Optimizer
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
 from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowMean, RowSGD
 from clbench.methods.dkvb.row_mask import RowMask
+from clbench.methods.dkvb.strategies import MOVING
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
-KeyTexts = Literal["oracle", "incremental", "generic", "random"]
 READS: Mapping[KeyTexts, Literal["stream", "generic"] | None] = {
     "oracle": "stream",
     "incremental": None,
@@ -68,14 +69,23 @@ class BottleneckLearner(ContinualLearner):
         decoder_lr: float | None,
     ) -> None:
         sparse = choices.optimizer != "reference"
-        normal = choices.values == "reference"
-        super().__init__(context, BottleneckNetwork(context, layout, sparse=sparse, normal_values=normal))
+        strategy = choices.strategy or ("average" if texts == "incremental" else "frozen")
+        if (strategy == "grow") != (choices.growth > 0):
+            raise UserError(f"growth {choices.growth}: strategy grow needs a number above 0, others none")
+        layout = dataclasses.replace(layout, keys=layout.keys + choices.growth)
+        network = BottleneckNetwork(
+            context, layout, sparse=sparse, normal_values=choices.values == "reference",
+            key_dtype=choices.key_dtype, room=choices.growth,
+            stored=choices.stored, value_dtype=choices.value_dtype,
+        )  # fmt: skip
+        super().__init__(context, network)
         if choices.lifetime == "reference" and choices.optimizer not in ("reference", "sgd"):
             raise UserError(
                 f"lifetime reference: not with optimizer {choices.optimizer}, which loses its state"
             )
         if choices.start == "reference":
-            nn.init.kaiming_uniform_(self.network.keys, generator=context.generator("keys"))
+            keys = self.network.codebooks.read().clone()
+            self.network.codebooks.write(nn.init.kaiming_uniform_(keys, generator=context.generator("keys")))
         if choices.optimizer in ("row-mean", "sparse-adam") and self.network.decoder is not None:
             raise UserError(
                 f"optimizer {choices.optimizer}: it cannot train the linear layer of a parametric decoder"
@@ -93,7 +103,12 @@ class BottleneckLearner(ContinualLearner):
         default = LR[choices.optimizer][self.network.decoder is not None]
         self.lr = default if context.lr is None else context.lr
         self.decoder_lr = DECODER_LR[choices.optimizer] if decoder_lr is None else decoder_lr
-        self.diagnostics = KeyDiagnostics(self.network, context.experiences)
+        self.strategy = strategy
+        made = MOVING.get(strategy)
+        size, step = initialization.batch_size, initialization.decay
+        self.moving = None if made is None else made(self.network, size, step)
+        moves = strategy != "frozen"
+        self.diagnostics = KeyDiagnostics(self.network, context.experiences, moves=moves)
         kept = choices.lifetime == "reference" and not sparse
         self.moments = KeptMoments(dict(self.named_trainable())) if kept else None
         self.info = dataclasses.replace(
@@ -105,13 +120,14 @@ class BottleneckLearner(ContinualLearner):
 
     def _deviations(self) -> tuple[str, ...]:
         """The choices that the public code makes otherwise."""
-        made, incremental = self.choices, self.texts == "incremental"
+        made, moves = self.choices, self.strategy != "frozen"
         ways = {
             "padding has no weight": made.padding == "masked",
             "keys move to means": made.update == "mean",
             "keys start at token states": made.start == "states",
             "values start at zero": made.values == "zero",
-            "values move with incremental keys": incremental and made.moved == "carry",
+            "values move with keys": moves and made.moved == "carry",
+            "keys follow the stream": moves and self.strategy != "average",
             "only selected values train": made.optimizer not in ("row-mean", "reference"),
             "selected values are running means of gradients": made.optimizer == "row-mean",
             "of these, only those of highest TF-IDF": made.trained_rows is not None,
@@ -123,13 +139,26 @@ class BottleneckLearner(ContinualLearner):
         self.initialization.apply(self.network, reader, self.generator)
 
     def begin_experience(self, experience: Experience, reader: TextReader) -> None:
-        """For ``incremental``, moves the keys, and with them the values that were learned."""
-        if self.texts == "incremental":
-            first, earlier = experience.index == 0, self.network.keys.clone()
-            self.initialization.apply(self.network, reader, self.generator, first=first)
-            if not first and self.choices.moved == "carry":
-                carry_values(self.network, earlier)
+        """Makes ``incremental`` keys of the first experience, and lets keys follow the stream."""
+        if self.texts == "incremental" and experience.index == 0:
+            self.initialization.apply(self.network, reader, self.generator)
+        if self.strategy != "frozen":
+            self._move(experience, reader)
         self.diagnostics.begin(self.network)
+
+    def _move(self, experience: Experience, reader: TextReader) -> None:
+        """Moves keys, and values with them."""
+        network, earlier = self.network, copy.deepcopy(self.network.codebooks)
+        self.diagnostics.begin_keys(earlier)
+        replaced = None
+        if self.moving is not None:
+            replaced = self.moving.begin(network, reader, self.generator)
+        elif experience.index > 0:
+            self.initialization.apply(network, reader, self.generator, first=False)
+        if self.choices.moved == "carry":
+            carry_values(network, earlier)
+        elif replaced is not None:
+            network.values.clear(replaced.flatten())
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Chooses the rows that the step may change."""
@@ -142,7 +171,10 @@ class BottleneckLearner(ContinualLearner):
             self.mask.restrict(self.network.values.weight, self.chosen)
 
     def end_experience(self, experience: Experience, reader: TextReader) -> None:
-        """Adds the texts of the experience to the background of the next."""
+        """Rounds values, and adds the texts to what strategy and mask know of earlier ones."""
+        self.network.values.settle()
+        if self.moving is not None:
+            self.moving.remember(self.network, reader)
         if self.mask is not None:
             for batch in reader.batches(self.context.batch_size):
                 one = batch.to(self.device)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Stored = Literal["all", "selected"]
+ValueDtype = Literal["float32", "bfloat16"]
 
 
 class ValueTable(nn.Module):
@@ -19,6 +22,9 @@ class ValueTable(nn.Module):
         rows: R.
         size: V.
         sparse: Whether the gradient has selected rows only.
+        stored: Which rows its state holds: ``selected`` leaves out those that are zero, as they are before
+            any text selects them. What it computes is the same, bit for bit.
+        dtype: To which numbers ``settle`` rounds, and how the state holds rounded ones.
 
     Attributes:
         weight: (R, V), zeros at first.
@@ -27,14 +33,65 @@ class ValueTable(nn.Module):
 
     mass: Tensor
 
-    def __init__(self, rows: int, size: int, *, sparse: bool) -> None:
+    def __init__(
+        self,
+        rows: int,
+        size: int,
+        *,
+        sparse: bool,
+        stored: Stored = "all",
+        dtype: ValueDtype = "float32",
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(rows, size))
-        self.sparse = sparse
+        self.sparse, self.stored = sparse, stored
+        self.dtype = torch.bfloat16 if dtype == "bfloat16" else torch.float32
 
     def keep_mass(self) -> None:
         """Adds ``mass``, for an optimizer that makes rows running means."""
         self.register_buffer("mass", self.weight.new_zeros(len(self.weight)))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Rounds values to the type in which they are carried to the next experience."""
+        if self.dtype != torch.float32:
+            self.weight.copy_(self.weight.to(self.dtype))
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Holds what there is of each row, in fewer bytes where that loses nothing.
+
+        Within an experience values are not rounded yet, and are held as they are.
+        """
+        tables = dict(zip(("weight", "mass"), self.tables(), strict=False))
+        if self.stored == "selected":
+            used = torch.stack([_bits(each).any(1) for each in tables.values()]).any(0)
+            rows = used.nonzero()[:, 0]
+            destination[prefix + "rows"] = rows.int()
+            tables = {name: each[rows] for name, each in tables.items()}
+        rounded = tables["weight"].to(self.dtype)
+        tables["weight"] = rounded if torch.equal(rounded.float(), tables["weight"]) else tables["weight"]
+        destination.update({prefix + name: each for name, each in tables.items()})
+
+    @torch.no_grad()
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        """Takes what ``_save_to_state_dict`` held."""
+        if self.stored == "all":
+            super()._load_from_state_dict(state_dict, prefix, *rest)
+            return
+        rows = state_dict[prefix + "rows"].long()
+        for name, table in zip(("weight", "mass"), self.tables(), strict=False):
+            table.zero_()
+            table[rows.to(table.device)] = state_dict[prefix + name].to(table)
+
+    @torch.no_grad()
+    def clear(self, rows: Tensor) -> None:
+        """Sets rows back to zero: those that are true in (R,)."""
+        for table in self.tables():
+            table[rows.to(table.device)] = 0
+
+    def tables(self) -> list[Tensor]:
+        """What there is of each row: its value (R, V), and its mass (R,)."""
+        return [self.weight.detach(), *self.buffers()]
 
     def forward(self, rows: Tensor, sizes: Tensor, weight: Tensor) -> Tensor:
         """Weighted sums of rows.
@@ -49,6 +106,11 @@ class ValueTable(nn.Module):
         """
         sums: Tensor = _WeightedSums.apply(self.weight, rows, sizes, weight, self.sparse)
         return sums
+
+
+def _bits(table: Tensor) -> Tensor:
+    """Which numbers of a table (R, ...) in float32 have a bit that is not 0, as (R, n): -0.0 has one."""
+    return table.contiguous().view(torch.int32).view(len(table), -1) != 0
 
 
 class _WeightedSums(torch.autograd.Function):

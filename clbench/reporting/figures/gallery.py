@@ -14,6 +14,7 @@ from clbench.reporting.figures.bits import bits_cost_figure, bits_per_byte_figur
 from clbench.reporting.figures.canvas import groups, panel_count
 from clbench.reporting.figures.costs import accuracy_cost_figure
 from clbench.reporting.figures.curves import forgetting_figure, stream_accuracy_figure
+from clbench.reporting.figures.growth import growth_figure
 from clbench.reporting.figures.keys import key_overlap_figure, key_use_figure, with_keys
 from clbench.reporting.figures.matrices import accuracy_matrix_figure
 from clbench.reporting.figures.phases import phase_seconds_figure
@@ -21,6 +22,7 @@ from clbench.reporting.figures.ranks import rank_figure
 from clbench.reporting.figures.rates import learning_rate_figure, rate_panel_count, with_rates
 from clbench.reporting.figures.styles import line_styles
 from clbench.reporting.load import classified, generative
+from clbench.reporting.statistics.growth import by_length
 from clbench.reporting.statistics.ranking import average_ranks
 
 
@@ -67,6 +69,7 @@ PLOTS = (
     Plot("general_bits", general_bits_figure, panel_count, 9, generative),
     Plot("bits_cost", bits_cost_figure, _blocks, 3, generative),
     Plot("phase_seconds", phase_seconds_figure, _bar_lines, 50),
+    Plot("growth", growth_figure, lambda frame: 1, 1, by_length),  # about several scenarios at once
     Plot("key_use", key_use_figure, _blocks, 3, with_keys),
     Plot("key_overlap", key_overlap_figure, _map_lines, 3, with_keys),
 )
