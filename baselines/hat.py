@@ -50,7 +50,7 @@ class HAT(GatedLearner):
         bibtex=("serra2018hat", "ke2021bcl"),
         family="projections and masks",
         tunings=("frozen", "adapter"),
-        default_lr={"frozen": 0.5, "cnn": 0.2, "adapter": 0.2},
+        default_lr={"frozen": 1.0, "cnn": 0.2, "adapter": 0.2},
         memory={"network.gates.used": "statistics"},
         search={"sparsity": (1e-2, 1e1)},
         named_by_value=("gates",),
