@@ -23,8 +23,8 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
     """The rank of each method by mean average accuracy, mean over scenarios, the best first.
 
     Ranked are the methods with finished runs in all scenarios (with each encoder). Where fewer than two have
-    that, all methods are, over the scenarios that they share. Equals share their average rank. The interval is
-    of the bootstrap over orders and seeds within each scenario: methods with the same orders and seeds are
+    that, all methods are, over the scenarios that they share. Equals share their average rank. The interval
+    is of the bootstrap over orders and seeds within each scenario: methods with the same orders and seeds are
     drawn on the same ones.
 
     Args:
