@@ -35,7 +35,7 @@ def by_length(frame: pd.DataFrame) -> pd.DataFrame:
         accuracy_last=done["metrics.average_accuracy"],
         forgetting=done["metrics.forgetting"],
         seconds_learning=[
-            sum(each["seconds"].get(phase, 0.0) for each in run for phase in PHASES)
+            sum(each.get("seconds", {}).get(phase, 0.0) for each in run for phase in PHASES)
             for run in done["experiences"]
         ],
         carried=done["costs.carried_bytes.total"],
