@@ -32,8 +32,8 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
         generator: The random generator of the bootstrap; None is one with seed 0.
 
     Returns:
-        The columns ``method``, ``mean``, ``low``, ``high`` and ``n``: the number of scenarios. Joint upper
-        bounds and models per experience, which do not compete, are left out; the numbers of a method that
+        The columns ``method``, ``mean``, ``low``, ``high`` and ``n``: the number of scenarios. Joint
+        training and models per experience, which do not compete, are left out; the numbers of a method that
         is not ranked are NaN.
     """
     rivals = sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
