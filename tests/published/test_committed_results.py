@@ -12,6 +12,7 @@ from support.committed_reports import (
     ROOT,
     gaps,
     main,
+    on_cores,
     pages,
     quick,
     results_index,
@@ -45,7 +46,7 @@ def first_scenario(frame: pd.DataFrame) -> Figure:
 
 
 PICTURES = {
-    "small/report/main/accuracy_cost": (main, accuracy_cost_figure),
+    "small/report/runtime/accuracy_cost": (on_cores, accuracy_cost_figure),
     "small/report/single_head/stream_accuracy": (single_head, stream_accuracy_figure),
     "few/report/values/learning_rate": (lambda: values("few"), learning_rate_figure),
     "rates/report/trained_rates/learning_rate": (lambda: values("rates"), learning_rate_figure),

@@ -39,7 +39,7 @@ def main() -> pd.DataFrame:
     return load_results([SMALL / name for name in ("dsc-dil", "20ng-cil", "glue4-til")])
 
 
-def runtime() -> pd.DataFrame:
+def on_cores() -> pd.DataFrame:
     """Those of ``main`` on two cores: the others ran on a GPU, and seconds of both do not compare."""
     frame = main()
     return frame[frame["provenance"].map(lambda about: not about["machine"].get("gpu"))]
@@ -61,7 +61,7 @@ def values(profile: str) -> pd.DataFrame:
 
 REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "small/report/main": main,
-    "small/report/runtime": runtime,
+    "small/report/runtime": on_cores,
     "small/report/keys": keys,
     "small/report/single_head": single_head,
     "small/report/cost": single_head,
