@@ -25,7 +25,7 @@ def time_taken(frame: pd.DataFrame, folder: Path) -> str:
         frame: What :func:`clbench.reporting.load.load_results` returns.
         folder: Of the results: the searches below it count.
     """
-    wall = frame["costs.wall_seconds"].sum()
+    wall = frame["wall_seconds"].sum()
     if not wall:
         return ""
     rows = [
