@@ -16,13 +16,12 @@ from clbench.core.config import RunConfig
 from clbench.core.errors import UserError, printable
 from clbench.core.ranges import ranges_of
 from clbench.core.result_fields import KEY_USE, ORDER, RULES
+from clbench.core.result_paths import result_text
 from clbench.core.result_schema import SCHEMA, migrated
 from clbench.core.scenario import Protocol
 
 RANGES = ("between 0 and 1",)
 """Of the tests, those that numbers of long lists must pass."""
-LARGEST = 64 * 2**20
-"""Bytes of a result file."""
 COLUMNS = 10_000
 """Output columns of a result: its confusion counts are made into matrices of that side."""
 TOLERANCE = 1e-6
@@ -56,12 +55,7 @@ def checked(path: Path) -> dict[str, Any]:
         UserError: It is not a result file, or a value in it is missing or invalid.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError("not a file")
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"larger than {LARGEST >> 20} MiB")
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        content = json.loads(result_text(path), parse_constant=_refuse_constant, object_pairs_hook=_object)
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
         for name, value in content.items():

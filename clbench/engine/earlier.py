@@ -11,6 +11,7 @@ from typing import Any
 
 from clbench.core.errors import UserError
 from clbench.core.result import RunResult
+from clbench.core.result_paths import compressed_path
 from clbench.engine.build import Run
 
 
@@ -95,4 +96,5 @@ def make_way(run: Run, *, replace: bool) -> None:
 
 
 def _earlier(run: Run) -> RunResult | None:
-    return RunResult.read(run.path) if run.path.exists() else None
+    there = next((path for path in (run.path, compressed_path(run.path)) if path.exists()), None)
+    return None if there is None else RunResult.read(there)

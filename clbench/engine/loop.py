@@ -16,6 +16,7 @@ from clbench.core.device import one_thread
 from clbench.core.errors import StoppedError
 from clbench.core.io import check_folder
 from clbench.core.result import RunResult
+from clbench.core.result_paths import compressed_path
 from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
@@ -95,6 +96,7 @@ def execute(
             if on_stage is not None:
                 report_stage(on_stage, index, run.result)
     checkpoints.clear()
+    compressed_path(run.path).unlink(missing_ok=True)  # the one that this one replaces
     if run.again:  # what it replaces may not have been finished
         shutil.rmtree(run.path.with_suffix(""), ignore_errors=True)
     return run.result

@@ -11,6 +11,7 @@ from typing import Any
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.core.result import RunResult
+from clbench.core.result_paths import result_paths
 from clbench.engine.earlier import compared
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import given_config, tuning_of
@@ -85,7 +86,7 @@ class Recorded:
 
 def _read(folder: Path) -> Iterator[tuple[Path, RunResult]]:
     """The readable result files of a folder; the run of another one says what is wrong with it."""
-    for path in sorted(folder.glob("*/*/*/order*-seed*.json")):
+    for path in result_paths(folder, "*/*/*/"):
         try:
             yield path, RunResult.read(path)
         except UserError:

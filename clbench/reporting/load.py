@@ -20,6 +20,7 @@ from clbench.core.metrics import METRICS
 from clbench.core.notes import Note
 from clbench.core.result import RunResult
 from clbench.core.result_fields import COSTS, KEY_USE
+from clbench.core.result_paths import result_paths
 from clbench.core.types import StreamKind
 
 RUN = ["scenario", "encoder", "method", "order", "seed"]
@@ -37,8 +38,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
     """One row per run, sorted by scenario, encoder, method, order and seed.
 
     Args:
-        paths: One or more result files, globs, or folders, in which every ``order*-seed*.json`` at any depth
-            is one.
+        paths: One or more result files, globs, or folders, in which every ``order*-seed*.json``, or
+            ``.json.gz``, at any depth is one.
         strict: Whether a file that is no valid result is an error; else it is named on standard error and
             left out.
 
@@ -77,7 +78,7 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
 def _files(text: str) -> list[Path]:
     path = Path(text)
     if path.is_dir():
-        found = sorted(path.rglob("order*-seed*.json"))
+        found = result_paths(path)
     elif path.exists():
         found = [path]
     elif glob.has_magic(text):

@@ -146,9 +146,11 @@ def files_at(job: Job) -> Files:
     That are the files of its method on its scenario, with its order and seed, and those that cannot be read.
     """
     config = job.config
-    name = FILE if job.search else f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
+    run = f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
+    names = (FILE,) if job.search else (run, f"{run}.gz")
+    folder = config.results / _scenario_folder(config.scenario)
     found = {}
-    for path in sorted((config.results / _scenario_folder(config.scenario)).glob(f"*/*/{name}")):
+    for path in sorted(path for name in names for path in folder.glob(f"*/*/{name}")):
         content = path.read_bytes()
         if _baseline(content) in (None, config.baseline):
             found[str(path.relative_to(config.results))] = content

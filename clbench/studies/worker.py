@@ -151,8 +151,8 @@ def _run(config: RunConfig, tell: OnProgress) -> Outcome:
     try:
         run = prepare(config, shared=_shared(), on_progress=tell)
         path, stages = run.path, len(run.stream.stages)
-        if finished(run) is not None:
-            return Outcome(config, path, skipped=True)
+        if (earlier := finished(run)) is not None:
+            return Outcome(config, earlier.path, skipped=True)
         tell("experience", 0, stages)
 
         def on_stage(stage: int, result: RunResult) -> None:

@@ -1,0 +1,45 @@
+"""Where result files are, and their text: plain, or compressed by gzip beside its name."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+LARGEST = 64 * 2**20
+"""Bytes of a result file, not compressed."""
+_NAMES = "order*-seed*.json"
+
+
+def result_paths(folder: Path, below: str = "**/") -> list[Path]:
+    """The result files of a folder, compressed ones too, sorted.
+
+    Args:
+        folder: Where to look.
+        below: The pattern of the folders in it; any depth by default.
+    """
+    return sorted(path for ending in ("", ".gz") for path in folder.glob(f"{below}{_NAMES}{ending}"))
+
+
+def compressed_path(path: Path) -> Path:
+    """The place of a result file once it is compressed: ``order0-seed0.json.gz``."""
+    return path.with_name(f"{path.name}.gz")
+
+
+def result_text(path: Path) -> str:
+    """The text of a result file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no file of text, or too large.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError("not a file")
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        try:
+            content = file.read(LARGEST + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"not compressed by gzip: {error}") from error
+    if len(content) > LARGEST:
+        raise ValueError(f"larger than {LARGEST >> 20} MiB")
+    return content.decode("utf-8")
