@@ -31,6 +31,7 @@ class BCL(MaskedLearner):
         cost="routing over all experiences per step",
         paper="Ke et al. 2021, arXiv 2112.03271",
         bibtex=("ke2021bcl", "sabour2017capsules"),
+        default_lr={"adapter": 3e-4},
         deviations=(
             "a constant learning rate, which the authors warm up and decay",
             "routed capsules stay with their text and token, and padding is no token",
