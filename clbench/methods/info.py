@@ -28,6 +28,7 @@ class MethodInfo:
     without importing the module.
 
     Attributes:
+        name: What tables and figures call it, short, such as ``DER++``; by default the name of the class.
         summary: What it does, in a few words.
         cost: What learning costs, in a few words: beside naive fine-tuning, or altogether without training.
         paper: Short citation, such as ``Kirkpatrick et al. 2017, arXiv 1612.00796``.
@@ -55,6 +56,7 @@ class MethodInfo:
         diagnostics: Prefixes of names in ``state_dict`` that only diagnostics need; their bytes do not count.
     """
 
+    name: str = ""
     summary: str = ""
     cost: str = ""
     paper: str = ""

@@ -21,6 +21,7 @@ from clbench.core.notes import Note
 from clbench.core.result import RunResult
 from clbench.core.result_fields import COSTS, KEY_USE
 from clbench.core.types import StreamKind
+from clbench.reporting.names import display_names
 
 RUN = ["scenario", "encoder", "method", "order", "seed"]
 """The columns that name one run."""
@@ -43,7 +44,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
             left out.
 
     Returns:
-        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``,
+        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``name`` (of the method for readers, as
+        :func:`~clbench.reporting.names.display_names` of all these results), ``order`` (str), ``seed``,
         ``stream`` (``sequential``, ``joint`` or ``single``), ``competes`` (bool: whether it can be the best
         method; joint training, a model per experience and a task-id oracle cannot), ``notes`` (tuple of
         :class:`~clbench.core.notes.Note`; joint training always has ``upper-bound``), ``at_chance`` (bool:
@@ -70,6 +72,7 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
     frame = pd.DataFrame(list(_rows(files.values(), strict=strict)))
     _refuse_twice(frame)
     _refuse_lengths(frame)
+    frame.insert(frame.columns.get_loc("order"), "name", frame["method"].map(display_names(frame)))
     return frame.sort_values(RUN, ignore_index=True)
 
 

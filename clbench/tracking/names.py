@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from clbench.reporting.names import full_name
+
 Mode = Literal["offline", "online"]
 """``offline`` needs neither account nor network; ``wandb sync`` sends such a run later."""
 
@@ -46,8 +48,13 @@ def group_of(config: Mapping[str, Any], experiment: str | None) -> str:
 
 
 def run_name(config: Mapping[str, Any]) -> str:
-    """The name that is shown for a run."""
-    return f"{config['scenario']}/{config['method']}/order{config['order']}-seed{config['seed']}"
+    """The name that is shown for a run.
+
+    Example:
+        >>> run_name({"scenario": "r8-cil", "method": "dkvb-np-oracle", "order": 0, "seed": 1})
+        'DKVB (oracle keys), r8-cil, order 0, seed 1'
+    """
+    return f"{full_name(config)}, {config['scenario']}, order {config['order']}, seed {config['seed']}"
 
 
 def run_id(config: Mapping[str, Any], group: str) -> str:

@@ -122,7 +122,9 @@ def looks_of(runs: pd.DataFrame, whole: pd.DataFrame | None) -> dict[str, LineSt
 
 def names_of(runs: pd.DataFrame, whole: pd.DataFrame | None) -> dict[str, str]:
     """The labels of methods, told apart in ``whole``, the results of which ``runs`` are a part."""
-    return labels((runs if whole is None else whole)["method"])
+    names = dict((runs if whole is None else whole)[["method", "name"]].itertuples(index=False, name=None))
+    short = labels(names.values())
+    return {method: short[name] for method, name in names.items()}
 
 
 def panel_count(frame: pd.DataFrame) -> int:

@@ -102,7 +102,8 @@ def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     if frame.empty:
         return
     if len(groups(frame)) > 1 and (ranks := average_ranks(frame))["mean"].notna().any():
-        yield "ranks", rank_figure(ranks, looks=line_styles(frame))
+        names = dict(zip(frame["method"], frame["name"], strict=True))
+        yield "ranks", rank_figure(ranks, looks=line_styles(frame), names=names)
 
 
 def _plain(text: str) -> str:

@@ -23,6 +23,7 @@ from clbench.reporting.figures.canvas import (
 from clbench.reporting.figures.labels import log_ticks, readable
 from clbench.reporting.figures.styles import LineStyle
 from clbench.reporting.load import PANEL
+from clbench.reporting.names import display_names
 from clbench.reporting.statistics.intervals import hierarchical_interval
 
 LEAST = 3
@@ -84,7 +85,8 @@ def _merged(frame: pd.DataFrame) -> pd.DataFrame:
         "".join(name.rsplit(f"-lr={config['lr']}", 1))
         for name, config in zip(kept["method"], kept["config"], strict=True)
     ]
-    return kept.assign(method=names, lr=rates, default=[*(kept["method"] == names)])
+    merged = kept.assign(method=names, lr=rates, default=[*(kept["method"] == names)])
+    return merged.assign(name=merged["method"].map(display_names(merged)))
 
 
 def _line(panel: Panel, runs: pd.DataFrame, look: LineStyle) -> None:

@@ -32,7 +32,7 @@ def methods_grid(
     several, unfinished = rows["encoder"].nunique() > 1, bool((rows["status"] != "done").any())
     counted = Column("Runs", "number", definition="finished runs (seeds and orders) that the means are over.")
     columns: list[ColumnOf] = [
-        (Column("Method"), lambda row: Cell(row["method"], notes=row["notes"])),
+        (Column("Method"), lambda row: Cell(row["name"], notes=row["notes"])),
         *([scenario] if scenarios else []),
         (Column("Encoder", choice=True, shown=several), lambda row: Cell(row["encoder"])),
         (Column("Status", choice=True, shown=unfinished), lambda row: Cell(row["status"])),
@@ -54,7 +54,7 @@ def runs_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:
     """The runs of a scenario, each with a link to its page."""
     columns: list[ColumnOf] = [
         (Column("Run"), lambda run: Cell(run_label(run), href=run["link"])),
-        (Column("Method", choice=True, shown=False), lambda run: Cell(run["method"])),
+        (Column("Method", choice=True, shown=False), lambda run: Cell(run["name"])),
         (Column("Encoder", choice=True, shown=False), lambda run: Cell(run["encoder"])),
         (Column("Order", choice=True, shown=False), lambda run: Cell(run["order"])),
         (Column("Seed", "number", shown=False), lambda run: Cell(str(run["seed"]), run["seed"])),

@@ -31,9 +31,10 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             but its runs.
 
     Returns:
-        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``notes``, ``stream`` and
-        ``competes``, as :func:`~clbench.reporting.load.load_results` describes them; ``status``: ``done`` if
-        every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``, ``running`` or ``missing``;
+        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``name``, ``notes``,
+        ``stream`` and ``competes``, as :func:`~clbench.reporting.load.load_results` describes them;
+        ``status``: ``done`` if every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``,
+        ``running`` or ``missing``;
         ``runs``: the number of result files; ``n``: how many of them are done; ``files``: their paths; and
         for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it,
         ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation
@@ -77,7 +78,12 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 def _described(runs: pd.DataFrame) -> dict[str, Any]:
     notes = tuple(sorted({note for notes in runs["notes"] for note in notes}))
-    return {"notes": notes, "stream": runs["stream"].iloc[0], "competes": bool(runs["competes"].all())}
+    return {
+        "name": runs["name"].iloc[0],
+        "notes": notes,
+        "stream": runs["stream"].iloc[0],
+        "competes": bool(runs["competes"].all()),
+    }
 
 
 def _measured(runs: pd.DataFrame, seed: int) -> dict[str, Any]:

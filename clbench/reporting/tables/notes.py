@@ -57,7 +57,7 @@ def deviations(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     for row in rows:
         for note in row["notes"]:
             if note.kind == "deviation":
-                deviating.setdefault(plain(note.text), []).append(plain(row["method"]))
+                deviating.setdefault(plain(note.text), []).append(plain(row["name"]))
     shared: dict[tuple[str, ...], list[str]] = {}
     for text, methods in sorted(deviating.items()):
         shared.setdefault(tuple(methods), []).append(text.rstrip("."))
@@ -95,7 +95,7 @@ def unfinished(panel: pd.DataFrame) -> list[str]:
     """One line for each run that is not in the means."""
     return [
         plain(
-            f"{run['method']}, order {run['order']}, seed {run['seed']}: {run['status']}"
+            f"{run['name']}, order {run['order']}, seed {run['seed']}: {run['status']}"
             + (f": {run['error']}" if run["error"] else "")
         )
         for run in panel[panel["status"] != "done"].to_dict("records")
@@ -105,7 +105,7 @@ def unfinished(panel: pd.DataFrame) -> list[str]:
 def mixed(panel: pd.DataFrame) -> list[str]:
     """One line for each setting, and each fingerprint, in which the finished runs behind one mean differ."""
     lines = []
-    for method, runs in panel[panel["status"] == "done"].groupby("method", sort=True):
+    for method, runs in panel[panel["status"] == "done"].groupby("name", sort=True):
         configs = [{key: config[key] for key in config.keys() - _VARIES} for config in runs["config"]]
         absent = dict.fromkeys({key for config in configs for key in config})
         prints = [_fingerprints(source) for source in runs["provenance"]]  # older files lack some
