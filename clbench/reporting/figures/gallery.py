@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from clbench.reporting.figures.bits import bits_cost_figure, bits_per_byte_figure, general_bits_figure
 from clbench.reporting.figures.canvas import groups, panel_count
 from clbench.reporting.figures.costs import accuracy_cost_figure
+from clbench.reporting.figures.critical import critical_difference_figure
 from clbench.reporting.figures.curves import forgetting_figure, stream_accuracy_figure
 from clbench.reporting.figures.growth import growth_figure
 from clbench.reporting.figures.keys import key_overlap_figure, key_use_figure, with_keys
@@ -23,7 +24,7 @@ from clbench.reporting.figures.rates import learning_rate_figure, rate_panel_cou
 from clbench.reporting.figures.styles import line_styles
 from clbench.reporting.load import classified, generative
 from clbench.reporting.statistics.growth import by_length
-from clbench.reporting.statistics.ranking import average_ranks
+from clbench.reporting.statistics.ranking import average_ranks, task_means
 
 
 def _bar_lines(frame: pd.DataFrame) -> int:
@@ -103,6 +104,8 @@ def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
         return
     if len(groups(frame)) > 1 and (ranks := average_ranks(frame))["mean"].notna().any():
         names = dict(zip(frame["method"], frame["name"], strict=True))
+        if task_means(frame).shape[0] > 1 < task_means(frame).shape[1] - 1:
+            yield "critical_difference", critical_difference_figure(frame, line_styles(frame))
         yield "ranks", rank_figure(ranks, looks=line_styles(frame), names=names)
 
 

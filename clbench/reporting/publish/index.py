@@ -11,7 +11,6 @@ import pandas as pd
 
 from clbench.core.scenario import Protocol
 from clbench.reporting.formatting import percent
-from clbench.reporting.names import full_name
 from clbench.reporting.publish.published import FIGURES, FROZEN, SOURCE
 from clbench.reporting.tables.cells import NOTHING
 from clbench.reporting.tables.comparison import comparison_table
@@ -134,7 +133,7 @@ def _published(frame: pd.DataFrame, compared: pd.DataFrame) -> str:
     body = [
         [
             scenario,
-            full_name({"method": method}),
+            method,
             f"{accuracy:.2f}",
             f"{macro_f1:.2f}",
             *_own(ours.get((scenario, method), {})),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clbench.reporting.load import PANEL
 from clbench.reporting.statistics.across import Estimate, ranks
-from clbench.reporting.statistics.intervals import DRAWS, percentiles, run_weights
+from clbench.reporting.statistics.intervals import DRAWS, LEAST_RUNS, percentiles, run_weights
 
 SCORE = "metrics.average_accuracy"
 Scores = Mapping[str, Mapping[Any, pd.DataFrame]]
@@ -24,7 +24,8 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
 
     Only the scenarios (with each encoder) in which all methods have finished runs count; equals share their
     average rank. The interval is of the bootstrap over orders and seeds within each scenario: methods with
-    the same orders and seeds are drawn on the same ones.
+    the same orders and seeds are drawn on the same ones. There is none where a method has fewer than three
+    runs in some scenario.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -47,6 +48,17 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
     ]
     table = pd.DataFrame(rows, columns=["method", "mean", "low", "high", "n"])
     return table.sort_values(["mean", "method"], ignore_index=True)
+
+
+def task_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """The mean score of each method that competes on each task that all of them have: tasks x methods.
+
+    A method without any finished run has no column.
+    """
+    rivals = set(frame["method"]) - set(frame.loc[~frame["competes"], "method"])
+    done = frame[(frame["status"] == "done") & frame["method"].isin(rivals)]
+    means = done.pivot_table(index=PANEL, columns="method", values=SCORE, aggfunc="mean")
+    return means.dropna(axis=0).round(12)
 
 
 def scores_of(frame: pd.DataFrame) -> dict[str, dict[Any, pd.DataFrame]]:
@@ -81,6 +93,8 @@ def _ranked(
         places += ranks(means.round(12)) / len(tasks)
         drawn += ranks(samples.round(12)) / len(tasks)
     low, high = percentiles(drawn.T)
+    if min(len(scores[method][task]) for method in methods for task in tasks) < LEAST_RUNS:
+        low, high = np.full((2, len(methods)), math.nan)
     return {
         method: Estimate(float(places[at]), float(low[at]), float(high[at]))
         for at, method in enumerate(methods)

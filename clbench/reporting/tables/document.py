@@ -12,7 +12,7 @@ from clbench.reporting.formatting import count_text, plain
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, TOKENS, Measure, chosen, of_task
 from clbench.reporting.names import common_tuning, in_common
-from clbench.reporting.statistics.paired import ALPHA
+from clbench.reporting.statistics.simultaneous import ALPHA
 from clbench.reporting.tables.cells import Column, Document, Row, Table, measure_cell, shown_paths
 from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.notes import (
@@ -30,7 +30,7 @@ from clbench.reporting.tables.summary import summary_tables
 READING = (
     "R[t, i] is the accuracy on experience i after training stage t; T is the last stage. Values are means "
     "over the n finished runs (orders and seeds). Brackets give the 95 % bootstrap interval of the mean, "
-    "which resamples orders first and then seeds within each order; there is no interval for a single run "
+    "which resamples orders first and then seeds within each order; there is none for fewer than three runs "
     "or for equal values. A dash marks a value that is undefined or was not recorded. Joint training "
     "comes first, then methods by average accuracy. Joint training, and methods that train one model per "
     "experience, are never marked as the best. Seconds depend on the machine and its load, and have no best."
@@ -188,11 +188,11 @@ def _judgement(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, str]:
         return "", ""
     pairs = pd.concat([rows.loc[rows[f"{name}_p"].notna(), f"{name}_pairs"] for name in names])
     if pairs.empty:
-        return "the best mean of a column; no test, as no other method shares three runs with it", ""
+        return "the best mean of a column; no test, as no other method has the same three runs or more", ""
     least, most = pairs.min(), pairs.max()
     return (
         "the best mean of a column",
-        "not significantly worse than it (one-sided paired t-test on the "
-        f"{least if least == most else f'{least} to {most}'} orders and seeds that both have, p ≥ {ALPHA} "
-        "after Holm's correction over the methods)",
+        "not significantly worse than it (Tukey's test of all pairs, which accounts for choosing the best by "
+        f"these runs, on the {least if least == most else f'{least} to {most}'} orders and seeds that all "
+        f"tested methods have, p ≥ {ALPHA})",
     )

@@ -73,14 +73,14 @@ def beaten(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     """One line where methods are above the best joint training, which then bounds nothing."""
     name = ACCURACY.name
     scores = [row[name] for row in rows if row["stream"] == "joint" and not math.isnan(row[name])]
-    above = [row["method"] for row in rows if row["competes"] and scores and row[name] > max(scores)]
+    above = [row["name"] for row in rows if row["competes"] and scores and row[name] > max(scores)]
     return [f"Joint training is no upper bound here; above it: {_listed(above)}."] if above else []
 
 
 def at_chance(panel: pd.DataFrame) -> list[str]:
     """One line for methods none of whose finished runs is better than guessing."""
     done = panel[panel["status"] == "done"]
-    guessing = done.groupby("method")["at_chance"].all()
+    guessing = done.groupby("name")["at_chance"].all()
     found = [str(method) for method in guessing.index[guessing]]
     return [f"At chance, no better than always answering one class: {_listed(found)}."] if found else []
 

@@ -13,7 +13,15 @@ import pandas as pd
 from clbench.reporting.formatting import Unit, count_text, plain
 from clbench.reporting.measures import ACCURACY, CLASSES
 from clbench.reporting.statistics.across import Estimate, interquartile_mean, probability_of_improvement
-from clbench.reporting.statistics.ranking import Scores, average_ranks, common_tasks, padded, scores_of
+from clbench.reporting.statistics.ranking import (
+    Scores,
+    average_ranks,
+    common_tasks,
+    padded,
+    scores_of,
+    task_means,
+)
+from clbench.reporting.statistics.simultaneous import rank_test
 from clbench.reporting.tables.cells import (
     NOTHING,
     Cell,
@@ -87,7 +95,11 @@ def _summary(frame: pd.DataFrame, compared: pd.DataFrame, encoder: str, relative
         close="not significantly worse than it, by the test of the scenario's own table"
         if (compared["average_accuracy_mark"] == "close").any()
         else "",
-        notes=(*footnotes([described[method] for method in order]), *_explained(scenarios, tasks, first)),
+        notes=(
+            *footnotes([described[method] for method in order]),
+            *_explained(scenarios, tasks, first),
+            *_compared(frame),
+        ),
     )
 
 
@@ -150,6 +162,18 @@ def _estimate(found: Estimate | None, unit: Unit, files: tuple[str, ...]) -> Cel
         return Cell(NOTHING)
     text = mean_text(found.value, found.low, found.high, unit)
     return Cell(text, found.value, found.low, found.high, n=len(files), files=files)
+
+
+def _compared(frame: pd.DataFrame) -> list[str]:
+    """What tests of the ranks say, where there are enough methods and scenarios for one."""
+    found = rank_test(task_means(frame).to_numpy())
+    if math.isnan(found.distance):
+        return []
+    return [
+        f"Friedman's test that the {found.methods} methods are equal over the {found.tasks} scenarios: "
+        f"p = {found.p:.2g}. Average ranks less than {found.distance:.2f} apart (Nemenyi's critical "
+        "difference at 5 %) do not differ significantly."
+    ]
 
 
 def _explained(scenarios: Sequence[str], tasks: Sequence[Any], top: str) -> list[str]:
