@@ -30,7 +30,7 @@ def run_ids(frame: pd.DataFrame) -> list[str]:
     return _told_apart(names, keys)
 
 
-def run_label(run: Mapping[str, Any]) -> str:
+def run_label(run: Mapping[Any, Any]) -> str:
     """A run in a few words, such as ``EWC, frozen, order 0, seed 1``."""
     return f"{run['name']}, order {run['order']}, seed {run['seed']}"
 

@@ -31,7 +31,8 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             but its runs.
 
     Returns:
-        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``name``, ``notes``,
+        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``name``, ``tuning``,
+        ``notes``,
         ``stream`` and ``competes``, as :func:`~clbench.reporting.load.load_results` describes them;
         ``status``: ``done`` if every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``,
         ``running`` or ``missing``;
@@ -77,11 +78,12 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 
 def _described(runs: pd.DataFrame) -> dict[str, Any]:
-    notes = tuple(sorted({note for notes in runs["notes"] for note in notes}))
+    first = runs.iloc[0]
     return {
-        "name": runs["name"].iloc[0],
-        "notes": notes,
-        "stream": runs["stream"].iloc[0],
+        "name": first["name"],
+        "tuning": str(first["config"].get("tuning") or ""),
+        "notes": tuple(sorted({note for notes in runs["notes"] for note in notes})),
+        "stream": first["stream"],
         "competes": bool(runs["competes"].all()),
     }
 
