@@ -110,14 +110,22 @@ def with_gaps(text: str) -> str:
     return GAPS.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
 
 
+def committed(path: Path, kinds: set[str]) -> bool:
+    """Whether a file of a report is committed: all tables are, and figures of these kinds."""
+    kind, *more = path.stem.split("-")
+    figure = path.suffix in (".svg", ".pdf")
+    return not figure or (path.suffix == ".svg" and kind in kinds and "appendix" not in more)
+
+
 def write_all() -> None:
     for name, load in REPORTS.items():
         report = RESULTS / name
-        # All tables are committed, but only some of the figures, as SVG: the others are left out.
-        figures = set(report.glob("*.svg"))
-        for path in write_report(load(), report, columns=find_experiment(report.name).table):
-            if path.suffix == ".pdf" or (path.suffix == ".svg" and path not in figures):
-                path.unlink()
+        # All tables are committed, but only some kinds of figures, as SVG and without those of the appendix.
+        earlier = set(report.glob("*.svg"))
+        kinds = {path.stem.partition("-")[0] for path in earlier}
+        written = write_report(load(), report, columns=find_experiment(report.name).table)
+        for path in {*written, *earlier} - {path for path in written if committed(path, kinds)}:
+            path.unlink(missing_ok=True)
     write_text(RESULTS / "README.md", results_index())
     for page in pages():
         text = filled(page.read_text(encoding="utf-8"), page.parent)

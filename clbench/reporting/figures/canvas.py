@@ -27,6 +27,8 @@ from clbench.reporting.load import PANEL
 
 WIDTH = 7.0
 """Inches: the text of a page."""
+COLUMN = 3.35
+"""Inches, for one of two columns."""
 NARROW = 5.5
 """Inches, for one panel alone."""
 CROWD = 10
@@ -133,7 +135,13 @@ def panel_count(frame: pd.DataFrame) -> int:
 
 
 def panels(
-    frame: pd.DataFrame, whole: pd.DataFrame | None, x: str, y: str, height: float = 2.4
+    frame: pd.DataFrame,
+    whole: pd.DataFrame | None,
+    x: str,
+    y: str,
+    height: float = 2.4,
+    *,
+    column: bool = False,
 ) -> tuple[Figure, list[Panel]]:
     """An empty figure with a legend for all methods, and its panels.
 
@@ -146,13 +154,14 @@ def panels(
         x: Label of the horizontal axis.
         y: Label of the vertical axis.
         height: Of a panel, in inches.
+        column: Whether it is as wide as one of two columns, with panels below each other.
     """
     whole = frame if whole is None else whole
     looks, names = looks_of(frame, whole), names_of(frame, whole)
     parts = [(runs, methods) for runs in groups(frame) for methods in _divided(looks_of(runs, whole))]
-    columns = {1: 1, 2: 2, 4: 2}.get(len(parts), 3)
+    columns = 1 if column else {1: 1, 2: 2, 4: 2}.get(len(parts), 3)
     lines = math.ceil(len(parts) / columns)
-    width = NARROW if columns == 1 else WIDTH
+    width = COLUMN if column else NARROW if columns == 1 else WIDTH
     size = width, lines * height + legend_height(names.values(), width)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).ravel()

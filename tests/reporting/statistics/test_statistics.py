@@ -89,7 +89,7 @@ def test_equal_runs_have_no_width_and_one_run_has_no_interval():
 
 
 def test_worse_is_tukeys_test_in_a_block_design():
-    values = generator(6).random((4, 5)) + [0, 0.2, 0.5, 0.9, 1.1]
+    values = generator(6).random((4, 5)) + np.array([0, 0.2, 0.5, 0.9, 1.1])
     found = worse_p(values, 4)
     # The residual of the two-way table without interaction, by hand.
     blocks, methods = values.shape
