@@ -30,7 +30,7 @@ KNOWN: Mapping[str, str] = {
 """By the first word of an id, the declared name of methods of this project: older files do not tell it."""
 _TUNINGS = {"adapter": "adapters", "lora": "LoRA", "prompt": "prompts"}
 _KEYS = ("oracle", "random", "generic", "incremental")
-_WORDS = {
+_WORDS: dict[str, tuple[str, str]] = {
     "p": ("decoder", "parametric"),
     "cnn": ("head", "CNN head"),
     **{each: ("tuning", _TUNINGS.get(each, each)) for each in TUNINGS},
@@ -77,7 +77,7 @@ def display_names(frame: pd.DataFrame) -> dict[str, str]:
     """
     every = _parts_of(frame)
     tuning = {"tuning"} if common_tuning(frame) is None else set()
-    names = {}
+    names: dict[str, str] = {}
     for mine in _by_base(every).values():
         shown = {"stream", *_differing(mine.values()), *tuning, *(_FORM if len(mine) == 1 else ())}
         names |= {method: _written(parts, shown) for method, parts in mine.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
@@ -87,7 +88,10 @@ def experiences_grid(runs: Sequence[Mapping[str, Any]]) -> Grid | None:
     if not told:
         return None
     records = [
-        {"place": place, **each} for place, each in enumerate(told[0]["experiences"], start=1)
+        {"place": place, "classes": classes, **each}
+        for place, (each, classes) in enumerate(
+            zip_longest(told[0]["experiences"], told[0]["classes"], fillvalue={}), start=1
+        )
     ]
     sizes = {
         "examples": "Training texts",
@@ -97,9 +101,22 @@ def experiences_grid(runs: Sequence[Mapping[str, Any]]) -> Grid | None:
     }
     columns: list[ColumnOf] = [
         (Column("Experience"), lambda one: Cell(f"{one['place']} {one.get('name', '')}")),
+        (Column("Classes"), lambda one: Cell(_classes(list(one["classes"])))),
         *(_size_column(key, heading) for key, heading in sizes.items() if any(key in each for each in records)),
     ]
     return Grid.of(f"Experiences of order {told[0]['order']}, seed {told[0]['seed']}", records, columns)
+
+
+def _classes(names: Sequence[str]) -> str:
+    """How many classes, and the first of them.
+
+    Example:
+        >>> _classes(["earn", "acq"]), _classes(["a", "b", "c", "d", "e"]), _classes([])
+        ('2: earn, acq', '5: a, b, c, …', '–')
+    """
+    if not names:
+        return NOTHING
+    return f"{len(names)}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
 
 
 def _size_column(key: str, heading: str) -> ColumnOf:

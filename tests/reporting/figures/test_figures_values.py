@@ -148,7 +148,7 @@ def test_heat_maps_of_long_streams_have_no_numbers(tmp_path):
 
 
 def test_numbers_in_cells_stand_out_from_their_color(tmp_path):
-    matrix = np.linspace(0, 1, 100).reshape(10, 10)
+    matrix = np.linspace(0, 1, 49).reshape(7, 7)
     axes, _ = plots.accuracy_matrix_figure(load(tmp_path, [run("ncm", matrix.tolist())])).axes
     image = axes.images[0]
     for text in axes.texts:

@@ -46,7 +46,7 @@ def pages(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*"))
-        if path.suffix in (".html", ".js", ".css")
+        if path.suffix in (".html", ".js", ".css", ".txt")
     }
 
 
