@@ -51,4 +51,5 @@ def _behind(frame: pd.DataFrame) -> pd.Series:
     every = sorted(set(frame["method"]))
     if not gaps:
         return pd.Series(0.0, index=every)
-    return pd.concat(gaps, axis=1).mean(axis=1).reindex(every).fillna(float("inf"))
+    mean: pd.Series = pd.concat(gaps, axis=1).mean(axis=1).reindex(every).fillna(float("inf"))
+    return mean

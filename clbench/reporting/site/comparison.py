@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
@@ -87,11 +86,10 @@ def experiences_grid(runs: Sequence[Mapping[str, Any]]) -> Grid | None:
     told = [run for run in runs if run["status"] == "done" and run["stream"] != "joint"]
     if not told:
         return None
+    classes = [*told[0]["classes"], *([] for _ in told[0]["experiences"])]  # older files do not tell them
     records = [
-        {"place": place, "classes": classes, **each}
-        for place, (each, classes) in enumerate(
-            zip_longest(told[0]["experiences"], told[0]["classes"], fillvalue={}), start=1
-        )
+        {"place": place, "classes": classes[place - 1], **each}
+        for place, each in enumerate(told[0]["experiences"], start=1)
     ]
     sizes = {
         "examples": "Training texts",
@@ -101,7 +99,7 @@ def experiences_grid(runs: Sequence[Mapping[str, Any]]) -> Grid | None:
     }
     columns: list[ColumnOf] = [
         (Column("Experience"), lambda one: Cell(f"{one['place']} {one.get('name', '')}")),
-        (Column("Classes"), lambda one: Cell(_classes(list(one["classes"])))),
+        (Column("Classes"), lambda one: Cell(_classes(one["classes"]))),
         *(_size_column(key, heading) for key, heading in sizes.items() if any(key in each for each in records)),
     ]
     return Grid.of(f"Experiences of order {told[0]['order']}, seed {told[0]['seed']}", records, columns)
