@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clbench.reporting.figures.canvas import FAINT, Panel, drawing, legend, panels, say, styled
 from clbench.reporting.figures.styles import LineStyle
-from clbench.reporting.statistics.intervals import hierarchical_interval
+from clbench.reporting.statistics.intervals import LEAST_RUNS, hierarchical_interval
 
 
 def stream_accuracy_figure(
@@ -135,7 +135,7 @@ def line(
     # Markers of a long stream stand apart, and those of different methods beside each other.
     step = 1 if stages <= 12 else stages // 6
     axes.plot(positions, curves.mean(axis=0), markevery=(place % step, step), **look.line())
-    if len(curves) > 1:
+    if len(curves) >= LEAST_RUNS:
         found = hierarchical_interval(curves, orders, np.random.default_rng(0))
         axes.fill_between(positions, found.low, found.high, color=look.color, alpha=0.15, linewidth=0)
 
