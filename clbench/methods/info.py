@@ -28,7 +28,6 @@ class MethodInfo:
     without importing the module.
 
     Attributes:
-        name: What tables and figures call it, short, such as ``DER++``; by default the name of the class.
         summary: What it does, in a few words.
         cost: What learning costs, in a few words: beside naive fine-tuning, or altogether without training.
         paper: Short citation, such as ``Kirkpatrick et al. 2017, arXiv 1612.00796``.
@@ -54,9 +53,9 @@ class MethodInfo:
         named_by_value: Arguments whose value alone is appended to the name where it is not the default:
             ``replay-frozen-per-class``.
         diagnostics: Prefixes of names in ``state_dict`` that only diagnostics need; their bytes do not count.
+        name: What tables and figures call it, short, such as ``DER++``; by default the name of the class.
     """
 
-    name: str = ""
     summary: str = ""
     cost: str = ""
     paper: str = ""
@@ -76,6 +75,7 @@ class MethodInfo:
     named_arguments: tuple[str, ...] = ()
     named_by_value: tuple[str, ...] = ()
     diagnostics: tuple[str, ...] = ()
+    name: str = ""
 
     def lr(self, tuning: Tuning, head: Head) -> float:
         """The default learning rate; that of the tuning where the head has none of its own."""
