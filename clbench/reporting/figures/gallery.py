@@ -73,7 +73,9 @@ PLOTS = (
     Plot("general_bits", general_bits_figure, panel_count, 9, generative),
     Plot("bits_cost", bits_cost_figure, _blocks, 3, generative),
     Plot("phase_seconds", phase_seconds_figure, _bar_lines, 50),
-    Plot("growth", growth_figure, lambda frame: 1, 1, by_length),  # about several scenarios at once
+    Plot(
+        "growth", growth_figure, lambda frame: 1, 1, by_length, limited=False
+    ),  # about several scenarios at once
     Plot("key_use", key_use_figure, _blocks, 3, with_keys),
     Plot("key_overlap", key_overlap_figure, _map_lines, 3, with_keys),
 )
