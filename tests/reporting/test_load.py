@@ -113,7 +113,7 @@ def edited(**changes):
         (edited(config__seed=True), "config.seed is not a whole number"),
         (
             edited(config__order=True),
-            "config.order is not the number of a published order, 0, or random:SEED",
+            "config.order is not the number of a published order, 0, random:SEED or classes:SEED",
         ),
         (edited(config__order="../x"), "config.order is not the number of a published order"),
         (edited(config__order=-1), "config.order is not the number of a published order"),

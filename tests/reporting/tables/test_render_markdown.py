@@ -225,7 +225,7 @@ def test_text_from_files_does_nothing(results):
 def test_the_tables_say_where_they_come_from_and_what_they_mean(frame):
     text = markdown(frame)
     assert (
-        "Made from 16 result files: commit c0ffee · machine two cores · versions clbench 0.1, torch 2.9 · "
+        "Made from 16 result files: commit c0ffee · machine cores 2 · versions clbench 0.1, torch 2.9 · "
         "date 2026-01-01 to 2026-01-02." in text
     )
     assert "- BWT (%): mean over i < T of R[T, i] - R[i, i]." in text
