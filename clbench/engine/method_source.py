@@ -119,6 +119,8 @@ def _value(module: str, node: ast.expr) -> Any:
             return node.value
         case ast.Name():
             return _named(module, node.id)
+        case ast.Attribute(value=ast.Name(id=name)) if name in _imported(module):  # of a module
+            return _named(".".join(_imported(module)[name]), node.attr)
         case ast.Subscript():
             return operator.getitem(_value(module, node.value), _value(module, node.slice))
         case ast.BinOp(op=ast.BitOr()):

@@ -54,7 +54,7 @@ class StepBar:
 
 
 class ProgressLines:
-    """What a run does, on standard error: a line at once, then at most one every ``EVERY`` seconds.
+    """What a run does, on standard error: at most a line every ``EVERY`` seconds.
 
     Args:
         clock: Seconds, for tests.
@@ -62,7 +62,7 @@ class ProgressLines:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._stream = clock, SafeStream()
-        self._due = clock()
+        self._due = clock() + EVERY
         self._began, self._first = clock(), (0, 0)  # of the work that goes on: how much was done, of what
 
     def __call__(self, what: str, done: int, total: int) -> None:

@@ -55,7 +55,7 @@ def baseline_class(name: str) -> type[ContinualLearner]:
     elif name.isidentifier() and _is_file(Path("baselines", f"{name}.py")):
         found = _only_method(f"baselines.{name}")
     else:
-        place = f"{name}.py in this folder or in baselines/"
+        place = f"{shown(f'{name}.py')} in this folder or in baselines/"
         raise UserError(f"no file {place}, and {unknown('baseline', name, known)}")
     from clbench.methods.learner import ContinualLearner  # imports torch
 

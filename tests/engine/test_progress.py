@@ -61,7 +61,7 @@ def test_progress_bars_on_a_closed_pipe_do_not_fail_the_run(run, monkeypatch):
     assert RunResult.read(run.path).status == "done"
 
 
-def test_lines_of_progress_come_at_once_and_then_every_half_minute(capsys):
+def test_lines_of_progress_come_every_half_minute(capsys):
     clock = [0.0]
     lines = ProgressLines(lambda: clock[0])
     told = [(0, "loading", 0, 1), (1, "encoding", 0, 80), (29, "encoding", 40, 80), (31, "encoding", 60, 80)]
@@ -69,7 +69,7 @@ def test_lines_of_progress_come_at_once_and_then_every_half_minute(capsys):
         clock[0] = seconds
         lines(what, done, total)
     # 60 texts in 30 seconds: 20 are left.
-    assert capsys.readouterr().err == "loading\nencoding 60/80, about 10 s left\n"
+    assert capsys.readouterr().err == "encoding 60/80, about 10 s left\n"
     for seconds, done in ((40, 2), (50, 4), (61, 6)):
         clock[0] = seconds
         lines("epoch 1/3, step", done, 1006)
@@ -77,7 +77,7 @@ def test_lines_of_progress_come_at_once_and_then_every_half_minute(capsys):
 
 
 def test_a_run_without_a_terminal_says_what_it_does_and_how_well_it_does_so_far(run, capsys, monkeypatch):
-    monkeypatch.setattr("clbench.core.console.EVERY", 0.0)
+    monkeypatch.setattr("clbench.engine.progress.EVERY", 0.0)
     data, results = (str(each) for each in (run.config.data_dir, run.config.results))
     words = ["--encoder", "tiny", "--data-dir", data, "--results", results, "--precision", "float32"]
     monkeypatch.setitem(SHIPPED, "class", SCENARIOS["class"])

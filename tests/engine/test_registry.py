@@ -61,7 +61,7 @@ def test_a_file_without_one_method_says_so(name, text, message, tmp_path):
 
 
 def test_an_unknown_name_tells_where_a_file_would_be_found():
-    with pytest.raises(UserError, match=r"no file ewcc\.py in this folder or .*did you mean 'ewc'\? "):
+    with pytest.raises(UserError, match=r"no file 'ewcc\.py' in this folder or .*did you mean 'ewc'\? "):
         baseline_class("ewcc")
     with pytest.raises(UserError, match="no module 'nowhere'"):
         baseline_class("nowhere.Method")

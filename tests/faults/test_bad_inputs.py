@@ -29,7 +29,7 @@ def test_there_are_hundreds_of_them():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded inputs are not here")
-@pytest.mark.parametrize("case", list(recorded()), ids=str)
+@pytest.mark.parametrize("case", list(recorded())[::8], ids=str)  # the script of the table runs all of them
 def test_recorded_inputs_are_refused(case, tmp_path):
     assert case.problems(tmp_path) == []
 

@@ -100,7 +100,7 @@ def test_adamw_lives_for_an_experience_or_for_the_stream(lifetime, decoder, data
     start = copy.deepcopy(run.learner.network.state_dict())
     execute(run)
     end = run.learner.network.state_dict()
-    start["keys"] = end["keys"]  # made before any training
+    start["codebooks.keys"] = end["codebooks.keys"]  # made before any training
     same = by_hand(run, start, adamw, fresh=lifetime == "experience")
     other = by_hand(run, start, adamw, fresh=lifetime != "experience")
     assert difference(end, same) < 1e-5

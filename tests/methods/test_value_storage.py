@@ -95,7 +95,7 @@ def test_keys_are_read_as_the_nearest_numbers_of_their_type(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
 def test_writing_moves_the_keys_that_differ_and_no_others(dtype):
-    keys = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(0))
+    keys = torch.randn(2, 2000, 4, generator=torch.Generator().manual_seed(0))
     books = Codebooks(keys.clone(), dtype)
     before = {name: each.clone() for name, each in books.state_dict().items()}
     moved = books.read().clone()
@@ -103,7 +103,7 @@ def test_writing_moves_the_keys_that_differ_and_no_others(dtype):
     books.write(moved)
     for name, each in books.state_dict().items():
         differ = (each != before[name]).any(2)
-        assert not differ[[0, 0, 1], [0, 3, 2]].any()
+        assert differ.nonzero().tolist() in ([[1, 3]], [])  # a scale can be the same by chance
     expected, scale = encoded(moved[1, 3], dtype)
     assert torch.equal(books.keys[1, 3], expected)
     assert scale is None or torch.equal(books.keys_scale[1, 3], scale)

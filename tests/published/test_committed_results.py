@@ -12,6 +12,7 @@ from support.committed_reports import (
     ROOT,
     gaps,
     main,
+    on_cores,
     pages,
     quick,
     results_index,
@@ -55,7 +56,7 @@ def curves(frame: pd.DataFrame) -> Figure:
 
 
 PICTURES = {
-    "small/report/main/accuracy_cost": (main, costs),
+    "small/report/runtime/accuracy_cost": (on_cores, costs),
     "small/report/single_head/stream_accuracy": (single_head, curves),
     "few/report/values/learning_rate": (lambda: values("few"), learning_rate_figure),
     "rates/report/trained_rates/learning_rate": (lambda: values("rates"), learning_rate_figure),
@@ -85,6 +86,33 @@ def test_each_default_that_is_far_from_its_tuned_value_has_a_line_that_says_why(
     far = (numbers["tuned"] - numbers["default"]).max(axis=1) > 3
     named = set(re.findall(r"`(\w+)`", reasons)) - {"fill"}
     assert named == {method.partition("-")[0] for method in far.index[far]}
+
+
+SAID = {
+    "Amazon reviews, 20 Newsgroups and GLUE": (main, {
+        "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint"),
+        "dsc-dil": ("dkvb-p-incremental", "dkvb-p-generic", "dkvb-np-generic", "dkvb-np-incremental",
+                    "finetune-frozen-joint"),
+    }),
+    "Reuters R8, single-head": (single_head, {
+        "r8-cil": ("finetune-frozen",),
+        "20ng-cil-single": ("dkvb-np-oracle", "ranpac", "dkvb-np-random", "ncm", "finetune-frozen-joint",
+                            "dkvb-np-incremental"),
+        "r52-cil": ("dkvb-np-random", "dkvb-np-oracle", "slda", "ncm", "dkvb-np-incremental"),
+    }),
+}  # fmt: skip
+"""By section, the average accuracies that its sentences name."""
+
+
+@pytest.mark.parametrize("section", SAID)
+def test_the_sentences_on_a_table_have_its_numbers(section):
+    page = (ROOT / "docs" / "measured-results.md").read_text(encoding="utf-8")
+    text = page.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    sentences = re.sub(r"<!-- table .*?<!-- end -->", "", text, flags=re.DOTALL)
+    load, named = SAID[section]
+    means = load().groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
+    wanted = {f"{100 * means[scenario, each]:.1f}" for scenario, methods in named.items() for each in methods}
+    assert set(re.findall(r"\d+\.\d", sentences)) == wanted
 
 
 def test_the_readme_of_the_results_is_that_of_the_result_files():

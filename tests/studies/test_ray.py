@@ -312,7 +312,7 @@ def test_a_cluster_that_is_not_there_is_one_line_within_seconds(other_server, tm
         (other_server, f"what answers at {other_server} is no Ray cluster: its port is in general 6379"),
         (
             "ray://host:10001",
-            "option --address is 'ray://host:10001': HOST:PORT of a Ray cluster is expected",
+            "argument --address: 'ray://host:10001': must be HOST:PORT, such as head:6379",
         ),
     ):
         begun = time.monotonic()

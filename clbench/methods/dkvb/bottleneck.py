@@ -23,6 +23,27 @@ from clbench.models.layers import linear
 DROPOUT = 0.1
 
 
+@dataclasses.dataclass(frozen=True)
+class Storage:
+    """How keys and values are stored.
+
+    Attributes:
+        keys: The numbers of keys.
+        room: How many of the K keys of a head are not there at first.
+        rows: Which value rows the state holds.
+        values: The numbers that values are carried in from one experience to the next.
+    """
+
+    keys: KeyDtype = "float32"
+    room: int = 0
+    rows: Stored = "all"
+    values: ValueDtype = "float32"
+
+
+STORAGE = Storage()
+"""As the paper has it."""
+
+
 class Bottleneck(nn.Module):
     """Frozen keys that token states select, the values behind them, and a decoder.
 
@@ -36,10 +57,7 @@ class Bottleneck(nn.Module):
         sparse: Whether the gradient of the values has entries for selected rows only.
         normal_values: Whether values start standard normal, as in the public code, and not at zero. A value
             that no text selects in training keeps its start for ever: noise, unless it is zero.
-        key_dtype: How keys are stored.
-        room: How many of the K keys of a head are not there at first.
-        stored: Which value rows the state holds.
-        value_dtype: How it holds them.
+        storage: How keys and values are stored.
     """
 
     projections: Tensor | None  # (H, D, d)
@@ -52,10 +70,7 @@ class Bottleneck(nn.Module):
         *,
         sparse: bool = True,
         normal_values: bool = False,
-        key_dtype: KeyDtype = "float32",
-        room: int = 0,
-        stored: Stored = "all",
-        value_dtype: ValueDtype = "float32",
+        storage: Storage = STORAGE,
     ) -> None:
         super().__init__()
         heads, keys, size = layout.heads, layout.keys, layout.key_size
@@ -63,15 +78,15 @@ class Bottleneck(nn.Module):
         self.rows = heads * keys
         if layout.groups * self.rows > torch.iinfo(torch.int32).max:
             raise UserError(f"heads {heads} x keys {keys}: too many for the parametric decoder")
-        drawn = torch.randn(heads, keys - room, size, generator=generator)
-        self.codebooks = Codebooks(drawn, key_dtype, room)
+        drawn = torch.randn(heads, keys - storage.room, size, generator=generator)
+        self.codebooks = Codebooks(drawn, storage.keys, storage.room)
         projections = None
         if layout.projection:
             projections = torch.randn(heads, layout.hidden_size, size, generator=generator) / size**0.5
         self.register_buffer("projections", projections)
         parametric = layout.decoder == "parametric"
         width = size if parametric else columns
-        self.values = ValueTable(self.rows, width, sparse=sparse, stored=stored, dtype=value_dtype)
+        self.values = ValueTable(self.rows, width, sparse=sparse, stored=storage.rows, dtype=storage.values)
         if normal_values:
             nn.init.normal_(self.values.weight, generator=generator)
         inputs = layout.hidden_size if layout.segmentation == "token" else heads * size
@@ -195,10 +210,7 @@ class BottleneckNetwork(Bottleneck, Network):
         layout: Segmentation, pooling, decoder and sizes.
         sparse: Whether the gradient of the values has entries for selected rows only.
         normal_values: Whether values start standard normal.
-        key_dtype: How keys are stored.
-        room: How many of the K keys of a head are not there at first.
-        stored: Which value rows the state holds.
-        value_dtype: How it holds them.
+        storage: How keys and values are stored.
     """
 
     def __init__(
@@ -208,14 +220,11 @@ class BottleneckNetwork(Bottleneck, Network):
         *,
         sparse: bool = True,
         normal_values: bool = False,
-        key_dtype: KeyDtype = "float32",
-        room: int = 0,
-        stored: Stored = "all",
-        value_dtype: ValueDtype = "float32",
+        storage: Storage = STORAGE,
     ) -> None:
         super().__init__(
-            layout, context.columns, context.generator("network"), sparse=sparse, normal_values=normal_values,
-            key_dtype=key_dtype, room=room, stored=stored, value_dtype=value_dtype,
+            layout, context.columns, context.generator("network"),
+            sparse=sparse, normal_values=normal_values, storage=storage,
         )  # fmt: skip
         self.row_shape = (layout.selections * layout.groups, (2,), torch.int32)
 

@@ -14,7 +14,7 @@ from torch import nn
 from clbench.core.batch import Batch
 from clbench.core.errors import UserError
 from clbench.core.scenario import Experience
-from clbench.methods.dkvb.bottleneck import BottleneckNetwork
+from clbench.methods.dkvb.bottleneck import BottleneckNetwork, Storage
 from clbench.methods.dkvb.choices import Choices, KeyTexts, Optimizer
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
@@ -73,11 +73,9 @@ class BottleneckLearner(ContinualLearner):
         if (strategy == "grow") != (choices.growth > 0):
             raise UserError(f"growth {choices.growth}: strategy grow needs a number above 0, others none")
         layout = dataclasses.replace(layout, keys=layout.keys + choices.growth)
-        network = BottleneckNetwork(
-            context, layout, sparse=sparse, normal_values=choices.values == "reference",
-            key_dtype=choices.key_dtype, room=choices.growth,
-            stored=choices.stored, value_dtype=choices.value_dtype,
-        )  # fmt: skip
+        storage = Storage(choices.key_dtype, choices.growth, choices.stored, choices.value_dtype)
+        normal = choices.values == "reference"
+        network = BottleneckNetwork(context, layout, sparse=sparse, normal_values=normal, storage=storage)
         super().__init__(context, network)
         if choices.lifetime == "reference" and choices.optimizer not in ("reference", "sgd"):
             raise UserError(

@@ -42,7 +42,8 @@ def growth_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> 
     whole = frame if whole is None else whole
     made = by_length(frame)
     if made.empty:
-        return blank_figure("no stream is there in three lengths")
+        with drawing():
+            return blank_figure("no stream is there in three lengths")
     made = made.assign(seconds_per_experience=made["seconds_learning"] / made["length"])
     streams = list(made.groupby(["stream_name", "encoder"], sort=True))
     with drawing():

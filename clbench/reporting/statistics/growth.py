@@ -35,7 +35,7 @@ def by_length(frame: pd.DataFrame) -> pd.DataFrame:
         accuracy_last=done["metrics.average_accuracy"],
         forgetting=done["metrics.forgetting"],
         seconds_learning=[
-            sum(each["seconds"].get(phase, 0.0) for each in run for phase in PHASES)
+            sum(each.get("seconds", {}).get(phase, 0.0) for each in run for phase in PHASES)
             for run in done["experiences"]
         ],
         carried=done["costs.carried_bytes.total"],
@@ -107,7 +107,7 @@ def growth_text(frame: pd.DataFrame) -> str:
         width = max(map(len, rows["method"]))
         lines += [
             f"  {method:<{width}}  accuracy {100 * accuracy:+5.1f}  forgetting "
-            f"{100 * forgetting:+5.1f} points  seconds T^{seconds:.2f}  carried T^{carried:.2f}"
+            f"{100 * forgetting:+5.1f} points  seconds T^{seconds:.2f}  carried T^{round(carried, 2) + 0:.2f}"
             for method, accuracy, forgetting, seconds, carried in rows[columns].itertuples(index=False)
         ]
     return "\n".join(lines)

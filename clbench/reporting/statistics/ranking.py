@@ -22,23 +22,23 @@ Scores = Mapping[str, Mapping[Any, pd.DataFrame]]
 def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = None) -> pd.DataFrame:
     """The rank of each method by mean average accuracy, mean over scenarios, the best first.
 
-    Only the scenarios (with each encoder) in which all methods have finished runs count; equals share their
-    average rank. The interval is of the bootstrap over orders and seeds within each scenario: methods with
-    the same orders and seeds are drawn on the same ones. There is none where a method has fewer than three
-    runs in some scenario.
+    Ranked are the methods with finished runs in all scenarios (with each encoder). Where fewer than two have
+    that, all methods are, over the scenarios that they share. Equals share their average rank. The interval
+    is of the bootstrap over orders and seeds within each scenario: methods with the same orders and seeds are
+    drawn on the same ones. There is none where a method has fewer than three runs in some scenario.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
         generator: The random generator of the bootstrap; None is one with seed 0.
 
     Returns:
-        The columns ``method``, ``mean``, ``low``, ``high`` and ``n``: the number of scenarios. Joint upper
-        bounds and models per experience, which do not compete, are left out; a method without any finished
-        run is not ranked, and its numbers are NaN.
+        The columns ``method``, ``mean``, ``low``, ``high`` and ``n``: the number of scenarios. Joint
+        training and models per experience, which do not compete, are left out; the numbers of a method that
+        is not ranked are NaN.
     """
     rivals = sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
     scores = scores_of(frame)
-    ranked = [method for method in rivals if method in scores]
+    ranked = _comparable({method: scores[method] for method in rivals if method in scores})
     tasks = common_tasks(scores, ranked)
     found = _ranked(scores, ranked, tasks, generator or np.random.default_rng(0))
     rows = [
@@ -74,6 +74,13 @@ def common_tasks(scores: Scores, methods: Sequence[str]) -> list[Any]:
     """The tasks in which each of these methods has finished runs."""
     sets = [set(scores[method]) for method in methods]
     return sorted(set.intersection(*sets)) if sets else []
+
+
+def _comparable(scores: Scores) -> list[str]:
+    """The methods that can be ranked together: one that lacks a scenario takes none from the others."""
+    every = set().union(*scores.values())
+    complete = [method for method, runs in scores.items() if set(runs) == every]
+    return complete if len(complete) > 1 else list(scores)
 
 
 def _ranked(

@@ -184,6 +184,8 @@ def _explained(scenarios: Sequence[str], tasks: Sequence[Any], top: str) -> list
     if len(tasks) < len(scenarios):
         part = f"the {len(tasks)} of {len(scenarios)} scenarios in which all methods compared have "
         part += f"finished runs ({named})"
+    else:
+        part += "; a method without finished runs in some of them has none"
     return [
         f"Average rank, IQM and P are over {part}. Rank 1 is the highest mean in a scenario; equals share "
         "their average.",

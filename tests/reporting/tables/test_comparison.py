@@ -203,6 +203,22 @@ def test_ranks_have_intervals_and_methods_are_drawn_on_the_same_runs(tmp_path):
     assert average_ranks(frame, np.random.default_rng(1)).shape == (3, 5)
 
 
+def test_a_method_that_lacks_a_scenario_takes_none_from_the_ranks_of_others(tmp_path):
+    frame = loaded(
+        tmp_path,
+        scored("alpha", "a", [0.9]),
+        scored("alpha", "b", [0.5]),
+        scored("alpha", "c", [0.7]),
+        scored("beta", "a", [0.1]),
+        scored("beta", "b", [0.8]),
+    )
+    found = average_ranks(frame).set_index("method")
+    # Without c: a is first and second, b second and first.
+    assert found.loc[["a", "b"], ["mean", "n"]].to_numpy().tolist() == [[1.5, 2], [1.5, 2]]
+    assert math.isnan(found.loc["c", "mean"])
+    assert found.loc["c", "n"] == 0
+
+
 def test_ranks_are_over_the_scenarios_that_all_have(tmp_path):
     frame = loaded(
         tmp_path,

@@ -74,6 +74,7 @@ class Case:
             contextlib.redirect_stderr(errors),
             mock.patch.dict(os.environ, {"WANDB_MODE": "offline", **self.environment}),
             mock.patch.object(sys, "path", [*sys.path]),
+            mock.patch.object(sys, "dont_write_bytecode", True),  # Python's own files are not the command's
             _limited(SECONDS),
         ):
             try:

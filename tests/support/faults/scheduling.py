@@ -31,7 +31,7 @@ RECORD = SearchRecord(
         "budget": {"trials": 1},
         "space": {},
         "by": "",
-        "config": {"order": "0", "seed": 0, "split": "validation"},
+        "config": {"order": "0", "seed": 0, "split": "validation", "train_per_class": None},
     },
     trials=(Trial({"lr": 0.1}, 0.5),),
 )
