@@ -11,6 +11,8 @@ from clbench.core.io import write_text
 from clbench.data.scenarios import SCENARIOS
 from clbench.engine.listing import method_table
 from clbench.engine.registry import baseline_class, baseline_names
+from clbench.reporting.figures.canvas import save
+from clbench.reporting.figures.gallery import gallery
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.index import index
 from clbench.reporting.publish.readme import filled
@@ -119,22 +121,16 @@ def with_gaps(text: str) -> str:
     return GAPS.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
 
 
-def committed(path: Path, kinds: set[str]) -> bool:
-    """Whether a file of a report is committed: all tables are, and figures of these kinds."""
-    kind, *more = path.stem.split("-")
-    figure = path.suffix in (".svg", ".pdf")
-    return not figure or (path.suffix == ".svg" and kind in kinds and "appendix" not in more)
-
-
 def write_all() -> None:
+    """Writes all tables, the figures that are committed, as SVG, and the tables of the pages."""
     for name, load in REPORTS.items():
-        report = RESULTS / name
-        # All tables are committed, but only some kinds of figures, as SVG and without those of the appendix.
-        earlier = set(report.glob("*.svg"))
-        kinds = {path.stem.partition("-")[0] for path in earlier}
-        written = write_report(load(), report, columns=find_experiment(report.name).table)
-        for path in {*written, *earlier} - {path for path in written if committed(path, kinds)}:
-            path.unlink(missing_ok=True)
+        report, frame = RESULTS / name, load()
+        write_report(frame, report, columns=find_experiment(report.name).table, figures=False)
+        earlier = {path.stem for path in report.glob("*.svg")}
+        for stem, figure in gallery(frame) if earlier else ():
+            if stem in earlier:
+                _, pdf = save(figure, report / stem)
+                pdf.unlink()
     write_text(RESULTS / "README.md", results_index())
     for page in pages():
         text = filled(page.read_text(encoding="utf-8"), page.parent)
