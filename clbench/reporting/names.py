@@ -115,6 +115,16 @@ def in_common(frame: pd.DataFrame) -> list[str]:
     return lines
 
 
+def enumerated(names: Sequence[str]) -> str:
+    """Names in a line, told apart by semicolons where one of them has a comma.
+
+    Example:
+        >>> enumerated(["NCM", "SLDA"]), enumerated(["EWC, frozen", "SLDA"])
+        ('NCM, SLDA', 'EWC, frozen; SLDA')
+    """
+    return ("; " if any("," in name for name in names) else ", ").join(names)
+
+
 def common_tuning(frame: pd.DataFrame) -> str | None:
     """How the encoder is tuned, where all methods that could be tuned in several ways have the same.
 

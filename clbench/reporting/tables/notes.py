@@ -11,6 +11,7 @@ import pandas as pd
 from clbench.core.notes import Note, NoteKind
 from clbench.reporting.formatting import plain
 from clbench.reporting.measures import ACCURACY
+from clbench.reporting.names import enumerated
 
 MARKS: dict[NoteKind, str] = {"sees-future": "†", "deviation": "‡", "upper-bound": "↑", "task-id-oracle": "§"}
 """The mark of each kind of note that has one."""
@@ -64,7 +65,7 @@ def deviations(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     return [
         f"{MARKS['deviation']} differs from the paper"
         + (f": {'; '.join(filter(None, texts))}" if any(texts) else "")
-        + ("." if len(methods) == len(rows) else f" ({', '.join(methods)}).")
+        + ("." if len(methods) == len(rows) else f" ({enumerated(methods)}).")
         for methods, texts in shared.items()
     ]
 
@@ -88,7 +89,7 @@ def at_chance(panel: pd.DataFrame) -> list[str]:
 def _listed(methods: Sequence[str]) -> str:
     named = [plain(str(method)) for method in methods[:_NAMED]]
     more = [f"{len(methods) - _NAMED} more"] if len(methods) > _NAMED else []
-    return ", ".join([*named, *more])
+    return enumerated([*named, *more])
 
 
 def unfinished(panel: pd.DataFrame) -> list[str]:
