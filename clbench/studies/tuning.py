@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
+from clbench.core.types import WandbMode
 from clbench.engine.build import prepare
 from clbench.engine.earlier import compared
 from clbench.engine.loop import execute
@@ -21,6 +22,7 @@ from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.info import SearchRange
 from clbench.studies.search_record import FILE, SearchRecord, Trial, with_values
 from clbench.studies.search_space import defaults, space
+from clbench.tracking.trials import TrialTracker
 
 if TYPE_CHECKING:
     import optuna
@@ -64,6 +66,7 @@ def search(
     *,
     shared: Shared | None = None,
     on_trial: Callable[[int, float | None], None] = lambda *_: None,
+    wandb: WandbMode = "disabled",
 ) -> Path:
     """Runs short streams with different hyperparameters, and records them in a file beside the results.
 
@@ -77,6 +80,7 @@ def search(
         config: The run to tune, with ``tune``; a learning rate or arguments that it sets are not searched.
         shared: Encoders and streams of this process.
         on_trial: Called after each trial with its number, from 0, and its accuracy; None if it diverged.
+        wandb: Logging of the trials to Weights & Biases, as a sweep.
 
     Returns:
         The file of the record.
@@ -84,6 +88,7 @@ def search(
     Raises:
         UserError: There is nothing to search, a run is not possible, or all trials diverged.
     """
+    logged = dataclasses.replace(config, wandb=wandb)
     config, shared = search_of(config), Shared() if shared is None else shared
     assert config.tune is not None
     if config.tune.trials < 1:
@@ -96,7 +101,10 @@ def search(
     path, earlier = run.path.with_name(FILE), SearchRecord.read(run.path.with_name(FILE))
     record = SearchRecord(about(config, shared), _source(run.result.provenance))
     known = earlier.trials if earlier is not None and earlier.about == record.about else ()
+    tracker = TrialTracker(logged, run.result.config, ranges)
     if earlier is not None and known and earlier.done:
+        for number, each in enumerate(known):
+            tracker.log(number, each.values, each.accuracy, each.seconds)
         return path
 
     sampler = _Sampler(first, ranges, config.seed)
@@ -110,6 +118,7 @@ def search(
         record = dataclasses.replace(record, trials=(*record.trials, made))
         record.write(path)
         sampler.tell(made.accuracy)
+        tracker.log(number, made.values, made.accuracy, made.seconds)
         on_trial(number, made.accuracy)
     if record.best is None:
         raise UserError(f"all {config.tune.trials} trials of the search diverged: {path}")

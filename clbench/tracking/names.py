@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from clbench.reporting.names import full_name
@@ -60,7 +60,12 @@ def run_name(config: Mapping[str, Any]) -> str:
 def run_id(config: Mapping[str, Any], group: str) -> str:
     """The id of a run. It is the same for live logging and for a later upload, in every project."""
     identity = [group, *(str(config[key]) for key in ("scenario", "encoder", "method", "order", "seed"))]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    return short_hash(identity)
+
+
+def short_hash(identity: Sequence[str]) -> str:
+    """An id of 16 hexadecimal digits that follows from these texts alone."""
+    return hashlib.sha256(json.dumps(list(identity)).encode()).hexdigest()[:16]
 
 
 def tags(config: Mapping[str, Any]) -> list[str]:

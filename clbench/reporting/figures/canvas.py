@@ -24,6 +24,7 @@ from clbench.core.io import replacing
 from clbench.reporting.figures.labels import fold, inches, labels, scenario_title
 from clbench.reporting.figures.styles import LineStyle, line_styles
 from clbench.reporting.load import PANEL
+from clbench.reporting.names import enumerated
 
 WIDTH = 7.0
 """Inches: the text of a page."""
@@ -126,7 +127,8 @@ def names_of(runs: pd.DataFrame, whole: pd.DataFrame | None) -> dict[str, str]:
     """The labels of methods, told apart in ``whole``, the results of which ``runs`` are a part."""
     names = dict((runs if whole is None else whole)[["method", "name"]].itertuples(index=False, name=None))
     short = labels(names.values())
-    return {method: short[name] for method, name in names.items()}
+    own = set(runs["method"])
+    return {method: short[name] for method, name in names.items() if method in own}
 
 
 def panel_count(frame: pd.DataFrame) -> int:
@@ -252,7 +254,7 @@ def blank_figure(text: str) -> Figure:
 
 def note(axes: Axes, what: str, names: Sequence[str], letters: int) -> None:
     """Adds ``names``, and what is with them, to the title, where it covers nothing."""
-    text = textwrap.fill(f"{what}: {', '.join(names)}", letters, break_on_hyphens=False)
+    text = textwrap.fill(f"{what}: {enumerated(names)}", letters, break_on_hyphens=False)
     axes.set_title("\n".join(filter(None, [axes.get_title(), text])))
 
 

@@ -122,7 +122,13 @@ def _size_column(key: str, heading: str) -> ColumnOf:
 
 
 def runs_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:
-    """The runs of a scenario, each with a link to its page."""
+    """The runs of a scenario, each with a link to its page and the measures that any of them has."""
+    records = list(_linked(runs, links))
+    shown = [
+        measure
+        for measure in MEASURES
+        if measure.name in MAIN and any(not math.isnan(_value(run, measure)) for run in records)
+    ]
     columns: list[ColumnOf] = [
         (Column("Run"), lambda run: Cell(run_label(run), href=run["link"])),
         (Column("Method", choice=True, shown=False), lambda run: Cell(run["name"])),
@@ -130,17 +136,21 @@ def runs_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:
         (Column("Order", choice=True, shown=False), lambda run: Cell(run["order"])),
         (Column("Seed", "number", shown=False), lambda run: Cell(str(run["seed"]), run["seed"])),
         (Column("Status", choice=True), lambda run: Cell(run["status"], aside=run["error"])),
-        *(_run_column(measure) for measure in MEASURES if measure.name in MAIN),
+        *(_run_column(measure) for measure in shown),
     ]
-    return Grid.of("Runs", _linked(runs, links), columns, tools=True)
+    return Grid.of("Runs", records, columns, tools=True)
 
 
 def _run_column(measure: Measure) -> ColumnOf:
     def cell(run: Mapping[Any, Any]) -> Cell:
-        value = float(run.get(measure.source, math.nan))
+        value = _value(run, measure)
         return Cell(in_unit(value, measure.unit), value)
 
     return Column(measure.heading, "number"), cell
+
+
+def _value(run: Mapping[Any, Any], measure: Measure) -> float:
+    return float(run.get(measure.source, math.nan))
 
 
 def unfinished_grid(runs: Iterable[Mapping[str, Any]], links: Iterable[str]) -> Grid:

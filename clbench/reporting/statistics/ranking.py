@@ -36,8 +36,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
         training and models per experience, which do not compete, are left out; the numbers of a method that
         is not ranked are NaN.
     """
-    rivals = sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
-    scores = scores_of(frame)
+    rivals, scores = _rivals(frame), scores_of(frame)
     ranked = _comparable({method: scores[method] for method in rivals if method in scores})
     tasks = common_tasks(scores, ranked)
     found = _ranked(scores, ranked, tasks, generator or np.random.default_rng(0))
@@ -51,14 +50,17 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
 
 
 def task_means(frame: pd.DataFrame) -> pd.DataFrame:
-    """The mean score of each method that competes on each task that all of them have: tasks x methods.
-
-    A method without any finished run has no column.
-    """
-    rivals = set(frame["method"]) - set(frame.loc[~frame["competes"], "method"])
-    done = frame[(frame["status"] == "done") & frame["method"].isin(rivals)]
+    """The mean score of each method that :func:`average_ranks` ranks on each task there: tasks x methods."""
+    rivals, scores = _rivals(frame), scores_of(frame)
+    ranked = _comparable({method: scores[method] for method in rivals if method in scores})
+    done = frame[(frame["status"] == "done") & frame["method"].isin(ranked)]
     means = done.pivot_table(index=PANEL, columns="method", values=SCORE, aggfunc="mean")
     return means.dropna(axis=0).round(12)
+
+
+def _rivals(frame: pd.DataFrame) -> list[str]:
+    """The methods that compete."""
+    return sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
 
 
 def scores_of(frame: pd.DataFrame) -> dict[str, dict[Any, pd.DataFrame]]:
