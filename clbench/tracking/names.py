@@ -29,6 +29,8 @@ STAGE, DIAGNOSTICS = "stage", "diagnostics"
 """Prefixes of the costs of an experience, and of the method's diagnostics after it."""
 METRICS, COSTS = "metrics", "costs"
 """Prefixes in the summary: metrics and costs of the result file, groups separated by slashes."""
+FAMILY = "family"
+"""The family of the method, in the configuration beside what the result file has there."""
 MATRIX_TABLE, MATRIX_IMAGE = "matrix/table", "matrix/image"
 MATRIX_COLUMNS = ("experience trained", "experience tested", "accuracy", "macro-F1")
 

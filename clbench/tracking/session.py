@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from clbench.core.console import SafeStream
+from clbench.reporting.figures.styles import family_of
 from clbench.tracking import names
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def open_run(
         job_type=config["method"],
         tags=names.tags(config),
     )
-    run = begin(identity, config, mode, project=project, entity=entity, folder=folder, go_on=go_on)
+    shown = {**config, names.FAMILY: family_of(str(config["method"]))}
+    run = begin(identity, shown, mode, project=project, entity=entity, folder=folder, go_on=go_on)
     for axis, metrics in names.STEPPED.items():
         run.define_metric(axis)
         for metric in metrics:

@@ -12,7 +12,7 @@ from clbench.reporting import formatting, measures
 from clbench.reporting.load import load_results
 from clbench.reporting.statistics import ranking
 from clbench.reporting.statistics.intervals import hierarchical_interval
-from clbench.reporting.statistics.ranking import average_ranks
+from clbench.reporting.statistics.ranking import average_ranks, task_means
 from clbench.reporting.statistics.simultaneous import worse_p
 from clbench.reporting.tables import cells, notes
 from clbench.reporting.tables.comparison import comparison_table
@@ -217,6 +217,9 @@ def test_a_method_that_lacks_a_scenario_takes_none_from_the_ranks_of_others(tmp_
     assert found.loc[["a", "b"], ["mean", "n"]].to_numpy().tolist() == [[1.5, 2], [1.5, 2]]
     assert math.isnan(found.loc["c", "mean"])
     assert found.loc["c", "n"] == 0
+    tested = task_means(frame)  # by Friedman and Nemenyi
+    assert tested.columns.to_list() == ["a", "b"]
+    assert tested.to_numpy().tolist() == [[0.9, 0.5], [0.1, 0.8]]
 
 
 def test_ranks_are_over_the_scenarios_that_all_have(tmp_path):
