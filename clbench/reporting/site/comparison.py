@@ -47,12 +47,11 @@ def methods_grid(
         place = row["scenario"], row["encoder"], row["method"]
         return Cell(row["name"], notes=row["notes"], href=runs[place])
 
-    tunings = rows["tuning"].nunique() > 1
     columns: list[ColumnOf] = [
         (Column("Method"), method),
         *([scenario] if scenarios else []),
         (Column("Encoder", choice=True, shown=several), lambda row: Cell(row["encoder"])),
-        (Column("Tuning", choice=True, shown=tunings), lambda row: Cell(row["tuning"] or NOTHING)),
+        (Column("Tuning", choice=True, shown=False), lambda row: Cell(row["tuning"] or NOTHING)),
         (Column("Sees the future", choice=True, shown=False), lambda row: Cell(_sees_future(row))),
         (Column("Status", choice=True, shown=unfinished), lambda row: Cell(row["status"])),
         (counted, lambda row: Cell(count_text(row["n"], row["runs"]), row["n"])),
