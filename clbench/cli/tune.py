@@ -9,6 +9,7 @@ from typing import Any
 from clbench.core.arguments import Parser, word
 from clbench.core.config import Budget
 from clbench.core.ranges import Count
+from clbench.data.scenarios import find_scenario
 from clbench.engine.parser import read_run
 from clbench.engine.preflight import check_run
 
@@ -32,17 +33,20 @@ def main(arguments: Sequence[str]) -> int:
     trials, experiences = options["trials"], config.experiences or Budget.experiences
     budget = Budget(trials, experiences, config.order, config.seed)
 
-    def on_trial(number: int, accuracy: float | None) -> None:
-        found = "diverged" if accuracy is None else f"validation accuracy {accuracy:.4f}"
+    task = find_scenario(config.scenario).task
+    measure = "bits per byte" if task == "language-model" else "accuracy"
+
+    def on_trial(number: int, score: float | None) -> None:
+        found = "diverged" if score is None else f"validation {measure} {score:.4f}"
         print(f"[{number + 1}/{trials}] {found}", flush=True)
 
     path = search(dataclasses.replace(config, tune=budget), on_trial=on_trial, wandb=config.wandb)
     record = SearchRecord.read(path)
     assert record is not None
     assert record.best is not None
-    first = record.trials[0].accuracy
+    first = record.trials[0].score
     defaults = "diverged" if first is None else f"{first:.4f}"
-    print(f"best {record.best.accuracy:.4f} (defaults {defaults}): {_flags(record.best.values)}")
+    print(f"best {record.best.score:.4f} (defaults {defaults}): {_flags(record.best.values)}")
     print(path)
     return 0
 

@@ -135,6 +135,8 @@ class Scenario:
         classes: The class of each label of the data, where several labels make one class.
         subset: Whether texts with labels or domains of no experience are left out; else they are an error.
         bibtex: Keys of ``clbench/core/citations.bib``: the data, and the paper of the protocol.
+        encoder_drift: The learning rate at which the frozen encoder is fine-tuned on each experience after
+            it; None leaves the encoder as it is.
     """
 
     name: str
@@ -154,8 +156,11 @@ class Scenario:
     subset: bool = False
     bibtex: tuple[str, ...] = ()
     class_orders: tuple[tuple[str, ...], ...] = ()
+    encoder_drift: float | None = None
 
     def __post_init__(self) -> None:
+        if self.encoder_drift is not None and self.kind == "language-model":
+            raise ValueError("encoder_drift is for classes of texts, not for kind language-model")
         names = [part.name for part in self.parts]
         if len(set(names)) != len(names):
             raise ValueError(f"{self.name}: two experiences have the same name")

@@ -32,7 +32,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
 
     Args:
         stream: The experiences and the stages of training.
-        encoder: The tokenizer, and the encoder of a frozen prefix.
+        encoder: The tokenizer, and the encoder of a frozen prefix; another one may take its place.
         protocol: Epochs, batch size, limits.
         prefix: Gives the frozen prefix of the learner's network as it is now: keys of DKVB move.
         cache: The cache of frozen features. Without one, batches hold token ids, and a learner with a frozen
@@ -177,7 +177,9 @@ class ScenarioDataModule(lightning.LightningDataModule):
         return self._key(split, prefix) in self._encoded
 
     def _key(self, split: Dataset, prefix: FrozenPrefix | None) -> tuple[object, ...]:
-        return split._fingerprint, prefix.key if prefix is not None and self.cache is not None else None
+        if prefix is None or self.cache is None:
+            return split._fingerprint, None
+        return split._fingerprint, prefix.key, self.encoder.fingerprint
 
 
 def _unlabeled(texts: Sequence[str]) -> Dataset:

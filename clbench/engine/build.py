@@ -18,6 +18,7 @@ from clbench.core.seeding import derive, seeded
 from clbench.core.types import OnProgress
 from clbench.data.datamodule import ScenarioDataModule
 from clbench.engine.early_stopping import check_patience
+from clbench.engine.encoder_drift import check_encoder_drift
 from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import adapter_size_of, prompt_length_of, resolved_config, tuning_of
 from clbench.engine.shared import Shared, fingerprints
@@ -102,6 +103,7 @@ def prepare(
     stream = shared.stream(config, scenario, protocol)
     check_patience(stream, protocol)
     learner = _learner(config, encoder, stream, protocol)
+    check_encoder_drift(scenario, frozen=learner.network.prefix is not None, cached=config.cache_features)
     cache = None
     if config.cache_features:
         whole = cache_dir()

@@ -23,6 +23,7 @@ from clbench.engine.build import Run
 from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write
 from clbench.engine.earlier import make_way
 from clbench.engine.early_stopping import EarlyStopping
+from clbench.engine.encoder_drift import drift_encoder
 from clbench.engine.progress import StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.scoring import readable_texts, scoring_of
@@ -80,6 +81,7 @@ def execute(
         for index in tqdm(stages, **bar_options, file=SafeStream()):
             stage = run.stream.stages[index]
             with _named(f"experience {index + 1} of {stages.stop} ({stage.experience.name})"):
+                drift_encoder(run, index)
                 before = dict(run.meter.costs if within is None else within.before)
                 if within is None:
                     begin_stage(run, index, stage)

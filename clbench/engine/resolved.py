@@ -50,6 +50,7 @@ def given_config(
         "head": config.head,
         "precision": str(encoder.dtype).removeprefix("torch."),
         **({"prompt_length": prompt_length_of(config)} if tuning_of(config) == "prompt" else {}),
+        **({"encoder_drift": drift} if (drift := stream.scenario.encoder_drift) is not None else {}),
         **({"continuations": config.continuations} if stream.scenario.task == "language-model" else {}),
         **dataclasses.asdict(protocol),
     }

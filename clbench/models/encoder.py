@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
@@ -134,6 +135,23 @@ class TextEncoder:
     def model(self) -> PreTrainedModel:
         """A new copy in float32 and eval mode, without a pooler, on the CPU."""
         return self._make_model()
+
+    def with_weights(self, weights: Mapping[str, Tensor]) -> Self:
+        """This encoder with other values of parameters, by name; those that are not named stay."""
+        import torch
+
+        digest = hashlib.sha256(self.fingerprint.encode())
+        for name, each in sorted(weights.items()):
+            digest.update(name.encode() + each.contiguous().view(torch.uint8).numpy().tobytes())
+
+        def make_model() -> PreTrainedModel:
+            model = self._make_model()
+            model.load_state_dict(weights, strict=False)
+            return model
+
+        other = copy.copy(self)
+        other._make_model, other._frozen, other.fingerprint = make_model, None, digest.hexdigest()
+        return other
 
     @property
     def parameters(self) -> int:

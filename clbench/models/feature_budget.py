@@ -9,6 +9,8 @@ from pathlib import Path
 
 from clbench.models.cache_files import locked
 
+_WRITERS = 8  # processes that are taken to share a cache
+
 
 class Budget:
     """Keeps the size of a cache within a limit, by removing least recently used shards.
@@ -26,29 +28,36 @@ class Budget:
         self.folder = folder
         self.limit = limit
         self._whole = folder if whole is None else whole
-        self._kept = False
+        self._room = 0  # bytes that may be written here before the cache is looked at again
 
     def settle(self) -> None:
-        """The same as ``enforce()``, unless nothing was written here since then: it looks at every file."""
-        if not self._kept:
-            self.enforce()
+        """Enforces the limit, unless the cache was found to have room for what was written since."""
+        self.wrote(0)
 
-    def enforce(self, keep: Collection[Path] = ()) -> None:
-        """Removes least recently used shards until the rest fits, except those in ``keep``."""
-        self._kept = not keep
-        if self.limit is None:
-            return
-        # In a folder that cannot be written, nothing is added and nothing can be removed.
-        with locked(self.folder / "budget.lock", lambda error: None):
-            for leftover in self.folder.glob("*/.evicted-*"):
-                shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
-            shards, total = self._found()
-            for _, shard, size in sorted(shards):
-                if total <= self.limit:
-                    break
-                if shard not in keep:
-                    _remove(shard)
-                    total -= size
+    def wrote(self, size: int, keep: Collection[Path] = ()) -> None:
+        """Enforces the limit after ``size`` bytes were written, except on the shards in ``keep``.
+
+        Looking at every file takes half a second per 20,000 of them, so it is done only where ``_WRITERS``
+        processes that write as much as this one may have used the room that was last found.
+        """
+        self._room -= size
+        if self.limit is not None and self._room <= 0:
+            # In a folder that cannot be written, nothing is added and nothing can be removed.
+            with locked(self.folder / "budget.lock", lambda error: None):
+                self._room = (self.limit - self._enforce(self.limit, keep)) // _WRITERS
+
+    def _enforce(self, limit: int, keep: Collection[Path]) -> int:
+        """Removes least recently used shards until the rest fits; returns the bytes of the rest."""
+        for leftover in self.folder.glob("*/.evicted-*"):
+            shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
+        shards, total = self._found()
+        for _, shard, size in sorted(shards):
+            if total <= limit:
+                break
+            if shard not in keep:
+                _remove(shard)
+                total -= size
+        return total
 
     def _found(self) -> tuple[list[tuple[float, Path, int]], int]:
         """When each shard was last used, the shard and its bytes; and the bytes of the whole cache."""

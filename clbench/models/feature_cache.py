@@ -133,7 +133,7 @@ class FeatureCache:
                 tensors, about = read_tensors(shard)  # another process may have made them
                 if not about:
                     tensors, about = self._make_tensors(shard, address, make)
-                    self._budget.enforce()
+                    self._budget.wrote(sum(tensor.nbytes for tensor in tensors.values()))
         self._budget.settle()
         # The rows that went into them count as asked for, also when there was no need to look at them.
         self._record(Asked.from_text(about["asked_for"]))

@@ -251,5 +251,5 @@ class ShardWriter:
             rows, lengths, costs = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
             written = self._store.write(self._keys, rows, lengths, costs, self._slots)
             self._written |= {written} if written is not None else set()
-            self._budget.enforce(keep=self._written)
+            self._budget.wrote(self._bytes, keep=self._written)
             self._keys, self._pending, self._bytes = [], [], 0

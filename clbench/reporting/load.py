@@ -52,7 +52,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
         see :func:`~clbench.core.chance.is_at_chance`), ``status`` (``done``, ``running``, ``failed``, or
         ``diverged`` after a loss that is no finite number), ``error`` and ``path``; ``metrics.<name>`` and
         ``costs.<group>.<name>`` as float, NaN where the file has null or
-        nothing, among them ``costs.seconds.train_per_epoch``, the mean over experiences;
+        nothing, among them ``costs.seconds.train_per_epoch``, the mean over experiences, and
+        ``wall_seconds``, what the run took with what was cached before;
         ``stream_accuracy_last``; ``diagnostics.<name>`` after the last experience, likewise;
         ``key_use.<name>`` after each experience and ``key_use.overlap`` with each one before it, empty for
         methods without keys; and as in the file ``accuracy`` and ``macro_f1`` (S rows of T),
@@ -164,6 +165,7 @@ def _row(path: Path) -> dict[str, Any]:
     with_keys = [each for each in entries if "overlap" in each]
     for name in (*KEY_USE, "overlap"):
         row[f"key_use.{name}"] = [each[name] for each in with_keys]
+    row["wall_seconds"] = _number(result.costs.get("wall_seconds"))
     row["costs.seconds.train_per_epoch"] = _epoch_seconds(result.experiences)
     row["experience_names"] = [str(one.get("name", "")) for one in result.experiences]
     row["experiences"] = result.experiences

@@ -6,15 +6,18 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from clbench.core.config import RunConfig
 from clbench.core.io import write_json
+from clbench.core.language_result import is_language
 
 FILE = "search.json"
 """Its name, in the folder of the method that it is about."""
 SCHEMA = 1
+BITS = "bits_per_byte"
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,13 @@ class Trial:
 
     Attributes:
         values: The learning rate ``lr`` and arguments of the method, as far as they are searched.
-        accuracy: Average accuracy on validation texts after the last experience; None if training diverged.
+        score: The average accuracy, or the average bits per byte of a language model, on validation texts
+            after the last experience; None if training diverged.
         seconds: What it took.
     """
 
     values: Mapping[str, Any]
-    accuracy: float | None
+    score: float | None
     seconds: float = 0.0
 
 
@@ -54,9 +58,16 @@ class SearchRecord:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the highest accuracy, the first of equal ones; None if all diverged."""
-        finite = [each for each in self.trials if each.accuracy is not None]
-        return max(finite, key=lambda each: each.accuracy or 0.0, default=None)
+        """The trial with the best score, the first of equal ones; None if all diverged."""
+        choose = min if self.measure == BITS else max
+        return choose(
+            (each for each in self.trials if each.score is not None), key=attrgetter("score"), default=None
+        )
+
+    @property
+    def measure(self) -> str:
+        """What the score is: ``accuracy``; of language models ``bits_per_byte``, of which less is better."""
+        return BITS if is_language(self.about["config"]) else "accuracy"
 
     def chosen(self, config: RunConfig) -> RunConfig:
         """A run with the hyperparameters of the best trial.
@@ -73,7 +84,9 @@ class SearchRecord:
 
     def write(self, path: Path) -> None:
         """Writes the record atomically."""
-        trials = [dataclasses.asdict(each) for each in self.trials]
+        trials = [
+            {"values": each.values, self.measure: each.score, "seconds": each.seconds} for each in self.trials
+        ]
         content = {"schema": SCHEMA, "about": self.about, "provenance": self.source, "trials": trials}
         if self.done and self.best is not None:
             content["choice"] = dict(self.best.values)
@@ -86,8 +99,11 @@ class SearchRecord:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["schema"] != SCHEMA:
                 return None
-            trials = tuple(Trial(**each) for each in content["trials"])
-            return cls(content["about"], content["provenance"], trials)
+            record = cls(content["about"], content["provenance"])
+            trials = (
+                Trial(each["values"], each[record.measure], each["seconds"]) for each in content["trials"]
+            )
+            return dataclasses.replace(record, trials=tuple(trials))
         except (OSError, ValueError, KeyError, TypeError):
             return None  # the search starts over
 
@@ -101,7 +117,7 @@ class SearchRecord:
             "by": self.about["by"],
             **{name: config[name] for name in ("order", "seed", "split", "train_per_class")},
             "choice": dict(self.best.values),
-            "trials": [{**each.values, "accuracy": each.accuracy} for each in self.trials],
+            "trials": [{**each.values, self.measure: each.score} for each in self.trials],
             **{name: self.source.get(name) for name in ("commit", "date")},
         }
 

@@ -109,7 +109,7 @@ def do(jobs: Sequence[Job], outcomes: dict[int, Outcome], executor: Executor, di
         executor: Does them.
         display: Is told of what happens.
     """
-    waiting = [at for at in range(len(jobs)) if at not in outcomes]
+    waiting = [at for at in _turns(jobs) if at not in outcomes]
     deaths: Counter[int] = Counter()
 
     def end(at: int, outcome: Outcome) -> None:
@@ -143,6 +143,18 @@ def do(jobs: Sequence[Job], outcomes: dict[int, Outcome], executor: Executor, di
                         Outcome(jobs[event.job].config, None, f"{event.reason}, in {count} attempts"),
                     )
         display.refresh()
+
+
+def _turns(jobs: Sequence[Job]) -> list[int]:
+    """The places of the jobs in the order in which they begin: runs in turn, a search before its first one.
+
+    A sweep that was stopped has searches whose runs are done, and not all searches without any run.
+    """
+    turns: dict[int, None] = {}  # as an ordered set
+    for at, job in enumerate(jobs):
+        if not job.search:
+            turns |= dict.fromkeys(each for each in (job.after, at) if each is not None)
+    return list(turns)
 
 
 def _startable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ from clbench.engine.registry import baseline_class
 from clbench.engine.resolved import given_config
 from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.info import SearchRange
-from clbench.studies.search_record import FILE, SearchRecord, Trial, with_values
+from clbench.reporting.measures import RANKED
+from clbench.studies.search_record import BITS, FILE, SearchRecord, Trial, with_values
 from clbench.studies.search_space import defaults, space
 from clbench.tracking.trials import TrialTracker
 
@@ -71,15 +73,16 @@ def search(
     """Runs short streams with different hyperparameters, and records them in a file beside the results.
 
     A trial trains on the first experiences of the stream, on all their texts or some. It is judged by the
-    average accuracy on their validation texts after the last of them. The first trial has the method's
-    defaults; the others are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011) seeded by the
-    seed of the search. The record is written after each trial. A search that was stopped draws the same
-    values again, and does not repeat trials whose accuracy it knows.
+    average accuracy on their validation texts after the last of them, or by the average bits per byte of a
+    language model. The first trial has the method's defaults; the others are drawn by a tree-structured
+    Parzen estimator (Bergstra et al. 2011) seeded by the seed of the search. The record is written after each
+    trial. A search that was stopped draws the same values again, and does not repeat trials whose score it
+    knows.
 
     Args:
         config: The run to tune, with ``tune``; a learning rate or arguments that it sets are not searched.
         shared: Encoders and streams of this process.
-        on_trial: Called after each trial with its number, from 0, and its accuracy; None if it diverged.
+        on_trial: Called after each trial with its number, from 0, and its score; None if it diverged.
         wandb: Logging of the trials to Weights & Biases, as a sweep.
 
     Returns:
@@ -104,10 +107,10 @@ def search(
     tracker = TrialTracker(logged, run.result.config, ranges)
     if earlier is not None and known and earlier.done:
         for number, each in enumerate(known):
-            tracker.log(number, each.values, each.accuracy, each.seconds)
+            tracker.log(number, each.values, each.score, each.seconds)
         return path
 
-    sampler = _Sampler(first, ranges, config.seed)
+    sampler = _Sampler(first, ranges, config.seed, less=record.measure == BITS)
     for number in range(config.tune.trials):
         values = sampler.draw()
         if number < len(known) and known[number].values == values:
@@ -117,9 +120,9 @@ def search(
             made = _tried(with_values(short, values), values, shared)
         record = dataclasses.replace(record, trials=(*record.trials, made))
         record.write(path)
-        sampler.tell(made.accuracy)
-        tracker.log(number, made.values, made.accuracy, made.seconds)
-        on_trial(number, made.accuracy)
+        sampler.tell(made.score)
+        tracker.log(number, made.values, made.score, made.seconds)
+        on_trial(number, made.score)
     if record.best is None:
         raise UserError(f"all {config.tune.trials} trials of the search diverged: {path}")
     return path
@@ -132,14 +135,18 @@ class _Sampler:
         first: The values of the first trial.
         ranges: The search space.
         seed: Decides what is drawn.
+        less: Whether less of the score is better.
     """
 
-    def __init__(self, first: Mapping[str, Any], ranges: Mapping[str, SearchRange], seed: int) -> None:
+    def __init__(
+        self, first: Mapping[str, Any], ranges: Mapping[str, SearchRange], seed: int, *, less: bool
+    ) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         sampler = optuna.samplers.TPESampler(seed=seed)
-        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._study = optuna.create_study(direction="minimize" if less else "maximize", sampler=sampler)
+        self._worst = sys.float_info.max if less else 0.0
         self._ranges = ranges
         self._first: Mapping[str, Any] | None = first
         self._trial: optuna.Trial | None = None
@@ -155,10 +162,10 @@ class _Sampler:
         drawn = suggest(self._trial, self._ranges)
         return drawn if first is None else dict(first)  # defaults are not rounded
 
-    def tell(self, accuracy: float | None) -> None:
-        """Takes note of the accuracy of that trial; None if it diverged, which is as bad as can be."""
+    def tell(self, score: float | None) -> None:
+        """Takes note of the score of that trial; None if it diverged, which is as bad as can be."""
         if self._trial is not None:
-            self._study.tell(self._trial, accuracy or 0.0)
+            self._study.tell(self._trial, self._worst if score is None else score)
 
 
 def suggest(trial: optuna.Trial, ranges: Mapping[str, SearchRange]) -> dict[str, Any]:
@@ -186,6 +193,7 @@ def _trial_config(config: RunConfig, shared: Shared) -> RunConfig:
         experiences=min(config.tune.experiences or length, length),
         train_per_class=min(texts, default=None),
         split="validation",
+        continuations=0,
         checkpoint=False,
         wandb="disabled",
     )
@@ -196,10 +204,10 @@ def _tried(config: RunConfig, values: Mapping[str, Any], shared: Shared) -> Tria
     with tempfile.TemporaryDirectory(prefix="clbench-tune-") as folder:
         run = prepare(dataclasses.replace(config, results=Path(folder)), shared=shared)
         try:
-            accuracy = execute(run).metrics["average_accuracy"]
+            score = execute(run).metrics[RANKED[run.learner.context.task].name]
         except FloatingPointError:
-            accuracy = None
-    return Trial(values, accuracy, round(time.perf_counter() - started, 2))
+            score = None
+    return Trial(values, score, round(time.perf_counter() - started, 2))
 
 
 def _source(provenance: Mapping[str, Any]) -> dict[str, Any]:

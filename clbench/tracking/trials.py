@@ -8,13 +8,14 @@ from typing import Any
 
 from clbench.core.config import RunConfig
 from clbench.core.io import write_text
+from clbench.core.language_result import is_language
 from clbench.reporting.names import full_name
 from clbench.tracking import names
 from clbench.tracking.live import usable
 from clbench.tracking.session import Identity, begin, one_line, warn
 
-ACCURACY = "validation/average_accuracy"
-"""What a search maximizes."""
+ACCURACY, BITS = "validation/average_accuracy", "validation/bits_per_byte"
+"""What a search maximizes, and what one of a language model minimizes."""
 
 
 class TrialTracker:
@@ -39,24 +40,24 @@ class TrialTracker:
         if self._mode != "disabled":
             import wandb  # noqa: F401  # a missing package stops the search before it begins
 
-    def log(self, number: int, values: Mapping[str, Any], accuracy: float | None, seconds: float) -> None:
+    def log(self, number: int, values: Mapping[str, Any], score: float | None, seconds: float) -> None:
         """Logs one trial.
 
         Args:
             number: Which one, from 0.
             values: Its hyperparameters.
-            accuracy: On validation texts; None if training diverged.
+            score: Average accuracy or bits per byte on validation texts; None if training diverged.
             seconds: What it took.
         """
         if self._mode == "disabled":
             return
         try:
-            self._log(number, values, accuracy, seconds)
+            self._log(number, values, score, seconds)
         except Exception as error:  # logging is never worth a search
             self._mode = "disabled"
             warn(f"logging to Weights & Biases ended ({one_line(error)}); the search goes on")
 
-    def _log(self, number: int, values: Mapping[str, Any], accuracy: float | None, seconds: float) -> None:
+    def _log(self, number: int, values: Mapping[str, Any], score: float | None, seconds: float) -> None:
         assert self._mode != "disabled"
         if self._mode == "online" and self._sweep is None:
             self._sweep = self._known_sweep()
@@ -79,17 +80,17 @@ class TrialTracker:
             sweep=self._sweep,
         )
         try:
-            if accuracy is not None:
-                run.log({ACCURACY: accuracy})
-            run.summary.update({"status": "diverged" if accuracy is None else "done", "seconds": seconds})
+            if score is not None:
+                run.log({BITS if is_language(config) else ACCURACY: score})
+            run.summary.update({"status": "diverged" if score is None else "done", "seconds": seconds})
         finally:
-            run.finish(exit_code=1 if accuracy is None else 0)
+            run.finish(exit_code=1 if score is None else 0)
 
     def _known_sweep(self) -> str:
         """The id of the sweep of this search: the one that it began earlier, or else a new one."""
         import wandb
 
-        run, definition = self._run, sweep_config(self._group, self._ranges)
+        run, definition = self._run, sweep_config(self._group, self._ranges, bits=is_language(self._config))
         key = names.short_hash([run.wandb_project, str(run.wandb_entity), json.dumps(definition)])
         path = run.results / "wandb" / f"sweep-{key}.txt"
         if path.exists():
@@ -99,15 +100,16 @@ class TrialTracker:
         return str(made)
 
 
-def sweep_config(name: str, ranges: Mapping[str, Any]) -> dict[str, Any]:
+def sweep_config(name: str, ranges: Mapping[str, Any], *, bits: bool) -> dict[str, Any]:
     """The definition of a sweep in W&B's own terms.
 
     Args:
         name: That of the sweep.
         ranges: By hyperparameter, its two limits, searched on a logarithmic scale, or its choices.
+        bits: Whether it is of a language model, whose bits per byte are minimized.
 
     Example:
-        >>> sweep_config("tune-ewc", {"lr": (0.001, 0.1), "kind": ("a", "b")})["parameters"]["lr"]
+        >>> sweep_config("tune-ewc", {"lr": (0.001, 0.1), "kind": ("a", "b")}, bits=False)["parameters"]["lr"]
         {'distribution': 'log_uniform_values', 'min': 0.001, 'max': 0.1}
     """
     parameters = {
@@ -116,5 +118,5 @@ def sweep_config(name: str, ranges: Mapping[str, Any]) -> dict[str, Any]:
         else {"distribution": "log_uniform_values", "min": each[0], "max": each[1]}
         for key, each in ranges.items()
     }
-    metric = {"name": ACCURACY, "goal": "maximize"}
+    metric = {"name": BITS, "goal": "minimize"} if bits else {"name": ACCURACY, "goal": "maximize"}
     return {"name": name, "method": "bayes", "metric": metric, "parameters": parameters}

@@ -50,6 +50,7 @@ D = "data: tickets\n"
             "drift: truncation is 1; expected a number of at least 0 and below",
         ),
         (f"{D}drift: {{casing: much}}\n", "drift: casing is 'much'; expected a number between 0 and 1"),
+        (f"{D}encoder_drift: 0\n", "encoder_drift is 0; expected a number above 0"),
         (f"{D}drift: {{typo: 0.1}}\n", "drift: unknown key 'typo'; did you mean 'typos'"),
         (f"{D}drift: 0.5\n", "drift is 0.5; expected a mapping such as {typos: 0.2"),
         (f"{D}order: shuffled\n", "order is 'shuffled'; expected declared or random"),

@@ -33,6 +33,7 @@ LENGTHS = {
     "clinc150-cil-150": (150, 150), "dsc-dil-20": (20, 2), "dsc-dil-50": (50, 2), "dsc-dil-100": (100, 2),
     "20ng-dil": (4, 4), "20ng-dil-16": (16, 4), "drift-none": (10, 150), "drift-typos": (10, 150),
     "drift-casing": (10, 150), "drift-truncation": (10, 150), "drift-domains": (10, 2),
+    "drift-encoder": (10, 150),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import clbench.models.frozen_prefix
 from clbench.core.costs import Cost
 from clbench.models.cache_files import Warned
 from clbench.models.encoder import TextEncoder, load_encoder
+from clbench.models.feature_budget import Budget
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.feature_store import Store
 from clbench.models.frozen_prefix import FrozenPrefix, encode
@@ -92,6 +93,20 @@ def test_bytes_on_disk_are_within_the_budget_after_any_request(budget, encoder, 
     assert same(ask(FeatureCache(tmp_path, budget=budget, progress=False), encoder), states)
     assert size(tmp_path) <= budget
     assert not leftovers(tmp_path)
+
+
+@pytest.mark.usefixtures("_small_shards")
+def test_the_files_are_looked_at_only_when_the_room_may_be_used_up(encoder, tmp_path, monkeypatch):
+    looks, found = [], Budget._found
+    monkeypatch.setattr(Budget, "_found", lambda self: looks.append(self) or found(self))
+    counts = []
+    for budget in (10**9, 30_000):
+        cache = FeatureCache(tmp_path / str(budget), budget=budget, progress=False)
+        for at in EVERY:
+            ask(cache, encoder, [at])
+        counts.append(len(looks))
+    assert counts[0] == 1
+    assert counts[1] > 2
 
 
 @pytest.mark.usefixtures("_small_shards")

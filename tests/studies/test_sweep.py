@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.faults.scheduling import SimulatedNodes
 from support.in_process import without_processes
 
 from clbench.cli import main
 from clbench.core.errors import UserError
 from clbench.engine.build import prepare
 from clbench.engine.parser import run_config
+from clbench.studies.display import Display
 from clbench.studies.reproduction import refuse_shared_places
-from clbench.studies.sweep import run_all
+from clbench.studies.sweep import do, run_all
+from clbench.studies.worker import Job
 from clbench.testing.streams import write_texts
 
 
@@ -209,3 +212,22 @@ def test_runs_are_refused_exactly_where_they_would_write_the_same_file(changed, 
     first, second = (prepare(run).path for run in runs)
     with pytest.raises(UserError, match="two different runs") if first == second else nullcontext():
         refuse_shared_places(runs)
+
+
+def test_runs_begin_in_turn_and_a_search_just_before_its_first_run(tmp_path):
+    begun = []
+
+    class Node(SimulatedNodes):
+        def start(self, at: int, job: Job) -> None:
+            begun.append(at)
+            super().start(at, job)
+
+    config = run_config({"scenario": "pydocs-cil", "baseline": "ncm", "results": str(tmp_path)})
+    searches = [Job(config, search=True)] * 3
+    work = [*searches, *(Job(config, after=after) for after in (1, None, 0, 1, 2))]
+    do(work, {}, Node(tmp_path, nodes=1, places=1), Display(work, 1, show=False))
+    assert begun == [1, 3, 4, 0, 5, 6, 2, 7]
+    begun.clear()
+    do(work, {}, Node(tmp_path, nodes=1, places=2), Display(work, 2, show=False))
+    assert begun[:2] == [1, 4]  # what waits for a search keeps no worker from others
+    assert sorted(begun) == list(range(8))

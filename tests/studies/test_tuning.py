@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.in_process import without_processes
+from support.language_runs import write_lines
 
 from clbench.cli import main
 from clbench.core.config import Budget
@@ -99,7 +100,7 @@ def test_the_first_trial_has_the_defaults_and_the_best_is_chosen(scenario):
     ewc = baseline_class("ewc")
     assert record.trials[0].values == defaults(ewc, config(scenario))
     assert record.done
-    assert record.best.accuracy == max(each.accuracy for each in record.trials)
+    assert record.best.score == max(each.score for each in record.trials)
     content = json.loads(path.read_text())
     assert content["choice"] == record.best.values
     assert content["provenance"]["commit"]
@@ -108,10 +109,43 @@ def test_the_first_trial_has_the_defaults_and_the_best_is_chosen(scenario):
 
 def test_of_equal_trials_the_first_is_the_best_and_diverged_ones_are_never():
     trials = tuple(Trial({"lr": lr}, accuracy) for lr, accuracy in ((1, None), (2, 0.5), (3, 0.5), (4, 0.1)))
-    record = SearchRecord({"budget": {"trials": 4}}, {}, trials)
+    record = SearchRecord({"budget": {"trials": 4}, "config": {"kind": "class"}}, {}, trials)
     assert record.best == trials[1]
     assert record.done
-    assert not SearchRecord({"budget": {"trials": 1}}, {}, trials[:1]).done
+    assert not dataclasses.replace(record, trials=trials[:1]).done
+
+
+def test_of_bits_per_byte_the_least_is_the_best(tmp_path):
+    trials = tuple(Trial({"lr": lr}, bits) for lr, bits in ((1, 2.5), (2, None), (3, 1.5), (4, 1.5)))
+    record = SearchRecord({"budget": {"trials": 4}, "config": {"kind": "language-model"}}, {}, trials)
+    assert record.best == trials[2]
+    record.write(tmp_path / "search.json")
+    content = json.loads((tmp_path / "search.json").read_text())
+    assert [each["bits_per_byte"] for each in content["trials"]] == [2.5, None, 1.5, 1.5]
+    assert content["choice"] == {"lr": 3}
+    assert read(tmp_path / "search.json") == record
+
+
+def test_a_language_model_is_judged_by_bits_per_byte_of_validation_texts(tmp_path):
+    write_lines(tmp_path / "data")
+    path = tmp_path / "lines.yaml"
+    path.write_text(
+        f"kind: language-model\ndata: {tmp_path / 'data' / 'lines'}\nprotocol: {{max_tokens: 24}}\n"
+    )
+    made = config(
+        path,
+        "finetune",
+        tune=Budget(2, None),
+        encoder="tiny-lm",
+        tuning="full",
+        generic_corpus=str(tmp_path / "data" / "general"),
+    )
+    record = read(search(made))
+    assert record.measure == "bits_per_byte"
+    assert record.about["config"]["split"] == "validation"
+    assert record.about["config"]["continuations"] == 0
+    assert record.best.score == min(each.score for each in record.trials)
+    assert all(0 < each.score < 20 for each in record.trials)
 
 
 def test_the_same_seed_finds_the_same_and_another_one_something_else(scenario):
@@ -119,7 +153,7 @@ def test_the_same_seed_finds_the_same_and_another_one_something_else(scenario):
         read(search(config(scenario, tune=Budget(3, seed=seed), results=str(scenario.parent / name))))
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     ]
-    values = [[(each.values, each.accuracy) for each in record.trials] for record in found]
+    values = [[(each.values, each.score) for each in record.trials] for record in found]
     assert values[0] == values[1]
     assert values[0][1:] != values[2][1:]
     assert found[0].about == found[1].about
@@ -144,8 +178,8 @@ def test_a_search_that_was_stopped_goes_on_and_ends_alike(scenario, monkeypatch)
     assert not read(path).done
     record = read(search(config(scenario)))
     assert len(made) == 4  # the one that was stopped is made again, the two before it are not
-    assert [(each.values, each.accuracy) for each in record.trials] == [
-        (each.values, each.accuracy) for each in whole.trials
+    assert [(each.values, each.score) for each in record.trials] == [
+        (each.values, each.score) for each in whole.trials
     ]
     before = path.read_text()
     search(config(scenario))
@@ -162,7 +196,7 @@ def test_a_damaged_record_starts_over(scenario):
         path.write_text(damage)
         assert SearchRecord.read(path) is None
         again = read(search(config(scenario)))
-        assert [each.accuracy for each in again.trials] == [each.accuracy for each in first.trials]
+        assert [each.score for each in again.trials] == [each.score for each in first.trials]
 
 
 def test_a_diverged_trial_counts_as_the_worst(scenario, monkeypatch):
@@ -173,7 +207,7 @@ def test_a_diverged_trial_counts_as_the_worst(scenario, monkeypatch):
 
     monkeypatch.setattr(tuning, "execute", diverging)
     record = read(search(config(scenario)))
-    assert [each.accuracy is None for each in record.trials] == [False, True, True]
+    assert [each.score is None for each in record.trials] == [False, True, True]
     assert record.best == record.trials[0]
     _diverge_all(monkeypatch)
     with pytest.raises(UserError, match="all 2 trials of the search diverged"):
@@ -290,7 +324,7 @@ def test_runs_take_the_choice_and_say_how_it_was_made(scenario, tmp_path, monkey
             assert source["budget"] == {"trials": 3, "experiences": 2}
             assert (source["order"], source["seed"], source["split"]) == ("random:1", 3, "validation")
             assert source["choice"] == record.best.values
-            expected = [{**each.values, "accuracy": each.accuracy} for each in record.trials]
+            expected = [{**each.values, "accuracy": each.score} for each in record.trials]
             assert source["trials"] == expected
     given = folder / "ewc-frozen-strength=7.0-lr=0.2"
     assert not (given / "search.json").exists()

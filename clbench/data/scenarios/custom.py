@@ -42,6 +42,7 @@ def read_scenario(path: Path) -> Scenario:
             license=found.license or "",
             sources=sources,
             repeats=found.visits > 1,
+            encoder_drift=found.encoder_drift,
             subset=found.labels is not None or found.domains is not None,
         )
     except ValueError as error:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 from clbench.core.data_source import Encoding, Format
 from clbench.core.errors import UserError
 from clbench.core.file_keys import Section, as_text, checked
-from clbench.core.ranges import Count, HeldOut, Ratio, Seed, Tokens, Words
+from clbench.core.ranges import Count, HeldOut, Positive, Ratio, Seed, Tokens, Words
 from clbench.core.scenario import Kind
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True), Words(1000)]
@@ -128,6 +128,7 @@ class Declaration(Section):
     drift: DriftKeys | None = Field(
         default=None, description="a mapping such as {typos: 0.2, casing: 0.5, truncation: 0.5, seed: 0}"
     )
+    encoder_drift: Positive | None = Field(default=None, description="a number above 0, such as 5.0e-5")
     keys: Keys = Field(default=Keys(), description="a mapping such as {text: body, label: queue}")
     columns: Names | None = Field(
         default=None, description="a list of the columns of a file without a header"

@@ -78,8 +78,8 @@ def _passes(count: int) -> Scenario:
     )
 
 
-def _drift(name: str, title: str, drift: Drift) -> Scenario:
-    """All intents of CLINC150 in each experience, its texts transformed more and more."""
+def _drift(name: str, title: str, drift: Drift, encoder_drift: float | None = None) -> Scenario:
+    """All intents of CLINC150 in each experience, its texts or the encoder changed more and more."""
     return _like(
         _CLINC,
         f"drift-{name}",
@@ -87,6 +87,7 @@ def _drift(name: str, title: str, drift: Drift) -> Scenario:
         drifting(_INTENTS, drift),
         kind="domain",
         class_orders=(),
+        encoder_drift=encoder_drift,
     )
 
 
@@ -111,6 +112,7 @@ SCENARIOS = (
     _drift("typos", "with more and more typing errors", Drift(typos=0.3)),
     _drift("casing", "with more and more words in capitals", Drift(casing=1.0)),
     _drift("truncation", "cut shorter and shorter", Drift(truncation=0.7)),
+    _drift("encoder", "with an encoder that is fine-tuned on each", Drift(), encoder_drift=1e-4),
     _like(
         _DSC,
         "drift-domains",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 from clbench.core.scenario import Protocol
 from clbench.reporting.formatting import percent
 from clbench.reporting.publish.published import FIGURES, FROZEN, SOURCE
+from clbench.reporting.publish.time_taken import time_taken
 from clbench.reporting.tables.cells import NOTHING
 from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.notes import deviations, sources
@@ -48,6 +48,8 @@ def index(frame: pd.DataFrame, folder: Path, declared: Mapping[str, Protocol]) -
         "\n".join(f"- {line}" for line in _made(frame)),
         "## What was run",
         _runs(frame),
+        "## How long it took",
+        time_taken(frame, folder) or "Not recorded.",
         "## What differs from the paper",
         "\n".join(f"- {line}" for line in _differences(frame, compared, declared)),
         "## Methods that see future data",
@@ -68,9 +70,6 @@ def _made(frame: pd.DataFrame) -> Iterable[str]:
     yield "Encoder: " + _all(
         {f"{run['encoder']} in {run['config'].get('precision')}" for run in frame.to_dict("records")}
     )
-    seconds = [each.get("costs.wall_seconds", math.nan) for each in frame.to_dict("records")]
-    if (total := sum(each for each in seconds if not math.isnan(each))) > 0:
-        yield f"Time of all runs, one after the other: {total / 3600:.1f} hours"
 
 
 def _runs(frame: pd.DataFrame) -> str:

@@ -120,4 +120,3 @@ def _families(found: Iterable[str]) -> dict[str, str]:
 def _number(value: float) -> float | None:
     """A number that JSON has: neither NaN nor infinity; with digits that a screen can show."""
     return None if not math.isfinite(value) else float(f"{value:.6g}")
-

@@ -39,7 +39,10 @@ def methods_grid(
         everything: Whether all columns are shown at first, or the main ones.
     """
     rows = table[table["runs"] > 0]
-    scenario = Column("Scenario", choice=True), lambda row: Cell(row["scenario"], href=scenarios[row["scenario"]])
+    scenario = (
+        Column("Scenario", choice=True),
+        lambda row: Cell(row["scenario"], href=scenarios[row["scenario"]]),
+    )
     several, unfinished = rows["encoder"].nunique() > 1, bool((rows["status"] != "done").any())
     counted = Column("Runs", "number", definition="finished runs (seeds and orders) that the means are over.")
 
@@ -99,7 +102,11 @@ def experiences_grid(runs: Sequence[Mapping[str, Any]]) -> Grid | None:
     columns: list[ColumnOf] = [
         (Column("Experience"), lambda one: Cell(f"{one['place']} {one.get('name', '')}")),
         (Column("Classes"), lambda one: Cell(_classes(one["classes"]))),
-        *(_size_column(key, heading) for key, heading in sizes.items() if any(key in each for each in records)),
+        *(
+            _size_column(key, heading)
+            for key, heading in sizes.items()
+            if any(key in each for each in records)
+        ),
     ]
     return Grid.of(f"Experiences of order {told[0]['order']}, seed {told[0]['seed']}", records, columns)
 

@@ -58,7 +58,9 @@ def findings(frame: pd.DataFrame, table: pd.DataFrame) -> list[Finding]:
     ]
     makers: list[Callable[[], Iterable[Finding]]] = [
         lambda: _ranks(frame),
-        lambda: _families("Where the task of a test text is not known", [p for p in panels if not aware[p[0]]]),
+        lambda: _families(
+            "Where the task of a test text is not known", [p for p in panels if not aware[p[0]]]
+        ),
         lambda: _families("Where the task of a test text is known", [p for p in panels if aware[p[0]]]),
         lambda: _joint(panels),
         lambda: _small(panels),
@@ -130,7 +132,10 @@ def _families(where: str, panels: Panels) -> Iterator[Finding]:
     overall = {family: mean(_accuracy(each[family]) for each in best.values()) for family in shared}
     order = sorted(shared, key=lambda family: -overall[family])
     columns = [Column("Scenario"), *(Column(f"Best of {family}") for family in order)]
-    rows = [[Cell(_named(key, panels)), *(_quoted(each[family]) for family in order)] for key, each in best.items()]
+    rows = [
+        [Cell(_named(key, panels)), *(_quoted(each[family]) for family in order)]
+        for key, each in best.items()
+    ]
     yield Finding(text, Grid(f"The most accurate method of each family. {where}.", columns, rows))
 
 
@@ -147,7 +152,12 @@ def _joint(panels: Panels) -> Iterator[Finding]:
         f"The most accurate method is {_points(mean(gaps))} the best joint training on average over "
         f"{_streams(len(gaps))}, and at least level with it in {sum(gap >= 0 for gap in gaps)}."
     )
-    columns = [Column("Scenario"), Column("Best method"), Column("Best joint training"), Column("Gap (points)", "number")]
+    columns = [
+        Column("Scenario"),
+        Column("Best method"),
+        Column("Best joint training"),
+        Column("Gap (points)", "number"),
+    ]
     lines = [
         [Cell(_named(key, panels)), _quoted(best), _quoted(joint), Cell(f"{100 * gap:+.1f}", gap)]
         for (key, best, joint), gap in zip(pairs, gaps, strict=True)
@@ -174,7 +184,9 @@ def _small(panels: Panels) -> Iterator[Finding]:
         f"accuracy: {_rounded(median(smaller)):,g} times fewer bytes carried (median)."
     )
     columns = [Column(name) for name in ("Scenario", "Best method", "Smallest within two points")]
-    lines = [[Cell(_named(key, panels)), *(_quoted(row, _carried(row)) for row in pair)] for key, *pair in pairs]
+    lines = [
+        [Cell(_named(key, panels)), *(_quoted(row, _carried(row)) for row in pair)] for key, *pair in pairs
+    ]
     yield Finding(text, Grid("Accuracy and bytes carried", columns, lines))
 
 

@@ -73,9 +73,7 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
             best = means[pareto_front(means[cost], sign * means[ranked.source])]
             names = [
                 f"{method} ({_quality(accuracy, ranked)}, {_amount(value, cost)})"
-                for method, value, accuracy in best.sort_values([cost, ranked.source]).itertuples(
-                    name=None
-                )
+                for method, value, accuracy in best.sort_values([cost, ranked.source]).itertuples(name=None)
             ]
             cells.append(Cell("" if names else "not recorded", items=names))
         rows.append([Cell(str(scenario), href=scenarios[str(scenario)]), Cell(str(encoder)), *cells])

@@ -167,7 +167,9 @@ def _language(run: Mapping[str, Any]) -> dict[str, Any]:
         [Cell(str(stage)), *(Cell(in_unit(value, "bits"), value) for value in (*row, *end))]
         for (stage, row), end in zip(stages, ends, strict=False)
     ]
-    grid = Grid("Bits per byte on each experience, on all test texts, and on text of no experience", columns, rows)
+    grid = Grid(
+        "Bits per byte on each experience, on all test texts, and on text of no experience", columns, rows
+    )
     return {"bits": grid, "continuations": told.get("continuations") or []}
 
 

@@ -76,7 +76,9 @@ class _Site:
         self._compare()
 
     def _overview(self) -> None:
-        self._put("overview.js", f"clbenchChart.costs({_json(cost_chart(self.frame, self.table, self.ids))});\n")
+        self._put(
+            "overview.js", f"clbenchChart.costs({_json(cost_chart(self.frame, self.table, self.ids))});\n"
+        )
         links = {name: f"scenarios/{file}.html" for name, file in self.scenarios.items()}
         self._page(
             "index.html",

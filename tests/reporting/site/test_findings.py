@@ -52,16 +52,23 @@ def test_a_family_leads_where_its_best_is_first_in_most_streams(tmp_path):
 
 def test_no_family_leads_where_each_is_first_in_half(tmp_path):
     frame = loaded(tmp_path, *runs(x={"ncm": 0.9, "ewc-frozen": 0.7}, y={"ncm": 0.3, "ewc-frozen": 0.4}))
-    assert "no family leads everywhere: the best of prototype methods is first in 1 of 2" in found(frame)[0].text
+    assert (
+        "no family leads everywhere: the best of prototype methods is first in 1 of 2" in found(frame)[0].text
+    )
 
 
 def test_joint_training_the_future_and_the_state_are_compared(tmp_path):
     seer = scored("x", "dkvb-np-oracle", [0.8], notes=["future"])
     small = scored("x", "ncm", [0.79])
     small[0]["costs"]["carried_bytes"]["total"] = 512
-    texts = [each.text for each in found(loaded(tmp_path, seer, small, scored("x", "both", [0.7], joint=True)))]
+    texts = [
+        each.text for each in found(loaded(tmp_path, seer, small, scored("x", "both", [0.7], joint=True)))
+    ]
     joint, state, future = texts[-3:]
-    assert "10.0 points above the best joint training on average over 1 stream, and at least level with it in 1" in joint
+    assert (
+        "10.0 points above the best joint training on average over 1 stream, and at least level with it in 1"
+        in joint
+    )
     assert "In 1 of 1 stream a method with a smaller state" in state
     assert "3 times fewer bytes" in state
     assert "first in 1 of 1 stream: their best is 1.0 points above" in future
@@ -85,7 +92,9 @@ def test_charts_have_the_means_and_lead_to_the_runs(tmp_path):
     assert points["NCM"]["value"] == pytest.approx(0.7)
     assert (points["NCM"]["low"], points["NCM"]["high"]) == pytest.approx((0.5, 0.9))
     assert points["NCM"]["family"] == _KNOWN["ncm"][0]
-    assert [href for _, href in points["NCM"]["runs"]] == [f"../runs/{each}.html" for each in ids if "ncm" in each]
+    assert [href for _, href in points["NCM"]["runs"]] == [
+        f"../runs/{each}.html" for each in ids if "ncm" in each
+    ]
     assert points["both"]["joint"]
     assert not points["both"]["competes"]
     assert points["NCM"]["costs"]["flops_algorithm"] is None  # JSON has no NaN

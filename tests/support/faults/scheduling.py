@@ -108,7 +108,7 @@ def jobs(runs: int) -> list[Job]:
     searches = runs // 64
     found = [Job(_config(at), search=True) for at in range(searches)]
     return found + [
-        Job(_config(at), after=at % searches if at % 8 == 0 and searches else None) for at in range(runs)
+        Job(_config(at), after=at // 8 % searches if at % 8 == 0 and searches else None) for at in range(runs)
     ]
 
 
