@@ -16,7 +16,6 @@ from clbench.reporting.site.names import run_label
 from clbench.reporting.site.values import in_unit, number, short
 from clbench.reporting.tables.cells import NOTHING
 
-
 BARS = ("average_accuracy", "forgetting")
 """The measures with a bar beside their number."""
 
@@ -115,8 +114,8 @@ def _classes(names: Sequence[str]) -> str:
     """How many classes, and the first of them.
 
     Example:
-        >>> _classes(["earn", "acq"]), _classes(["a", "b", "c", "d", "e"]), _classes([])
-        ('2: earn, acq', '5: a, b, c, …', '–')
+        >>> _classes(["earn", "acq"]), _classes(["a", "b", "c", "d", "e"])
+        ('2: earn, acq', '5: a, b, c, …')
     """
     if not names:
         return NOTHING

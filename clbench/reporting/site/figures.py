@@ -45,7 +45,7 @@ class Drawn:
 
 
 def figures(runs: pd.DataFrame, whole: pd.DataFrame) -> Iterator[Drawn]:
-    """Every figure, but those that are charts, of the runs of one scenario, methods looking as in ``whole``."""
+    """Every figure of the runs of one scenario, but those that are charts; methods look as in ``whole``."""
     for plot in PLOTS:
         part = plot.part(runs)
         if plot.name in CHARTS or part.empty or not (part["status"] == "done").any():

@@ -86,8 +86,9 @@ def _ranks(frame: pd.DataFrame) -> Iterator[Finding]:
         else f"{near} of the other {others} methods are not significantly behind it"
     )
     text = (
-        f"{names[places.index[0]]} has the best average rank, {places.iloc[0]:.1f} over {found.tasks} scenarios. "
-        f"{behind} (Nemenyi's test: critical difference {found.distance:.1f}; Friedman's test: p = {found.p:.2g})."
+        f"{names[places.index[0]]} has the best average rank, {places.iloc[0]:.1f} over {found.tasks} "
+        f"scenarios. {behind} (Nemenyi's test: critical difference {found.distance:.1f}; Friedman's test: "
+        f"p = {found.p:.2g})."
     )
     rows = [
         [
@@ -180,8 +181,8 @@ def _small(panels: Panels) -> Iterator[Finding]:
     if not smaller:
         return
     text = (
-        f"In {len(smaller)} of {_streams(len(pairs))} a method with a smaller state comes within two points of the best "
-        f"accuracy: {_rounded(median(smaller)):,g} times fewer bytes carried (median)."
+        f"In {len(smaller)} of {_streams(len(pairs))} a method with a smaller state comes within two points "
+        f"of the best accuracy: {_rounded(median(smaller)):,g} times fewer bytes carried (median)."
     )
     columns = [Column(name) for name in ("Scenario", "Best method", "Smallest within two points")]
     lines = [
@@ -203,8 +204,8 @@ def _future(panels: Panels) -> Iterator[Finding]:
     gaps = [_accuracy(seer) - _accuracy(fair) for _, seer, fair in pairs]
     text = (
         "Methods that read data of experiences yet to come are first in "
-        f"{sum(gap > 0 for gap in gaps)} of {_streams(len(gaps))}: their best is {_points(mean(gaps))} the best of the "
-        "others on average."
+        f"{sum(gap > 0 for gap in gaps)} of {_streams(len(gaps))}: their best is {_points(mean(gaps))} the "
+        "best of the others on average."
     )
     columns = [Column(name) for name in ("Scenario", "Best that sees the future", "Best of the others")]
     lines = [[Cell(_named(key, panels)), _quoted(seer), _quoted(fair)] for key, seer, fair in pairs]

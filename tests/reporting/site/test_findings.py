@@ -37,12 +37,13 @@ def test_a_family_leads_where_its_best_is_first_in_most_streams(tmp_path):
     ranks, families, *_ = found(frame)
     # By hand: ncm 1, 2, 2 and slda 2, 1, 3 of three.
     assert ranks.text.startswith(
-        "NCM has the best average rank, 1.7 over 3 scenarios. None of the other 2 methods is significantly behind it"
+        "NCM has the best average rank, 1.7 over 3 scenarios. None of the other 2 methods is "
+        "significantly behind it"
     )
     # (0.2 + 0.2 - 0.1) / 3
     assert families.text == (
-        "Where the task of a test text is not known, prototype methods lead: their best is first in 2 of 3 streams, "
-        "and 10.0 points above the best of every other family on average."
+        "Where the task of a test text is not known, prototype methods lead: their best is first in 2 of 3 "
+        "streams, and 10.0 points above the best of every other family on average."
     )
     assert [[cell.text for cell in row] for row in families.comparison.rows] == [
         ["x", "NCM", "EWC"], ["y", "SLDA", "EWC"], ["z", "NCM", "EWC"],
