@@ -26,6 +26,7 @@ class AdapterHAT(MaskedLearner):
 
     info = dataclasses.replace(
         MaskedLearner.info,
+        name="Adapter-HAT",
         summary="learned gates per experience protect wide adapters",
         cost="a copy of the adapters per step",
         paper="Ke et al. 2021, arXiv 2112.02706",

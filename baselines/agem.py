@@ -38,6 +38,7 @@ class AGEM(ContinualLearner):
     """
 
     info = MethodInfo(
+        name="A-GEM",
         summary="gradients that do not raise the loss on replayed texts",
         cost="a second gradient per step",
         paper="Chaudhry et al. 2019, arXiv 1812.00420",

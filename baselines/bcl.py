@@ -27,6 +27,7 @@ class BCL(MaskedLearner):
 
     info = dataclasses.replace(
         MaskedLearner.info,
+        name="B-CL",
         summary="capsules with routing by agreement in gated adapters",
         cost="routing over all experiences per step",
         paper="Ke et al. 2021, arXiv 2112.03271",

@@ -81,7 +81,7 @@ class DERPP(DER):
 
     info = dataclasses.replace(
         DER.info, search={"alpha": (1e-2, 1e1), "beta": (1e-2, 1e1)}, cost="three batches per step",
-        summary="experience replay that holds on to logits and labels",
+        name="DER++", summary="experience replay that holds on to logits and labels",
     )  # fmt: skip
 
     def __init__(

@@ -36,6 +36,7 @@ class DKVBCounts(MemoryLearner):
 
     info = dataclasses.replace(
         MemoryLearner.info,
+        name="DKVB counts",
         summary="counts of next tokens behind frozen keys, mixed with a language model",
         cost="one pass; keys once per token",
         paper="Diera et al. 2024, arXiv 2412.08528",

@@ -39,6 +39,7 @@ class DKVBValues(ContinualLearner):
     """
 
     info = MethodInfo(
+        name="DKVB values",
         summary="values behind frozen keys, added to the states of a language model",
         cost="a step computes the output layer, there and back",
         paper="Diera et al. 2024, arXiv 2412.08528",

@@ -33,6 +33,7 @@ class ERACE(ContinualLearner):
     """
 
     info = MethodInfo(
+        name="ER-ACE",
         summary="experience replay; new texts compete only among their own classes",
         cost="two batches per step",
         paper="Caccia et al. 2022, arXiv 2104.05025",

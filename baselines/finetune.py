@@ -15,6 +15,7 @@ class Finetune(ContinualLearner):
     """Cross-entropy on the current experience: the base class without overrides."""
 
     info = MethodInfo(
+        name="Fine-tuning",
         summary="naive fine-tuning: no measure against forgetting",
         cost="one forward and backward pass per step",
         family="naive",

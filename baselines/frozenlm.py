@@ -16,6 +16,7 @@ class FrozenLM(ContinualLearner):
     """
 
     info = MethodInfo(
+        name="Frozen LM",
         summary="the pretrained language model as it is: the reference of the others",
         cost="nothing is learned",
         family="naive",

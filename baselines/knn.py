@@ -40,6 +40,7 @@ class KNN(ContinualLearner):
     """
 
     info = MethodInfo(
+        name="kNN",
         summary="majority of the nearest training texts",
         cost="one pass; a product with every text in the memory per test text",
         paper="Cover and Hart 1967, doi 10.1109/TIT.1967.1053964",

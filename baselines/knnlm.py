@@ -27,6 +27,7 @@ class KNNLM(MemoryLearner):
 
     info = dataclasses.replace(
         MemoryLearner.info,
+        name="kNN-LM",
         summary="next tokens of the nearest stored states, mixed with a language model",
         cost="one pass, one search per token at evaluation",
         paper="Khandelwal et al. 2020, arXiv 1911.00172",

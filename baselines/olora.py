@@ -36,6 +36,7 @@ class OLoRA(ContinualLearner):
     """
 
     info = MethodInfo(
+        name="O-LoRA",
         summary="a low-rank update per experience, orthogonal to frozen earlier ones",
         cost="low-rank updates of all experiences",
         paper="Wang et al. 2023, arXiv 2310.14152",

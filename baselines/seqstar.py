@@ -37,15 +37,15 @@ class SEQStar(ContinualLearner):
     """
 
     info = MethodInfo(
+        name="SEQ*",
         summary="fine-tuning; the encoder is frozen after the first experience, output weights after theirs",
-        cost="as naive fine-tuning",
-        paper="Zheng et al. 2024, arXiv 2312.07887",
+        paper="Zheng et al. 2024, arXiv 2312.07887", cost="as naive fine-tuning",
         bibtex=("zheng2024seqstar",),
         family="naive",
         memory={"seen": "statistics"},
         deviations=("the encoder trains for all epochs of the first experience, not for three",),
         named_by_value=("classifier",),
-    )
+    )  # fmt: skip
 
     network: TextClassifier
     seen: Tensor  # (C,) bool: classes so far

@@ -1,10 +1,14 @@
 """Hooks of the documentation site.
 
 Files of the repository that lie outside of ``docs/`` join the site. Pages link to them by paths that work in
-the repository, such as ``../results/README.md``; in the site these files lie beside the pages.
+the repository, such as ``../results/README.md``; in the site these files lie beside the pages. The page with
+all committed runs and the gallery of figures are made when the site is built.
 """
 
+import inspect
 import re
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +17,52 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from clbench.reporting.figures.canvas import save
+from clbench.reporting.figures.gallery import PLOTS, gallery
+from clbench.reporting.load import load_results
+from clbench.reporting.site import write_page
+
 OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md", "results/**/*.md", "results/**/*.svg")
+BROWSED, PICTURED = "small", "quick"
+"""The committed results behind the page with all runs, and behind the gallery."""
+GALLERY = """# Gallery
+
+The figures that `clbench report` makes, here of the experiment `main` with its profile `quick`: one run of
+each method, so without intervals. A figure of one scenario has a file for each of them; the first is shown.
+All figures are vector graphics (SVG and PDF). [Reading the tables](reading-tables.md) says what the numbers
+are.
+"""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the files of ``OUTSIDE``, each at its path in the repository."""
+    """Adds the files of ``OUTSIDE``, each at its path in the repository, and what is made of the results."""
     root = Path(config.config_file_path).parent
     for pattern in OUTSIDE:
         for path in sorted(root.glob(pattern)):
             files.append(File.generated(config, path.relative_to(root).as_posix(), abs_src_path=str(path)))
+    made = _made(root / "results")
+    for path in sorted(path for path in made.rglob("*") if path.is_file()):
+        files.append(File.generated(config, path.relative_to(made).as_posix(), abs_src_path=str(path)))
     return files
+
+
+@cache
+def _made(results: Path) -> Path:
+    """A folder with the page of all runs and the gallery; made once, however often the site is built."""
+    folder = Path(tempfile.mkdtemp(prefix="clbench-docs-"))
+    write_page(load_results([results / BROWSED]), folder / "browse")
+    text, shown = [GALLERY], set()
+    (folder / "gallery").mkdir()
+    meanings = {plot.name: (inspect.getdoc(plot.draw) or "").partition("\n")[0] for plot in PLOTS}
+    for name, figure in gallery(load_results([results / PICTURED])):
+        kind, *more = name.split("-")
+        if kind not in shown and "appendix" not in more:
+            shown.add(kind)
+            save(figure, folder / "gallery" / name)
+            heading = kind.replace("_", " ").capitalize()
+            text += [f"## {heading}\n", f"{meanings.get(kind, '')}\n", f"![{heading}](gallery/{name}.svg)\n"]
+    (folder / "gallery.md").write_text("\n".join(text), encoding="utf-8")
+    return folder
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         found = "diverged" if score is None else f"validation {measure} {score:.4f}"
         print(f"[{number + 1}/{trials}] {found}", flush=True)
 
-    path = search(dataclasses.replace(config, tune=budget), on_trial=on_trial)
+    path = search(dataclasses.replace(config, tune=budget), on_trial=on_trial, wandb=config.wandb)
     record = SearchRecord.read(path)
     assert record is not None
     assert record.best is not None

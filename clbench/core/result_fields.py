@@ -49,7 +49,7 @@ RULES: Mapping[str, str | tuple[str, ...]] = {
     **{f"provenance.{name}": "a text" for name in ("command", "commit", "date", "experiment", "versions.*")},
     "config!": "an object",
     **{f"config.{name}!": "a text with letters" for name in ("scenario", "encoder", "method")},
-    **{f"config.{name}": "a text" for name in ("title", "baseline", "precision", "generic_corpus")},
+    **{f"config.{name}": "a text" for name in ("title", "baseline", "name", "precision", "generic_corpus")},
     **{f"config.{name}": words for name, words in _WORDS.items()},
     "config.arguments": "an object",
     "config.task_aware": "true or false",

@@ -66,6 +66,7 @@ def resolved_config(
     return {
         **given,
         "method": _method_name(config, learner, stream, changed),
+        "name": learner.info.name or type(learner).__name__,
         "notes": [dataclasses.asdict(note) for note in _notes(learner, stream)],
         "lr": learner.lr,
     }

@@ -53,6 +53,7 @@ class MethodInfo:
         named_by_value: Arguments whose value alone is appended to the name where it is not the default:
             ``replay-frozen-per-class``.
         diagnostics: Prefixes of names in ``state_dict`` that only diagnostics need; their bytes do not count.
+        name: What tables and figures call it, short, such as ``DER++``; by default the name of the class.
     """
 
     summary: str = ""
@@ -74,6 +75,7 @@ class MethodInfo:
     named_arguments: tuple[str, ...] = ()
     named_by_value: tuple[str, ...] = ()
     diagnostics: tuple[str, ...] = ()
+    name: str = ""
 
     def lr(self, tuning: Tuning, head: Head) -> float:
         """The default learning rate; that of the tuning where the head has none of its own."""

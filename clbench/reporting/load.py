@@ -22,6 +22,7 @@ from clbench.core.result import RunResult
 from clbench.core.result_fields import COSTS, KEY_USE
 from clbench.core.result_paths import result_paths
 from clbench.core.types import StreamKind
+from clbench.reporting.names import display_names
 
 RUN = ["scenario", "encoder", "method", "order", "seed"]
 """The columns that name one run."""
@@ -44,7 +45,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
             left out.
 
     Returns:
-        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``order`` (str), ``seed``,
+        The columns ``scenario``, ``title``, ``encoder``, ``method``, ``name`` (of the method for readers, as
+        :func:`~clbench.reporting.names.display_names` of all these results), ``order`` (str), ``seed``,
         ``stream`` (``sequential``, ``joint`` or ``single``), ``competes`` (bool: whether it can be the best
         method; joint training, a model per experience and a task-id oracle cannot), ``notes`` (tuple of
         :class:`~clbench.core.notes.Note`; joint training always has ``upper-bound``), ``at_chance`` (bool:
@@ -56,7 +58,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
         ``stream_accuracy_last``; ``diagnostics.<name>`` after the last experience, likewise;
         ``key_use.<name>`` after each experience and ``key_use.overlap`` with each one before it, empty for
         methods without keys; and as in the file ``accuracy`` and ``macro_f1`` (S rows of T),
-        ``stream_accuracy`` (S), ``experience_names``, ``experiences`` (a mapping for each), ``diagnostics``,
+        ``stream_accuracy`` (S), ``experience_names``, ``classes`` (of each
+        experience, where test texts were counted), ``experiences`` (a mapping for each), ``diagnostics``,
         ``config`` and ``provenance``; ``task``; and of language models ``language`` as in the file,
         ``stream_bits`` and ``general_bits`` (S + 1, the untrained model first), which are empty for others.
 
@@ -72,6 +75,7 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
     frame = pd.DataFrame(list(_rows(files.values(), strict=strict)))
     _refuse_twice(frame)
     _refuse_lengths(frame)
+    frame["name"] = frame["method"].map(display_names(frame))
     return frame.sort_values(RUN, ignore_index=True)
 
 
@@ -166,10 +170,20 @@ def _row(path: Path) -> dict[str, Any]:
     row["costs.seconds.train_per_epoch"] = _epoch_seconds(result.experiences)
     row["experience_names"] = [str(one.get("name", "")) for one in result.experiences]
     row["experiences"] = result.experiences
+    row["classes"] = _classes(result)
     row["diagnostics"] = result.diagnostics
     row["config"] = config
     row["provenance"] = result.provenance
     return row
+
+
+def _classes(result: RunResult) -> list[list[str]]:
+    """The classes of the test texts of each experience, from the counts of the last stage, if it has them."""
+    names = result.config.get("columns") or []
+    return [
+        [names[true] for true in sorted({cell[0] for cell in cells}) if true < len(names)]
+        for cells in (result.confusion[-1] if result.confusion and result.status == "done" else [])
+    ]
 
 
 def _whole(language: Mapping[str, Any]) -> list[float]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
+from clbench.core.types import WandbMode
 from clbench.engine.build import prepare
 from clbench.engine.earlier import compared
 from clbench.engine.loop import execute
@@ -23,6 +24,7 @@ from clbench.methods.info import SearchRange
 from clbench.reporting.measures import RANKED
 from clbench.studies.search_record import BITS, FILE, SearchRecord, Trial, with_values
 from clbench.studies.search_space import defaults, space
+from clbench.tracking.trials import TrialTracker
 
 if TYPE_CHECKING:
     import optuna
@@ -66,6 +68,7 @@ def search(
     *,
     shared: Shared | None = None,
     on_trial: Callable[[int, float | None], None] = lambda *_: None,
+    wandb: WandbMode = "disabled",
 ) -> Path:
     """Runs short streams with different hyperparameters, and records them in a file beside the results.
 
@@ -80,6 +83,7 @@ def search(
         config: The run to tune, with ``tune``; a learning rate or arguments that it sets are not searched.
         shared: Encoders and streams of this process.
         on_trial: Called after each trial with its number, from 0, and its score; None if it diverged.
+        wandb: Logging of the trials to Weights & Biases, as a sweep.
 
     Returns:
         The file of the record.
@@ -87,6 +91,7 @@ def search(
     Raises:
         UserError: There is nothing to search, a run is not possible, or all trials diverged.
     """
+    logged = dataclasses.replace(config, wandb=wandb)
     config, shared = search_of(config), Shared() if shared is None else shared
     assert config.tune is not None
     if config.tune.trials < 1:
@@ -99,7 +104,10 @@ def search(
     path, earlier = run.path.with_name(FILE), SearchRecord.read(run.path.with_name(FILE))
     record = SearchRecord(about(config, shared), _source(run.result.provenance))
     known = earlier.trials if earlier is not None and earlier.about == record.about else ()
+    tracker = TrialTracker(logged, run.result.config, ranges)
     if earlier is not None and known and earlier.done:
+        for number, each in enumerate(known):
+            tracker.log(number, each.values, each.score, each.seconds)
         return path
 
     sampler = _Sampler(first, ranges, config.seed, less=record.measure == BITS)
@@ -113,6 +121,7 @@ def search(
         record = dataclasses.replace(record, trials=(*record.trials, made))
         record.write(path)
         sampler.tell(made.score)
+        tracker.log(number, made.values, made.score, made.seconds)
         on_trial(number, made.score)
     if record.best is None:
         raise UserError(f"all {config.tune.trials} trials of the search diverged: {path}")

@@ -23,6 +23,13 @@ COST_AXES = {
     f"{names.COSTS}/flops/algorithm": "FLOPs of the algorithm",
 }
 """Costs that accuracy is plotted against, with axis labels. Runs without a value are not shown."""
+KEYS = {
+    "keys_in_use": "Keys in use",
+    "dead_keys": "Keys never used so far",
+    "perplexity": "Perplexity per head",
+    "quantization_error": "Quantization error",
+}
+"""Diagnostics of a bottleneck after each experience, with titles."""
 SUMMARY_COLUMNS = (
     AVERAGE_ACCURACY,
     f"{names.METRICS}/learning_accuracy",
@@ -31,7 +38,7 @@ SUMMARY_COLUMNS = (
     f"{names.METRICS}/macro_f1",
     *COST_AXES,
 )
-CONFIG_COLUMNS = ("scenario", "encoder", "method", "order", "seed")
+CONFIG_COLUMNS = ("scenario", "encoder", "method", names.FAMILY, "order", "seed")
 COLUMNS = [
     "run:displayName",
     *(f"config:{name}.value" for name in CONFIG_COLUMNS),
@@ -43,25 +50,27 @@ _RUNS = 100  # as many lines or bars as the service draws
 
 
 def curves(by: Mapping[str, Any]) -> list[Any]:
-    """Stream accuracy over experiences: one line per method, mean and standard deviation over its runs."""
+    """Stream accuracy over experiences: a line per method and one per family, mean and standard deviation."""
+    shown = {"Stream accuracy": by, "Stream accuracy by family": _BY_FAMILY}
     return [
         wr.LinePlot(
-            title="Stream accuracy",
+            title=title,
             x=names.EXPERIENCE,
             y=[names.STREAM_ACCURACY],
             range_y=(0, 1),
             title_x="experiences seen",
             title_y="stream accuracy",
             max_runs_to_show=_RUNS,
-            layout=wr.Layout(w=24, h=10),
-            **by,
+            layout=wr.Layout(x=12 * place, w=12, h=10),
+            **grouped,
         )
+        for place, (title, grouped) in enumerate(shown.items())
     ]
 
 
 def bars(by: Mapping[str, Any]) -> list[Any]:
-    """Forgetting and average accuracy, one bar per method."""
-    shown = {"Forgetting": FORGETTING, "Average accuracy": AVERAGE_ACCURACY}
+    """Average accuracy and forgetting, one bar per method."""
+    shown = {"Average accuracy": AVERAGE_ACCURACY, "Forgetting": FORGETTING}
     return [
         wr.BarPlot(
             title=title,
@@ -76,16 +85,36 @@ def bars(by: Mapping[str, Any]) -> list[Any]:
 
 
 def scatters(_: Mapping[str, Any]) -> list[Any]:
-    """Average accuracy against each cost, one point per run, costs on a logarithmic axis."""
+    """Average accuracy against each cost, one point per run, costs on a logarithmic axis.
+
+    A line is the most accurate run so far from the cheapest: the Pareto front.
+    """
     return [
         wr.ScatterPlot(
             title=f"Average accuracy against {label}",
             x=wr.SummaryMetric(cost),
             y=wr.SummaryMetric(AVERAGE_ACCURACY),
             log_x=True,
+            running_ymax=True,
             layout=wr.Layout(x=8 * place, w=8, h=10),
         )
         for place, (cost, label) in enumerate(COST_AXES.items())
+    ]
+
+
+def keys(by: Mapping[str, Any]) -> list[Any]:
+    """How the keys of bottlenecks are used, over experiences; other runs have no such values."""
+    return [
+        wr.LinePlot(
+            title=title,
+            x=names.EXPERIENCE,
+            y=[f"{names.DIAGNOSTICS}/{name}"],
+            title_x="experiences seen",
+            max_runs_to_show=_RUNS,
+            layout=wr.Layout(x=12 * (place % 2), y=8 * (place // 2), w=12, h=8),
+            **by,
+        )
+        for place, (name, title) in enumerate(KEYS.items())
     ]
 
 
@@ -100,12 +129,14 @@ def matrices(_: Mapping[str, Any]) -> list[Any]:
 
 
 SECTIONS = {
+    "Leaderboard": bars,
     "Accuracy over experiences": curves,
-    "Forgetting": bars,
     "Accuracy and cost": scatters,
+    "Keys of DKVB": keys,
     "Runs": matrices,
 }
 """Sections of the workspace and of each chapter of the report; each function takes how runs are grouped."""
+_BY_FAMILY = {"groupby": wr.Config(names.FAMILY), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 _BY_METHOD = {"groupby": wr.Config("method"), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 _AS_THE_TABLE = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+
+from clbench.reporting.names import full_name
 
 Mode = Literal["offline", "online"]
 """``offline`` needs neither account nor network; ``wandb sync`` sends such a run later."""
@@ -27,6 +29,8 @@ STAGE, DIAGNOSTICS = "stage", "diagnostics"
 """Prefixes of the costs of an experience, and of the method's diagnostics after it."""
 METRICS, COSTS = "metrics", "costs"
 """Prefixes in the summary: metrics and costs of the result file, groups separated by slashes."""
+FAMILY = "family"
+"""The family of the method, in the configuration beside what the result file has there."""
 MATRIX_TABLE, MATRIX_IMAGE = "matrix/table", "matrix/image"
 MATRIX_COLUMNS = ("experience trained", "experience tested", "accuracy", "macro-F1")
 
@@ -46,14 +50,24 @@ def group_of(config: Mapping[str, Any], experiment: str | None) -> str:
 
 
 def run_name(config: Mapping[str, Any]) -> str:
-    """The name that is shown for a run."""
-    return f"{config['scenario']}/{config['method']}/order{config['order']}-seed{config['seed']}"
+    """The name that is shown for a run.
+
+    Example:
+        >>> run_name({"scenario": "r8-cil", "method": "dkvb-np-oracle", "order": 0, "seed": 1})
+        'DKVB (oracle keys), r8-cil, order 0, seed 1'
+    """
+    return f"{full_name(config)}, {config['scenario']}, order {config['order']}, seed {config['seed']}"
 
 
 def run_id(config: Mapping[str, Any], group: str) -> str:
     """The id of a run. It is the same for live logging and for a later upload, in every project."""
     identity = [group, *(str(config[key]) for key in ("scenario", "encoder", "method", "order", "seed"))]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    return short_hash(identity)
+
+
+def short_hash(identity: Sequence[str]) -> str:
+    """An id of 16 hexadecimal digits that follows from these texts alone."""
+    return hashlib.sha256(json.dumps(list(identity)).encode()).hexdigest()[:16]
 
 
 def tags(config: Mapping[str, Any]) -> list[str]:

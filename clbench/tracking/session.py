@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from clbench.core.console import SafeStream
+from clbench.reporting.figures.styles import family_of
 from clbench.tracking import names
 
 if TYPE_CHECKING:
@@ -45,6 +47,25 @@ def login_problem() -> str | None:
     return "no API key is there ('wandb login' or WANDB_API_KEY sets one)"
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What a run is in W&B, beside its configuration.
+
+    Attributes:
+        id: Of the run; a run of the same id is replaced.
+        name: What is shown.
+        group: What it is part of.
+        job_type: What kind of run it is in its group.
+        tags: To filter by.
+    """
+
+    id: str
+    name: str
+    group: str
+    job_type: str
+    tags: Sequence[str]
+
+
 def open_run(
     config: Mapping[str, Any],
     group: str,
@@ -69,28 +90,67 @@ def open_run(
     Raises:
         Exception: Whatever the library raises.
     """
-    import wandb
-
-    folder.mkdir(parents=True, exist_ok=True)
-    run = wandb.init(
-        project=project,
-        entity=entity,
+    identity = Identity(
         id=names.run_id(config, group),
         name=names.run_name(config),
         group=group,
         job_type=config["method"],
         tags=names.tags(config),
-        config=json.loads(json.dumps(config)),  # as it comes back from the file: tuples are lists there
-        mode=mode,
-        dir=folder,
-        resume="allow" if go_on else None,
-        settings=settings(),
     )
+    shown = {**config, names.FAMILY: family_of(str(config["method"]))}
+    run = begin(identity, shown, mode, project=project, entity=entity, folder=folder, go_on=go_on)
     for axis, metrics in names.STEPPED.items():
         run.define_metric(axis)
         for metric in metrics:
             run.define_metric(metric, step_metric=axis)
     return run
+
+
+def begin(
+    identity: Identity,
+    config: Mapping[str, Any],
+    mode: names.Mode,
+    *,
+    project: str,
+    entity: str | None,
+    folder: Path,
+    go_on: bool = False,
+    sweep: str | None = None,
+) -> wandb.Run:
+    """Opens a run of this identity.
+
+    Args:
+        identity: Of the run.
+        config: Its configuration, as JSON values.
+        mode: Whether to send it now.
+        project: Where it goes.
+        entity: The user or team that the project is of; None is the user's own default.
+        folder: Where files wait until they are sent: in ``wandb`` there.
+        go_on: Whether to add to the run of this id, where there is one, instead of replacing it.
+        sweep: The id of the sweep that it belongs to, which the server must know.
+
+    Raises:
+        Exception: Whatever the library raises.
+    """
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = settings()
+    chosen.sweep_id = sweep
+    return wandb.init(
+        project=project,
+        entity=entity,
+        id=identity.id,
+        name=identity.name,
+        group=identity.group,
+        job_type=identity.job_type,
+        tags=list(identity.tags),
+        config=json.loads(json.dumps(config)),  # as it comes back from the file: tuples are lists there
+        mode=mode,
+        dir=folder,
+        resume="allow" if go_on else None,
+        settings=chosen,
+    )
 
 
 def settings() -> wandb.Settings:

@@ -18,6 +18,7 @@ from clbench.methods.dkvb import bottleneck
 from clbench.methods.info import MethodInfo
 from clbench.methods.learner import ContinualLearner
 from clbench.reporting.figures.styles import _KNOWN
+from clbench.reporting.names import KNOWN
 
 NAMES = sorted(baseline_names())
 
@@ -26,6 +27,7 @@ NAMES = sorted(baseline_names())
 def test_what_a_method_declares_is_there(name):
     method, info = baseline_class(name), baseline_class(name).info
     assert info.family == _KNOWN[name][0]
+    assert (info.name or method.__name__) == KNOWN[name]
     assert set(info.search) <= set(arguments_of(method))
     assert set(info.named_arguments) <= set(arguments_of(method))
     assert set(info.default_lr) >= set(info.tunings)

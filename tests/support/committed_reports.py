@@ -11,6 +11,8 @@ from clbench.core.io import write_text
 from clbench.data.scenarios import SCENARIOS
 from clbench.engine.listing import method_table
 from clbench.engine.registry import baseline_class, baseline_names
+from clbench.reporting.figures.canvas import save
+from clbench.reporting.figures.gallery import gallery
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.index import index
 from clbench.reporting.publish.readme import filled
@@ -120,13 +122,15 @@ def with_gaps(text: str) -> str:
 
 
 def write_all() -> None:
+    """Writes all tables, the figures that are committed, as SVG, and the tables of the pages."""
     for name, load in REPORTS.items():
-        report = RESULTS / name
-        # All tables are committed, but only some of the figures, as SVG: the others are left out.
-        figures = set(report.glob("*.svg"))
-        for path in write_report(load(), report, columns=find_experiment(report.name).table):
-            if path.suffix == ".pdf" or (path.suffix == ".svg" and path not in figures):
-                path.unlink()
+        report, frame = RESULTS / name, load()
+        write_report(frame, report, columns=find_experiment(report.name).table, figures=False)
+        earlier = {path.stem for path in report.glob("*.svg")}
+        for stem, figure in gallery(frame) if earlier else ():
+            if stem in earlier:
+                _, pdf = save(figure, report / stem)
+                pdf.unlink()
     write_text(RESULTS / "README.md", results_index())
     for page in pages():
         text = filled(page.read_text(encoding="utf-8"), page.parent)

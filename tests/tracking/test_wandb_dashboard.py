@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.committed_reports import ROOT
 from support.wandb_files import alone, history, of, options, records, run_folders, stream, summary
 
 from clbench.cli import main
@@ -10,6 +11,7 @@ from clbench.core.errors import UserError
 from clbench.core.result import RunResult
 from clbench.tracking import content, dashboard, names
 
+WITH_KEYS = ROOT / "results/quick/pydocs-cil/minilm/dkvb-np-oracle/order0-seed0.json"
 PANELS = {"Run History Line Plot", "Bar Chart", "Scatter Plot", "Media Browser", "Run Comparer"}
 
 
@@ -66,9 +68,11 @@ def test_all_that_is_shown_is_logged(built, results):
     result = RunResult.read(next(results.rglob("order*.json")))
     result.costs["flops"] = {"algorithm": 1, "spent": 1}
     logged |= set(content.summary(result))
+    logged |= set(content.row(RunResult.read(WITH_KEYS), 0))
     for some in panels(built):
         used = set().union(*(shown(panel) for panel in some))
         assert {"eval/stream_accuracy", "experience", "metrics/forgetting", "matrix/image"} <= used
+        assert {"diagnostics/keys_in_use", "diagnostics/perplexity"} <= used
         assert {"costs/seconds/total", "costs/carried_bytes/total", "costs/flops/algorithm"} <= used
         assert used <= logged
     columns = built["workspace"]["spec"]["section"]["runSets"][0]["runFeed"]["columnOrder"]
@@ -76,6 +80,13 @@ def test_all_that_is_shown_is_logged(built, results):
     assert {name for section, name in parts if section == "summary"} <= logged
     config = {f"{name}.value" for name in of("run", read)[0]["config"]["update"]}
     assert {name for section, name in parts if section == "config"} <= config
+
+
+def test_accuracy_and_cost_have_their_front(built):
+    for some in panels(built):
+        scatters = [each["config"] for each in some if each["viewType"] == "Scatter Plot"]
+        assert len(scatters) == len(dashboard.COST_AXES)
+        assert all(each["showMaxYAxisLine"] and each["xAxisLogScale"] for each in scatters)
 
 
 def test_the_workspace_compares_methods_by_scenario(built):
@@ -86,7 +97,10 @@ def test_the_workspace_compares_methods_by_scenario(built):
     assert [each["name"] for each in runs["grouping"]] == ["scenario.value", "method.value"]
     assert section["settings"]["useRunsTableGroupingInPanels"]
     assert section["settings"]["xAxis"] == names.EXPERIENCE
-    assert all("groupBy" not in panel["config"] for panel in panels(built)[0])
+    grouped = [panel["config"] for panel in panels(built)[0] if "groupBy" in panel["config"]]
+    assert [(each["chartTitle"], each["groupBy"]) for each in grouped] == [
+        ("Stream accuracy by family", "family.value")
+    ]
     assert [each["name"] for each in section["panelBankConfig"]["sections"]] == list(dashboard.SECTIONS)
     assert {panel["viewType"] for panel in panels(built)[0]} == PANELS
 
@@ -94,8 +108,9 @@ def test_the_workspace_compares_methods_by_scenario(built):
 def test_the_report_has_the_panels_of_each_scenario_by_method(built):
     assert {panel["viewType"] for panel in panels(built)[1]} == PANELS
     drawn = [panel for panel in panels(built)[1] if "metrics" in panel["config"]]
-    assert len(drawn) == 3
-    assert {each["config"]["groupBy"] for each in drawn} == {"method.value"}
+    by = [each["config"]["groupBy"] for each in drawn]
+    assert by.count("family.value") == 1
+    assert by.count("method.value") == len(drawn) - 1 == 3 + len(dashboard.KEYS)
     assert {each["config"]["groupAgg"] for each in drawn} == {"mean"}
     for grid in grids(built):
         (runs,) = grid["metadata"]["runSets"]

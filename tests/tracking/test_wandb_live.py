@@ -57,11 +57,11 @@ def logged(scenario, tmp_path_factory):
 def test_a_run_has_the_names_that_dashboards_group_by(logged):
     result, _, _, read = logged
     (run,) = of("run", read)
-    assert run["display_name"] == "three/finetune-frozen/order0-seed0"
+    assert run["display_name"] == "Fine-tuning, frozen, three, order 0, seed 0"
     assert (run["project"], run["run_group"], run["job_type"]) == ("clbench", "three", "finetune-frozen")
     assert run["tags"] == ["three", "tiny", "frozen"]
     config = {name: value for name, value in run["config"]["update"].items() if name != "_wandb"}
-    assert config == result["config"]
+    assert config == result["config"] | {"family": "naive"}
 
 
 def test_curves_have_their_own_axes(logged):

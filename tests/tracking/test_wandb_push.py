@@ -122,7 +122,7 @@ def test_a_group_of_ones_own_is_another_run(results, tmp_path, capsys):
     line = ["wandb", "push", str(results), "--dry-run"]
     assert main([*line, "--group", "mine"]) == 0
     out = capsys.readouterr().out
-    assert "mine  three/finetune-frozen/order0-seed0: to send" in out
+    assert "mine  Fine-tuning, frozen, three, order 0, seed 0: to send" in out
     assert "2 to send, 0 not finished, 0 failed" in out
 
 
@@ -161,7 +161,7 @@ def test_one_that_fails_is_named_and_the_others_are_sent(results, monkeypatch, c
     monkeypatch.setattr(wandb.Run, "log_artifact", fail)
     assert main(["wandb", "push", str(results), "--mode", "offline"]) == 1
     out = capsys.readouterr().out
-    assert "finetune-frozen-joint/order0-seed0: failed OSError: disk full" in out
+    assert "Fine-tuning, frozen, joint, three, order 0, seed 0: failed OSError: disk full" in out
     assert "1 written, 0 not finished, 1 failed" in out
 
 

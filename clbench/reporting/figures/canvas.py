@@ -24,9 +24,12 @@ from clbench.core.io import replacing
 from clbench.reporting.figures.labels import fold, inches, labels, scenario_title
 from clbench.reporting.figures.styles import LineStyle, line_styles
 from clbench.reporting.load import PANEL
+from clbench.reporting.names import enumerated
 
 WIDTH = 7.0
 """Inches: the text of a page."""
+COLUMN = 3.35
+"""Inches, for one of two columns."""
 NARROW = 5.5
 """Inches, for one panel alone."""
 CROWD = 10
@@ -122,7 +125,10 @@ def looks_of(runs: pd.DataFrame, whole: pd.DataFrame | None) -> dict[str, LineSt
 
 def names_of(runs: pd.DataFrame, whole: pd.DataFrame | None) -> dict[str, str]:
     """The labels of methods, told apart in ``whole``, the results of which ``runs`` are a part."""
-    return labels((runs if whole is None else whole)["method"])
+    names = dict((runs if whole is None else whole)[["method", "name"]].itertuples(index=False, name=None))
+    short = labels(names.values())
+    own = set(runs["method"])
+    return {method: short[name] for method, name in names.items() if method in own}
 
 
 def panel_count(frame: pd.DataFrame) -> int:
@@ -131,7 +137,13 @@ def panel_count(frame: pd.DataFrame) -> int:
 
 
 def panels(
-    frame: pd.DataFrame, whole: pd.DataFrame | None, x: str, y: str, height: float = 2.4
+    frame: pd.DataFrame,
+    whole: pd.DataFrame | None,
+    x: str,
+    y: str,
+    height: float = 2.4,
+    *,
+    column: bool = False,
 ) -> tuple[Figure, list[Panel]]:
     """An empty figure with a legend for all methods, and its panels.
 
@@ -144,13 +156,14 @@ def panels(
         x: Label of the horizontal axis.
         y: Label of the vertical axis.
         height: Of a panel, in inches.
+        column: Whether it is as wide as one of two columns, with panels below each other.
     """
     whole = frame if whole is None else whole
     looks, names = looks_of(frame, whole), names_of(frame, whole)
     parts = [(runs, methods) for runs in groups(frame) for methods in _divided(looks_of(runs, whole))]
-    columns = {1: 1, 2: 2, 4: 2}.get(len(parts), 3)
+    columns = 1 if column else {1: 1, 2: 2, 4: 2}.get(len(parts), 3)
     lines = math.ceil(len(parts) / columns)
-    width = NARROW if columns == 1 else WIDTH
+    width = COLUMN if column else NARROW if columns == 1 else WIDTH
     size = width, lines * height + legend_height(names.values(), width)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
@@ -241,7 +254,7 @@ def blank_figure(text: str) -> Figure:
 
 def note(axes: Axes, what: str, names: Sequence[str], letters: int) -> None:
     """Adds ``names``, and what is with them, to the title, where it covers nothing."""
-    text = textwrap.fill(f"{what}: {', '.join(names)}", letters, break_on_hyphens=False)
+    text = textwrap.fill(f"{what}: {enumerated(names)}", letters, break_on_hyphens=False)
     axes.set_title("\n".join(filter(None, [axes.get_title(), text])))
 
 

@@ -25,7 +25,7 @@ from clbench.reporting.figures.canvas import (
 )
 from clbench.reporting.figures.labels import log_ticks, readable
 from clbench.reporting.figures.pareto import pareto_front
-from clbench.reporting.statistics.intervals import hierarchical_interval
+from clbench.reporting.statistics.intervals import LEAST_RUNS, hierarchical_interval
 
 COSTS = {
     "costs.seconds.total": "Total time (s)",
@@ -104,7 +104,7 @@ def _panel(
         values = np.stack([runs[cost], runs["value"]], axis=1)
         x, y = values.mean(axis=0)
         spread: dict[str, Any] = {}
-        if len(runs) > 1:
+        if len(runs) >= LEAST_RUNS:
             found = hierarchical_interval(values, list(runs["order"]), np.random.default_rng(0))
             # The interval of equal values may be off by a rounding error.
             reach = np.maximum(0, [found.mean - found.low, found.high - found.mean])  # (2, x and y)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from clbench.reporting.figures.canvas import FAINT, Panel, drawing, legend, panels, say, styled
 from clbench.reporting.figures.styles import LineStyle
-from clbench.reporting.statistics.intervals import hierarchical_interval
+from clbench.reporting.statistics.intervals import LEAST_RUNS, hierarchical_interval
 
 
-def stream_accuracy_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> Figure:
+def stream_accuracy_figure(
+    frame: pd.DataFrame, *, whole: pd.DataFrame | None = None, column: bool = False
+) -> Figure:
     """Accuracy on the union of all test sets after each experience: a line per method.
 
     Lines are means over finished runs (seeds and orders), and bands their 95 % interval where there are
@@ -26,9 +28,12 @@ def stream_accuracy_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
         whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
+        column: Whether it is as wide as one of two columns, with panels below each other.
     """
     with drawing():
-        figure, made = panels(frame, whole, "Experiences trained on", "Accuracy on all test texts (%)")
+        figure, made = panels(
+            frame, whole, "Experiences trained on", "Accuracy on all test texts (%)", column=column
+        )
         for panel in made:
             stages = _stages(panel)
             for curves in _others(panel, "stream_accuracy"):
@@ -42,7 +47,9 @@ def stream_accuracy_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = 
     return figure
 
 
-def forgetting_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> Figure:
+def forgetting_figure(
+    frame: pd.DataFrame, *, whole: pd.DataFrame | None = None, column: bool = False
+) -> Figure:
     """How much of each experience is forgotten at the end: a line per method.
 
     The forgetting of experience i < T is max over i <= t < T of R[t, i], minus R[T, i]; its mean over i is
@@ -52,10 +59,11 @@ def forgetting_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None)
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
         whole: The results of which ``frame`` is a part, if it is one: methods look the same in all parts.
+        column: Whether it is as wide as one of two columns, with panels below each other.
     """
     streams = frame.assign(forgotten=frame["accuracy"].map(forgetting_by_experience))
     with drawing():
-        figure, made = panels(streams, whole, "Place of the experience", "Forgetting (points)")
+        figure, made = panels(streams, whole, "Place of the experience", "Forgetting (points)", column=column)
         for panel in made:
             stages = _stages(panel)
             for curves in _others(panel, "forgotten"):
@@ -127,7 +135,7 @@ def line(
     # Markers of a long stream stand apart, and those of different methods beside each other.
     step = 1 if stages <= 12 else stages // 6
     axes.plot(positions, curves.mean(axis=0), markevery=(place % step, step), **look.line())
-    if len(curves) > 1:
+    if len(curves) >= LEAST_RUNS:
         found = hierarchical_interval(curves, orders, np.random.default_rng(0))
         axes.fill_between(positions, found.low, found.high, color=look.color, alpha=0.15, linewidth=0)
 

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 
 from clbench.reporting.figures.bits import bits_cost_figure, bits_per_byte_figure, general_bits_figure
 from clbench.reporting.figures.canvas import groups, panel_count
+from clbench.reporting.figures.choice import leading, rest
 from clbench.reporting.figures.costs import accuracy_cost_figure
+from clbench.reporting.figures.critical import critical_difference_figure
 from clbench.reporting.figures.curves import forgetting_figure, stream_accuracy_figure
 from clbench.reporting.figures.growth import growth_figure
 from clbench.reporting.figures.keys import key_overlap_figure, key_use_figure, with_keys
@@ -23,7 +25,7 @@ from clbench.reporting.figures.rates import learning_rate_figure, rate_panel_cou
 from clbench.reporting.figures.styles import line_styles
 from clbench.reporting.load import classified, generative
 from clbench.reporting.statistics.growth import by_length
-from clbench.reporting.statistics.ranking import average_ranks
+from clbench.reporting.statistics.ranking import average_ranks, task_means
 
 
 def _bar_lines(frame: pd.DataFrame) -> int:
@@ -50,6 +52,7 @@ class Plot:
         size: How large a figure of some results would be, in its own measure.
         limit: Larger ones have a file per scenario and encoder.
         part: Which of the runs it is about.
+        limited: Whether it shows few methods, and the others have a figure of their own for the appendix.
     """
 
     name: str
@@ -57,19 +60,22 @@ class Plot:
     size: Callable[[pd.DataFrame], int]
     limit: int
     part: Callable[[pd.DataFrame], pd.DataFrame] = pd.DataFrame.copy
+    limited: bool = True
 
 
 PLOTS = (
     Plot("stream_accuracy", stream_accuracy_figure, panel_count, 9, classified),
     Plot("forgetting", forgetting_figure, panel_count, 9, classified),
-    Plot("learning_rate", learning_rate_figure, rate_panel_count, 9, with_rates),
+    Plot("learning_rate", learning_rate_figure, rate_panel_count, 9, with_rates, limited=False),
     Plot("accuracy_matrix", accuracy_matrix_figure, _map_lines, 3, classified),
     Plot("accuracy_cost", accuracy_cost_figure, _blocks, 3, classified),
     Plot("bits_per_byte", bits_per_byte_figure, panel_count, 9, generative),
     Plot("general_bits", general_bits_figure, panel_count, 9, generative),
     Plot("bits_cost", bits_cost_figure, _blocks, 3, generative),
     Plot("phase_seconds", phase_seconds_figure, _bar_lines, 50),
-    Plot("growth", growth_figure, lambda frame: 1, 1, by_length),  # about several scenarios at once
+    Plot(
+        "growth", growth_figure, lambda frame: 1, 1, by_length, limited=False
+    ),  # about several scenarios at once
     Plot("key_use", key_use_figure, _blocks, 3, with_keys),
     Plot("key_overlap", key_overlap_figure, _map_lines, 3, with_keys),
 )
@@ -79,30 +85,44 @@ PLOTS = (
 def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """Every figure of a report, each with the name of its files without a suffix.
 
-    Where one figure would be too large for a page, there is one per scenario and encoder, named after them,
-    such as ``stream_accuracy-r8-cil-minilm``. Figures about keys are left out where no run tells of keys,
-    those of learning rates where no method has three, and ranks where methods do not share several scenarios.
+    A figure has at most eight methods (:func:`~clbench.reporting.figures.choice.leading`); the others are in
+    one for the appendix, such as ``forgetting-appendix``. Where a figure would still be too large for a page,
+    there is one per scenario and encoder, named after them, such as ``stream_accuracy-r8-cil-minilm``.
+    Figures about keys are left out where no run tells of keys, those of learning rates where no method has
+    three, and ranks where methods do not share several scenarios.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
     """
     for plot in PLOTS:
         runs = plot.part(frame)
-        if runs.empty:
-            continue
-        if plot.size(runs) <= plot.limit or len(groups(runs)) == 1:
-            yield plot.name, plot.draw(runs, whole=frame)
-            continue
-        taken: set[str] = set()
-        for each in groups(runs):
-            first = each.iloc[0]
-            name = f"{plot.name}-{_plain(first['scenario'])}-{_plain(first['encoder'])}"
-            yield _free(name, taken), plot.draw(each, whole=frame)
+        if plot.limited:
+            yield from _divided(plot, plot.name, leading(runs), frame)
+            yield from _divided(plot, f"{plot.name}-appendix", rest(runs), frame)
+        else:
+            yield from _divided(plot, plot.name, runs, frame)
     frame = classified(frame)
     if frame.empty:
         return
     if len(groups(frame)) > 1 and (ranks := average_ranks(frame))["mean"].notna().any():
-        yield "ranks", rank_figure(ranks, looks=line_styles(frame))
+        names = dict(zip(frame["method"], frame["name"], strict=True))
+        if task_means(frame).shape[0] > 1 < task_means(frame).shape[1] - 1:
+            yield "critical_difference", critical_difference_figure(frame, line_styles(frame))
+        yield "ranks", rank_figure(ranks, looks=line_styles(frame), names=names)
+
+
+def _divided(plot: Plot, name: str, runs: pd.DataFrame, frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    """The figures of some runs: one, or where it would be too large one for each scenario and encoder."""
+    if runs.empty:
+        return
+    if plot.size(runs) <= plot.limit or len(groups(runs)) == 1:
+        yield name, plot.draw(runs, whole=frame)
+        return
+    taken: set[str] = set()
+    for each in groups(runs):
+        first = each.iloc[0]
+        own = f"{name}-{_plain(first['scenario'])}-{_plain(first['encoder'])}"
+        yield _free(own, taken), plot.draw(each, whole=frame)
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from clbench.reporting.formatting import plain
 
-_LETTERS = 30
+_LETTERS = 38
 _FONT = "DejaVu Sans"
 """Comes with Matplotlib, so figures are the same everywhere."""
 

@@ -22,13 +22,14 @@ from clbench.reporting.measures import ACCURACY
 
 COLORS = "cividis"
 """Made for readers with and without color blindness, and even in gray."""
-WRITTEN = 10
+WRITTEN = 7
 """Up to so many experiences, values stand in the cells."""
 MAPS = 16
 """The most maps of one scenario and encoder: layouts of more take minutes, and nobody compares them."""
 SIDE = 300
 """The most experiences of a map, which has fewer points than that."""
-_LETTERS = {4: 18, 3: 26}  # in a line of a title, by the number of columns
+_WIDE = 4  # maps side by side
+_LETTERS = 18  # in a line of a title
 _CELL = 7.0  # points: three digits in a cell of a fifth of an inch
 _SCALE = Normalize(0, 100)
 _DARK = 47  # below, white stands out more from the color, above black; both by 4.5 to 1 at least
@@ -93,7 +94,7 @@ def heat_maps(
         for runs in groups(frame)
     ]
     with drawing():
-        columns = [_columns(maps) for _, maps in blocks]
+        columns = [_WIDE] * len(blocks)
         lines = [math.ceil(len(maps) / wide) for (_, maps), wide in zip(blocks, columns, strict=True)]
         heights = [
             line * ((WIDTH - 1.3) / wide + 0.45) + 0.4 + 0.16 * len(title)
@@ -128,7 +129,7 @@ def _fill(
     """A map in each of the axes of a block, (lines, columns); those that are left over go."""
     every, wide = grid.ravel(), grid.shape[1]
     for place, (axes, (name, values)) in enumerate(zip(every, maps.items(), strict=False)):
-        axes.set_title(textwrap.fill(name, _LETTERS[wide]), fontsize=8)
+        axes.set_title(textwrap.fill(name, _LETTERS), fontsize=8)
         _heat_map(axes, values, nothing)
         if place + wide >= len(maps):
             axes.set_xlabel(labels[0], fontsize=8)
@@ -163,12 +164,6 @@ def _maps(runs: pd.DataFrame, whole: pd.DataFrame, column: str) -> dict[str, NDA
         method: mean_matrix(done.loc[done["method"] == method, column].to_list(), stages)
         for method in looks_of(runs, whole)
     }
-
-
-def _columns(maps: Mapping[str, NDArray[np.float64] | None]) -> int:
-    """How many heat maps stand side by side: as many as leave room for the values in their cells."""
-    stages = max((len(values) for values in maps.values() if values is not None), default=1)
-    return 4 if stages <= 7 or stages > WRITTEN else 3
 
 
 def _heat_map(axes: Axes, values: NDArray[np.float64] | None, nothing: str) -> None:

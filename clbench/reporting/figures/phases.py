@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -74,16 +75,16 @@ def mean_seconds(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bars(axes: Axes, seconds: pd.DataFrame, phases: list[str]) -> None:
-    places = range(len(seconds))
     left = pd.Series(0.0, index=seconds.index)
     for phase in phases:
         name, color, hatch = PHASES[phase]
         width = seconds[phase].fillna(0.0)
+        drawn = width.to_numpy() > 0  # a bar without width is as large in the file as any other
         axes.barh(
-            places,
-            width,
+            np.flatnonzero(drawn),
+            width[drawn],
             0.72,
-            left=left,
+            left=left[drawn],
             label=name,
             color=color,
             hatch=hatch,

@@ -24,6 +24,7 @@ def rank_figure(
     *,
     best: str = "low",
     looks: Mapping[str, LineStyle] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Figure:
     """A row per method, the best first: its mean, and its interval as a line.
 
@@ -38,6 +39,8 @@ def rank_figure(
         best: Which means come first: ``low`` or ``high``.
         looks: The line styles of the methods, from :func:`~clbench.reporting.figures.styles.line_styles` of
             all results; None makes them from these methods alone.
+        names: What readers see of each method, from :func:`~clbench.reporting.names.display_names`; None is
+            its id.
 
     Raises:
         ValueError: A column is missing, a method occurs twice, or ``best`` is neither of the two.
@@ -53,7 +56,9 @@ def rank_figure(
     if ranks.empty:
         return blank_figure("no methods to rank")
     rows = ranks.sort_values("method").sort_values("mean", ascending=best == "low", kind="stable")
-    names = labels(rows["method"])
+    known = names or {}
+    short = labels(known.get(method, method) for method in rows["method"])
+    names = {method: short[known.get(method, method)] for method in rows["method"]}
     looks = line_styles(rows.assign(stream="sequential")) if looks is None else looks
     counts = set(rows["n"])
     with drawing():

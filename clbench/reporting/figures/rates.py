@@ -23,7 +23,8 @@ from clbench.reporting.figures.canvas import (
 from clbench.reporting.figures.labels import log_ticks, readable
 from clbench.reporting.figures.styles import LineStyle
 from clbench.reporting.load import PANEL
-from clbench.reporting.statistics.intervals import hierarchical_interval
+from clbench.reporting.names import display_names
+from clbench.reporting.statistics.intervals import LEAST_RUNS, hierarchical_interval
 
 LEAST = 3
 """So many learning rates of a method make a line."""
@@ -84,7 +85,8 @@ def _merged(frame: pd.DataFrame) -> pd.DataFrame:
         "".join(name.rsplit(f"-lr={config['lr']}", 1))
         for name, config in zip(kept["method"], kept["config"], strict=True)
     ]
-    return kept.assign(method=names, lr=rates, default=[*(kept["method"] == names)])
+    merged = kept.assign(method=names, lr=rates, default=[*(kept["method"] == names)])
+    return merged.assign(name=merged["method"].map(display_names(merged)))
 
 
 def _line(panel: Panel, runs: pd.DataFrame, look: LineStyle) -> None:
@@ -95,7 +97,7 @@ def _line(panel: Panel, runs: pd.DataFrame, look: LineStyle) -> None:
         values = 100 * some["metrics.average_accuracy"].to_numpy()
         rates.append(rate)
         means.append(values.mean())
-        if len(values) > 1:
+        if len(values) >= LEAST_RUNS:
             found = hierarchical_interval(values, list(some["order"]), np.random.default_rng(0))
             panel.axes.vlines(rate, found.low, found.high, color=look.color, linewidth=0.7, zorder=1.9)
         if some["default"].all():

@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
-from clbench.core.types import FAMILIES
+from clbench.core.types import FAMILIES, Family
 
 # Okabe and Ito, Color Universal Design, 2008: told apart with all common kinds of color blindness. Their
 # yellow is left out, as it is too pale for lines on white.
@@ -110,6 +110,16 @@ class LineStyle:
             "markeredgewidth": 0.5 if filled else 1.1,
             "markersize": _SIZES.get(self.marker, 5.0),
         }
+
+
+def family_of(method: str) -> Family:
+    """The family of a method, from the first word of its id; ``other`` where it is not of this project.
+
+    Example:
+        >>> family_of("ewc-frozen-lr=0.1"), family_of("my_method")
+        ('penalties', 'other')
+    """
+    return cast(Family, _KNOWN[word][0] if (word := method.split("-")[0]) in _KNOWN else "other")
 
 
 def line_styles(frame: pd.DataFrame) -> dict[str, LineStyle]:

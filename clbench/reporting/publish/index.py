@@ -124,13 +124,19 @@ def _of_protocol(scenario: str, runs: pd.DataFrame, declared: Protocol) -> Itera
 
 def _future(frame: pd.DataFrame) -> list[str]:
     future = frame["notes"].map(lambda notes: any(note.kind == "sees-future" for note in notes))
-    return sorted(set(frame.loc[future, "method"]))
+    return sorted(set(frame.loc[future, "name"]))
 
 
 def _published(frame: pd.DataFrame, compared: pd.DataFrame) -> str:
     ours = {(row["scenario"], row["method"]): row for row in compared.to_dict("records") if row["n"]}
     body = [
-        [scenario, method, f"{accuracy:.2f}", f"{macro_f1:.2f}", *_own(ours.get((scenario, method), {}))]
+        [
+            scenario,
+            method,
+            f"{accuracy:.2f}",
+            f"{macro_f1:.2f}",
+            *_own(ours.get((scenario, method), {})),
+        ]
         for scenario, figures in FIGURES.items()
         if scenario in set(frame["scenario"])
         for method, (accuracy, macro_f1) in figures.items()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clbench.reporting.figures.labels import readable
+
 WIDTH, HEIGHT = 480, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 10, 26
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve of shares over stages, in the units of its drawing.
+    """A curve of values over stages, in the units of its drawing.
 
     Attributes:
         points: Where each stage is.
@@ -32,19 +34,20 @@ class Curve:
     right: int = WIDTH - _RIGHT
 
 
-def curve(shares: Sequence[float]) -> Curve:
-    """The curve of at least two shares, on an axis from 0 to 100 %.
+def curve(values: Sequence[float], top: float = 1.0) -> Curve:
+    """The curve of at least two values on an axis from 0 to ``top``; shares have labels in %.
 
     Example:
         >>> curve([0.0, 1.0]).points
         [(40.0, 174.0), (468.0, 10.0)]
     """
-    span = (WIDTH - _LEFT - _RIGHT) / (len(shares) - 1)
-    xs = [round(_LEFT + place * span, 1) for place in range(len(shares))]
-    every = -(-len(shares) // 12)
+    span = (WIDTH - _LEFT - _RIGHT) / (len(values) - 1)
+    xs = [round(_LEFT + place * span, 1) for place in range(len(values))]
+    every = -(-len(values) // 12)
+    quarters = [top * quarter / 4 for quarter in range(5)]
     return Curve(
-        points=[(x, _height(share)) for x, share in zip(xs, shares, strict=True)],
-        levels=[(_height(level / 100), str(level)) for level in (0, 25, 50, 75, 100)],
+        points=[(x, _height(value / top)) for x, value in zip(xs, values, strict=True)],
+        levels=[(_height(level / top), readable(100 * level if top == 1 else level)) for level in quarters],
         ticks=[(x, str(place + 1)) for place, x in enumerate(xs) if place % every == 0],
     )
 

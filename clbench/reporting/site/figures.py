@@ -23,6 +23,10 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 
 
+CHARTS = ("stream_accuracy", "accuracy_matrix", "accuracy_cost", "bits_cost")
+"""The figures that a page has as charts of its own, and which are therefore not drawn for it."""
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A figure of a page.
@@ -41,10 +45,10 @@ class Drawn:
 
 
 def figures(runs: pd.DataFrame, whole: pd.DataFrame) -> Iterator[Drawn]:
-    """Every figure of the runs of one scenario, methods looking as in ``whole``."""
+    """Every figure of the runs of one scenario, but those that are charts; methods look as in ``whole``."""
     for plot in PLOTS:
         part = plot.part(runs)
-        if part.empty or not (part["status"] == "done").any():
+        if plot.name in CHARTS or part.empty or not (part["status"] == "done").any():
             continue
         caption = (inspect.getdoc(plot.draw) or "").partition("\n")[0]
         heading = plot.name.replace("_", " ").capitalize()

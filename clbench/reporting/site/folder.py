@@ -51,4 +51,6 @@ def _earlier(out: Path) -> list[str]:
 
 def _ours(name: str) -> bool:
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and path.suffix in (".html", ".js", ".css")
+    return (
+        not path.is_absolute() and ".." not in path.parts and path.suffix in (".html", ".js", ".css", ".txt")
+    )

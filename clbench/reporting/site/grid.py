@@ -40,6 +40,7 @@ class Cell:
         href: Where it leads.
         notes: What readers must know of it.
         items: A list instead of one text.
+        bar: The share that a bar behind the number shows, and the bounds of its interval; nothing without.
     """
 
     text: str
@@ -48,6 +49,7 @@ class Cell:
     href: str = ""
     notes: Sequence[Note] = ()
     items: Sequence[str] = ()
+    bar: Sequence[float] = ()
 
     @property
     def key(self) -> str:

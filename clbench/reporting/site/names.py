@@ -30,9 +30,9 @@ def run_ids(frame: pd.DataFrame) -> list[str]:
     return _told_apart(names, keys)
 
 
-def run_label(run: Mapping[str, Any]) -> str:
-    """A run in a few words, such as ``ewc-frozen, order 0, seed 1``."""
-    return f"{run['method']}, order {run['order']}, seed {run['seed']}"
+def run_label(run: Mapping[Any, Any]) -> str:
+    """A run in a few words, such as ``EWC, frozen, order 0, seed 1``."""
+    return f"{run['name']}, order {run['order']}, seed {run['seed']}"
 
 
 def _file_name(text: str, key: Hashable) -> str:

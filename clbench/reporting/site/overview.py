@@ -43,7 +43,7 @@ def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
         # The comparison has the best first.
         best = next((each for each in methods.to_dict("records") if each["n"] and each["competes"]), None)
         if best:
-            row.append(Cell(best["method"], notes=best["notes"]))
+            row.append(Cell(best["name"], notes=best["notes"]))
             ranked = RANKED[best["task"]]
             unit = "" if ranked is ACCURACY else " bits per byte"
             row.append(Cell(mean(best, ranked) + unit, best[ranked.name], spread(best, ranked)))
@@ -68,14 +68,12 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
         for cost in COSTS:
             known = mine[mine[cost].notna()]
             ranked = RANKED[runs["task"].iloc[0]]
-            means = known.groupby("method")[[cost, ranked.source]].mean()
+            means = known.groupby("name")[[cost, ranked.source]].mean()
             sign = 1 if ranked.better == "higher" else -1
             best = means[pareto_front(means[cost], sign * means[ranked.source])]
             names = [
                 f"{method} ({_quality(accuracy, ranked)}, {_amount(value, cost)})"
-                for method, value, accuracy in best.sort_values([cost, ranked.source]).itertuples(
-                    name=None
-                )
+                for method, value, accuracy in best.sort_values([cost, ranked.source]).itertuples(name=None)
             ]
             cells.append(Cell("" if names else "not recorded", items=names))
         rows.append([Cell(str(scenario), href=scenarios[str(scenario)]), Cell(str(encoder)), *cells])

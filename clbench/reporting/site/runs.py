@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from clbench.reporting.figures.keys import USE
 from clbench.reporting.formatting import Unit
 from clbench.reporting.site.command import command
-from clbench.reporting.site.curve import curve
+from clbench.reporting.site.curve import Curve, curve
 from clbench.reporting.site.grid import Cell, Column, Grid
 from clbench.reporting.site.measures import of_run
 from clbench.reporting.site.names import run_label
@@ -55,6 +56,7 @@ def context(run: Mapping[str, Any], out: Path) -> dict[str, Any]:
         "costs": [(name, in_unit(value, unit)) for name, unit, value in costs(run)],
         "matrices": list(_matrices(run)),
         "curve": curve(run["stream_accuracy"]) if len(run["stream_accuracy"]) > 1 else None,
+        "keys": list(_key_curves(run)),
         **_language(run),
         "experiences": records_grid("Experiences", run["experiences"]),
         "config": list(flat(run["config"])),
@@ -81,6 +83,25 @@ def data(run: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": measures,
         "costs": spent,
     }
+
+
+def _key_curves(run: Mapping[str, Any]) -> Iterator[tuple[str, Curve]]:
+    """How the keys of a bottleneck are used by each experience, where there are several."""
+    for name, title in USE.items():
+        values = run[f"key_use.{name}"]
+        if len(values) > 1 and max(values) > 0:
+            yield title, curve(values, _round_above(max(values)))
+
+
+def _round_above(value: float) -> float:
+    """The next number whose quarters are easy to read.
+
+    Example:
+        >>> _round_above(613.0), _round_above(4096), _round_above(0.3)
+        (800.0, 8000.0, 0.4)
+    """
+    size = 10.0 ** math.floor(math.log10(value))
+    return next(step * size for step in (1, 2, 4, 8, 10) if step * size >= value)
 
 
 def costs(run: Mapping[str, Any]) -> Iterator[tuple[str, Unit, float]]:
@@ -146,7 +167,9 @@ def _language(run: Mapping[str, Any]) -> dict[str, Any]:
         [Cell(str(stage)), *(Cell(in_unit(value, "bits"), value) for value in (*row, *end))]
         for (stage, row), end in zip(stages, ends, strict=False)
     ]
-    grid = Grid("Bits per byte on each experience, on all test texts, and on text of no experience", columns, rows)
+    grid = Grid(
+        "Bits per byte on each experience, on all test texts, and on text of no experience", columns, rows
+    )
     return {"bits": grid, "continuations": told.get("continuations") or []}
 
 

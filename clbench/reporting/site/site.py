@@ -14,7 +14,9 @@ from markupsafe import Markup, escape
 
 from clbench.reporting.formatting import percent, plain
 from clbench.reporting.site import comparison, overview, runs
+from clbench.reporting.site.charts import cost_chart, curve_chart, heat_maps
 from clbench.reporting.site.figures import figures
+from clbench.reporting.site.findings import findings
 from clbench.reporting.site.folder import replacing_pages
 from clbench.reporting.site.measures import SPREAD_MEANING, meaning
 from clbench.reporting.site.names import run_ids, run_label, scenario_ids
@@ -74,14 +76,20 @@ class _Site:
         self._compare()
 
     def _overview(self) -> None:
+        self._put(
+            "overview.js", f"clbenchChart.costs({_json(cost_chart(self.frame, self.table, self.ids))});\n"
+        )
         links = {name: f"scenarios/{file}.html" for name, file in self.scenarios.items()}
         self._page(
             "index.html",
             "overview",
             facts=overview.facts(self.frame),
+            findings=findings(self.frame, self.table),
             best=overview.best_grid(self.table, links),
             fronts=overview.fronts_grid(self.frame, self.table, links),
-            methods=comparison.methods_grid(self.table, "All scenarios and methods", links, everything=False),
+            methods=comparison.methods_grid(
+                self.table, "All scenarios and methods", links, self._first_runs("runs/"), everything=False
+            ),
             spread=SPREAD_MEANING,
             unfinished=comparison.unfinished_grid(self.runs, [f"runs/{name}.html" for name in self.ids]),
         )
@@ -89,18 +97,42 @@ class _Site:
     def _scenario(self, scenario: str) -> None:
         mine = [place for place, run in enumerate(self.runs) if run["scenario"] == scenario]
         runs_here = [self.runs[place] for place in mine]
+        here = self.frame.iloc[mine]
+        table = self.table[self.table["scenario"] == scenario]
+        curves, maps = curve_chart(here, self.frame), heat_maps(here, self.frame)
+        data = [
+            ("curves", curves if curves["stages"] > 1 else None),
+            ("costs", cost_chart(here, table, [self.ids[place] for place in mine], "../")),
+            ("heat", maps or None),
+        ]
+        scripts = [f"clbenchChart.{name}({_json(each)});\n" for name, each in data if each is not None]
+        self._put(f"scenarios/{self.scenarios[scenario]}.js", "".join(scripts))
         self._page(
             f"scenarios/{self.scenarios[scenario]}.html",
             "scenario",
             scenario=scenario,
             title=runs_here[0]["title"],
             methods=comparison.methods_grid(
-                self.table[self.table["scenario"] == scenario], "Methods", {}, everything=True
+                table,
+                "Methods",
+                {},
+                self._first_runs("../runs/"),
+                everything=True,
             ),
+            chart=f"{self.scenarios[scenario]}.js",
+            charts=[name for name, each in data if each is not None],
+            experiences=comparison.experiences_grid(runs_here),
             spread=SPREAD_MEANING,
-            figures=list(figures(self.frame.iloc[mine], self.frame)),
+            figures=list(figures(here, self.frame)),
             runs=comparison.runs_grid(runs_here, [f"../runs/{self.ids[place]}.html" for place in mine]),
         )
+
+    def _first_runs(self, folder: str) -> dict[tuple[str, str, str], str]:
+        """Where the first run of each scenario, encoder and method is."""
+        found: dict[tuple[str, str, str], str] = {}
+        for run, name in zip(self.runs, self.ids, strict=True):
+            found.setdefault((run["scenario"], run["encoder"], run["method"]), f"{folder}{name}.html")
+        return found
 
     def _run(self, run: dict[str, Any], name: str) -> None:
         link = f"../scenarios/{self.scenarios[run['scenario']]}.html"

@@ -42,13 +42,20 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def text(value: Any) -> str:
-    """Any value of a JSON file, with lists of plain values as enumerations."""
+    """Any value of a JSON file, with lists of plain values as enumerations, and objects as their values.
+
+    Example:
+        >>> text([{"kind": "deviation", "text": "keys move"}, {"kind": "sees-future", "text": ""}])
+        'deviation: keys move; sees-future'
+    """
     if value is None:
         return "none"
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and not any(isinstance(each, list | dict) for each in value):
         return ", ".join(map(text, value))
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        return "; ".join(": ".join(filter(None, map(text, each.values()))) for each in value)
     return json.dumps(value)
 
 

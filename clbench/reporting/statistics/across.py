@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from clbench.reporting.statistics.intervals import DRAWS, percentiles
+from clbench.reporting.statistics.intervals import DRAWS, LEAST_RUNS, percentiles
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def interquartile_mean(scores: ArrayLike, generator: np.random.Generator, *, dra
     table = _table(scores)
     samples = _resampled(table, generator, draws)  # (draws, runs, tasks)
     value = float(_middle(table.reshape(1, -1))[0])
-    return _estimate(value, _middle(samples.reshape(draws, -1)))
+    return _estimate(value, _middle(samples.reshape(draws, -1)), table)
 
 
 def probability_of_improvement(
@@ -70,7 +71,7 @@ def probability_of_improvement(
         raise ValueError(f"scores of {left.shape[1]} and {right.shape[1]} tasks")
     samples = [_resampled(each, generator, draws) for each in (left, right)]
     value = float(_superiority(left[None], right[None])[0])
-    return _estimate(value, _superiority(*samples))
+    return _estimate(value, _superiority(*samples), left, right)
 
 
 def ranks(means: ArrayLike) -> NDArray[np.float64]:
@@ -121,6 +122,9 @@ def _superiority(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArr
     return means
 
 
-def _estimate(value: float, samples: NDArray[np.float64]) -> Estimate:
+def _estimate(value: float, samples: NDArray[np.float64], *tables: NDArray[np.float64]) -> Estimate:
+    """Without an interval where a task of some table has too few runs for one."""
+    if any((np.count_nonzero(~np.isnan(table), axis=0) < LEAST_RUNS).any() for table in tables):
+        return Estimate(value, math.nan, math.nan)
     low, high = percentiles(samples)
     return Estimate(value, float(low), float(high))

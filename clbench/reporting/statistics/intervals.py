@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
 DRAWS = 10_000
+LEAST_RUNS = 3
+"""Of fewer runs there is no interval: that of two covers the mean in half of all cases."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Interval:
 
     Attributes:
         mean: (Q,) for each quantity.
-        low: (Q,) lower bounds, NaN for fewer than two runs.
+        low: (Q,) lower bounds, NaN for fewer than ``LEAST_RUNS``.
         high: (Q,) upper bounds, likewise.
         n: How many runs.
     """
@@ -35,8 +37,9 @@ def hierarchical_interval(
     """The 95 % percentile bootstrap interval of the mean, orders drawn first and then seeds within each.
 
     Runs in the same order of experiences are alike, so drawing runs one by one would promise too much. Every
-    quantity is drawn on the same runs, so the bounds of a curve have no steps of chance. A few runs give
-    intervals that are too narrow, by whatever bootstrap.
+    quantity is drawn on the same runs, so the bounds of a curve have no steps of chance. Intervals of few
+    runs are too narrow, by whatever bootstrap: of normal values they cover the mean in 75 % of cases with
+    three runs, in 84 % with five and in 89 % with nine.
 
     Args:
         values: (N, Q) quantities of N runs, or (N,) for one quantity.
@@ -48,8 +51,8 @@ def hierarchical_interval(
         ValueError: There is no run, or not one order for each.
 
     Example:
-        >>> found = hierarchical_interval([0.5, 0.7], ["0", "1"], np.random.default_rng(0))
-        >>> found.mean.tolist(), found.low.tolist(), found.high.tolist()
+        >>> found = hierarchical_interval([0.5, 0.6, 0.7], ["0", "1", "2"], np.random.default_rng(0))
+        >>> found.mean.round(6).tolist(), found.low.tolist(), found.high.tolist()
         ([0.6], [0.5], [0.7])
     """
     table = np.asarray(values, dtype=np.float64)
@@ -57,7 +60,7 @@ def hierarchical_interval(
     if table.ndim != 2 or not len(table) or len(orders) != len(table):
         raise ValueError(f"{len(orders)} orders for values of shape {table.shape}")
     mean = table.mean(axis=0)
-    if len(table) < 2:
+    if len(table) < LEAST_RUNS:
         unknown = np.full_like(mean, np.nan)
         return Interval(mean, unknown, unknown, len(table))
     # Rounding would give equal values a width.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clbench.reporting.load import PANEL
 from clbench.reporting.statistics.across import Estimate, ranks
-from clbench.reporting.statistics.intervals import DRAWS, percentiles, run_weights
+from clbench.reporting.statistics.intervals import DRAWS, LEAST_RUNS, percentiles, run_weights
 
 SCORE = "metrics.average_accuracy"
 Scores = Mapping[str, Mapping[Any, pd.DataFrame]]
@@ -25,7 +25,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
     Ranked are the methods with finished runs in all scenarios (with each encoder). Where fewer than two have
     that, all methods are, over the scenarios that they share. Equals share their average rank. The interval
     is of the bootstrap over orders and seeds within each scenario: methods with the same orders and seeds are
-    drawn on the same ones.
+    drawn on the same ones. There is none where a method has fewer than three runs in some scenario.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -36,8 +36,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
         training and models per experience, which do not compete, are left out; the numbers of a method that
         is not ranked are NaN.
     """
-    rivals = sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
-    scores = scores_of(frame)
+    rivals, scores = _rivals(frame), scores_of(frame)
     ranked = _comparable({method: scores[method] for method in rivals if method in scores})
     tasks = common_tasks(scores, ranked)
     found = _ranked(scores, ranked, tasks, generator or np.random.default_rng(0))
@@ -48,6 +47,20 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
     ]
     table = pd.DataFrame(rows, columns=["method", "mean", "low", "high", "n"])
     return table.sort_values(["mean", "method"], ignore_index=True)
+
+
+def task_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """The mean score of each method that :func:`average_ranks` ranks on each task there: tasks x methods."""
+    rivals, scores = _rivals(frame), scores_of(frame)
+    ranked = _comparable({method: scores[method] for method in rivals if method in scores})
+    done = frame[(frame["status"] == "done") & frame["method"].isin(ranked)]
+    means = done.pivot_table(index=PANEL, columns="method", values=SCORE, aggfunc="mean")
+    return means.dropna(axis=0).round(12)
+
+
+def _rivals(frame: pd.DataFrame) -> list[str]:
+    """The methods that compete."""
+    return sorted(set(frame["method"]) - set(frame.loc[~frame["competes"], "method"]))
 
 
 def scores_of(frame: pd.DataFrame) -> dict[str, dict[Any, pd.DataFrame]]:
@@ -89,6 +102,8 @@ def _ranked(
         places += ranks(means.round(12)) / len(tasks)
         drawn += ranks(samples.round(12)) / len(tasks)
     low, high = percentiles(drawn.T)
+    if min(len(scores[method][task]) for method in methods for task in tasks) < LEAST_RUNS:
+        low, high = np.full((2, len(methods)), math.nan)
     return {
         method: Estimate(float(places[at]), float(low[at]), float(high[at]))
         for at, method in enumerate(methods)

@@ -70,7 +70,7 @@ class Row:
     """One method.
 
     Attributes:
-        method: Its name.
+        method: Its name for readers.
         signs: Its marks, such as †.
         remarks: What else is to be said of it.
         status: ``done``, ``partial``, ``failed``, ``diverged``, ``running`` or ``missing``.

@@ -12,7 +12,7 @@ import pandas as pd
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, Measure
 from clbench.reporting.statistics.intervals import hierarchical_interval
-from clbench.reporting.statistics.paired import ALPHA, holm, worse_p
+from clbench.reporting.statistics.simultaneous import ALPHA, worse_p
 
 Mark = Literal["", "best", "close"]
 """``close``: not significantly worse than the best."""
@@ -31,15 +31,17 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             but its runs.
 
     Returns:
-        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``notes``, ``stream`` and
-        ``competes``, as :func:`~clbench.reporting.load.load_results` describes them; ``status``: ``done`` if
-        every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``, ``running`` or ``missing``;
+        The columns ``scenario``, ``title``, ``task``, ``encoder``, ``method``, ``name``, ``tuning``,
+        ``notes``,
+        ``stream`` and ``competes``, as :func:`~clbench.reporting.load.load_results` describes them;
+        ``status``: ``done`` if every run is, ``partial`` if some are, otherwise ``failed``, ``diverged``,
+        ``running`` or ``missing``;
         ``runs``: the number of result files; ``n``: how many of them are done; ``files``: their paths; and
         for each of :data:`~clbench.reporting.measures.MEASURES` its mean over the done runs that have it,
         ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation
         (n - 1 in the denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it
-        is not significantly worse, ``_p``: the p-value of the test against the best, Holm-corrected, and
-        ``_pairs``: the number of pairs of runs in that test. An undefined value is NaN.
+        is not significantly worse, ``_p``: the p-value of the test against the best, simultaneous over
+        all pairs, and ``_pairs``: the number of runs in that test. An undefined value is NaN.
     """
     methods = frame.groupby("method", sort=True)
     # A method that lacks runs here is described by its runs elsewhere.
@@ -76,8 +78,14 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 
 def _described(runs: pd.DataFrame) -> dict[str, Any]:
-    notes = tuple(sorted({note for notes in runs["notes"] for note in notes}))
-    return {"notes": notes, "stream": runs["stream"].iloc[0], "competes": bool(runs["competes"].all())}
+    first = runs.iloc[0]
+    return {
+        "name": first["name"],
+        "tuning": str(first["config"].get("tuning") or ""),
+        "notes": tuple(sorted({note for notes in runs["notes"] for note in notes})),
+        "stream": first["stream"],
+        "competes": bool(runs["competes"].all()),
+    }
 
 
 def _measured(runs: pd.DataFrame, seed: int) -> dict[str, Any]:
@@ -142,12 +150,15 @@ def _judged(
     if measure.better is None or len(leaders) == len(rivals):
         return marks, p, pairs
     others = [at for at in rivals if at not in leaders]
-    found, counts = worse_p(sign * values[:, leaders[0]], sign * values[:, others])
     for at in leaders:
         marks[at] = "best"
-    for at, adjusted, count in zip(others, holm(found), counts, strict=True):
-        p[at], pairs[at] = float(adjusted), int(count)
-        marks[at] = "close" if adjusted >= ALPHA else ""
+    defined = ~np.isnan(values)
+    common = defined[:, leaders[0]]  # the runs of the best; methods that lack some are not tested
+    tested = [leaders[0], *(at for at in others if defined[common, at].all())]
+    found = worse_p(sign * values[np.ix_(common, tested)], 0)
+    for at, each in zip(tested[1:], found[1:], strict=True):
+        p[at], pairs[at] = float(each), int(common.sum())
+        marks[at] = "close" if each >= ALPHA else ""
     return marks, p, pairs
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 from clbench.reporting.formatting import count_text, plain
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, TOKENS, Measure, chosen, of_task
-from clbench.reporting.statistics.paired import ALPHA
+from clbench.reporting.names import common_tuning, in_common
+from clbench.reporting.statistics.simultaneous import ALPHA
 from clbench.reporting.tables.cells import Column, Document, Row, Table, measure_cell, shown_paths
 from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.notes import (
@@ -29,12 +30,13 @@ from clbench.reporting.tables.summary import summary_tables
 READING = (
     "R[t, i] is the accuracy on experience i after training stage t; T is the last stage. Values are means "
     "over the n finished runs (orders and seeds). Brackets give the 95 % bootstrap interval of the mean, "
-    "which resamples orders first and then seeds within each order; there is no interval for a single run "
+    "which resamples orders first and then seeds within each order; there is none for fewer than three runs "
     "or for equal values. A dash marks a value that is undefined or was not recorded. Joint training "
     "comes first, then methods by average accuracy. Joint training, and methods that train one model per "
     "experience, are never marked as the best. Seconds depend on the machine and its load, and have no best."
 )
 
+_FACTS = ("scenario", "title", "encoder", "method", "name", "notes", "stream", "status", "runs", "n")
 LANGUAGE = (
     "Of language models, R is in bits per byte of UTF-8, where lower is better. Averages are those of R; "
     "forgetting is the rise over the best, and transfers are positive where bits fall: what is better has "
@@ -86,6 +88,8 @@ def compared_tables(
     """
     compared = comparison_table(frame) if compared is None else compared
     panels = dict(list(frame.groupby(PANEL)))
+    common, tuning = in_common(frame), common_tuning(frame)
+    about = f", {tuning}" if tuning else ""
     return tuple(
         _table(
             rows,
@@ -93,6 +97,8 @@ def compared_tables(
             of_task(_measures(columns), rows["task"].iloc[0]),
             columns is not None,
             relative_to,
+            about,
+            [f"In all rows of {plain(each)}." for each in common],
         )
         for keys, rows in compared.groupby(PANEL, sort=True)
     )
@@ -108,7 +114,10 @@ def _table(
     measures: Sequence[Measure],
     all_shown: bool,
     relative_to: Path | None,
+    about: str,
+    common: Sequence[str],
 ) -> Table:
+    """``about`` is said after the encoder, and ``common`` below the table: what names leave out."""
     runs = dict(list(panel[panel["status"] == "done"].groupby("method")))
     columns = tuple(_column(each, shown=all_shown or _telling(each, rows)) for each in measures)
     records = rows.to_dict("records")
@@ -116,7 +125,7 @@ def _table(
     best, close = _judgement(rows, [column.name for column in columns if column.shown])
     return Table(
         title=plain(rows["title"].iloc[0]),
-        caption=f"Scenario {scenario}, encoder {encoder}.",
+        caption=f"Scenario {scenario}, encoder {encoder}{about}.",
         counted="n",
         columns=columns,
         rows=tuple(
@@ -124,7 +133,14 @@ def _table(
         ),
         best=best,
         close=close,
-        notes=(*footnotes(records), *beaten(records), *at_chance(panel), *unfinished(panel), *mixed(panel)),
+        notes=(
+            *footnotes(records),
+            *common,
+            *beaten(records),
+            *at_chance(panel),
+            *unfinished(panel),
+            *mixed(panel),
+        ),
     )
 
 
@@ -153,7 +169,7 @@ def _row(
             own = shown_paths(list(runs["path"][runs[measure.source].notna()]), relative_to)
         cells.append(measure_cell(row, measure, own))
     return Row(
-        method=plain(row["method"]),
+        method=plain(row["name"]),
         signs=signs(row["notes"]),
         remarks=remarks(row["notes"]),
         status=row["status"],
@@ -161,8 +177,7 @@ def _row(
         cells=tuple(cells),
         files=files,
         facts=tuple(
-            (name, ";".join(map(str, row[name])) if name == "notes" else str(row[name]))
-            for name in ("scenario", "title", "encoder", "method", "notes", "stream", "status", "runs", "n")
+            (name, ";".join(map(str, row[name])) if name == "notes" else str(row[name])) for name in _FACTS
         ),
     )
 
@@ -173,11 +188,11 @@ def _judgement(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, str]:
         return "", ""
     pairs = pd.concat([rows.loc[rows[f"{name}_p"].notna(), f"{name}_pairs"] for name in names])
     if pairs.empty:
-        return "the best mean of a column; no test, as no other method shares three runs with it", ""
+        return "the best mean of a column; no test, as no other method has the same three runs or more", ""
     least, most = pairs.min(), pairs.max()
     return (
         "the best mean of a column",
-        "not significantly worse than it (one-sided paired t-test on the "
-        f"{least if least == most else f'{least} to {most}'} orders and seeds that both have, p ≥ {ALPHA} "
-        "after Holm's correction over the methods)",
+        "not significantly worse than it (Tukey's test of all pairs, which accounts for choosing the best by "
+        f"these runs, on the {least if least == most else f'{least} to {most}'} orders and seeds that all "
+        f"tested methods have, p ≥ {ALPHA})",
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from clbench.core.notes import Note, NoteKind
 from clbench.reporting.formatting import plain
 from clbench.reporting.measures import ACCURACY
+from clbench.reporting.names import enumerated
 
 MARKS: dict[NoteKind, str] = {"sees-future": "†", "deviation": "‡", "upper-bound": "↑", "task-id-oracle": "§"}
 """The mark of each kind of note that has one."""
@@ -57,14 +58,14 @@ def deviations(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     for row in rows:
         for note in row["notes"]:
             if note.kind == "deviation":
-                deviating.setdefault(plain(note.text), []).append(plain(row["method"]))
+                deviating.setdefault(plain(note.text), []).append(plain(row["name"]))
     shared: dict[tuple[str, ...], list[str]] = {}
     for text, methods in sorted(deviating.items()):
         shared.setdefault(tuple(methods), []).append(text.rstrip("."))
     return [
         f"{MARKS['deviation']} differs from the paper"
         + (f": {'; '.join(filter(None, texts))}" if any(texts) else "")
-        + ("." if len(methods) == len(rows) else f" ({', '.join(methods)}).")
+        + ("." if len(methods) == len(rows) else f" ({enumerated(methods)}).")
         for methods, texts in shared.items()
     ]
 
@@ -73,14 +74,14 @@ def beaten(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     """One line where methods are above the best joint training, which then bounds nothing."""
     name = ACCURACY.name
     scores = [row[name] for row in rows if row["stream"] == "joint" and not math.isnan(row[name])]
-    above = [row["method"] for row in rows if row["competes"] and scores and row[name] > max(scores)]
+    above = [row["name"] for row in rows if row["competes"] and scores and row[name] > max(scores)]
     return [f"Joint training is no upper bound here; above it: {_listed(above)}."] if above else []
 
 
 def at_chance(panel: pd.DataFrame) -> list[str]:
     """One line for methods none of whose finished runs is better than guessing."""
     done = panel[panel["status"] == "done"]
-    guessing = done.groupby("method")["at_chance"].all()
+    guessing = done.groupby("name")["at_chance"].all()
     found = [str(method) for method in guessing.index[guessing]]
     return [f"At chance, no better than always answering one class: {_listed(found)}."] if found else []
 
@@ -88,14 +89,14 @@ def at_chance(panel: pd.DataFrame) -> list[str]:
 def _listed(methods: Sequence[str]) -> str:
     named = [plain(str(method)) for method in methods[:_NAMED]]
     more = [f"{len(methods) - _NAMED} more"] if len(methods) > _NAMED else []
-    return ", ".join([*named, *more])
+    return enumerated([*named, *more])
 
 
 def unfinished(panel: pd.DataFrame) -> list[str]:
     """One line for each run that is not in the means."""
     return [
         plain(
-            f"{run['method']}, order {run['order']}, seed {run['seed']}: {run['status']}"
+            f"{run['name']}, order {run['order']}, seed {run['seed']}: {run['status']}"
             + (f": {run['error']}" if run["error"] else "")
         )
         for run in panel[panel["status"] != "done"].to_dict("records")
@@ -105,7 +106,7 @@ def unfinished(panel: pd.DataFrame) -> list[str]:
 def mixed(panel: pd.DataFrame) -> list[str]:
     """One line for each setting, and each fingerprint, in which the finished runs behind one mean differ."""
     lines = []
-    for method, runs in panel[panel["status"] == "done"].groupby("method", sort=True):
+    for method, runs in panel[panel["status"] == "done"].groupby("name", sort=True):
         configs = [{key: config[key] for key in config.keys() - _VARIES} for config in runs["config"]]
         absent = dict.fromkeys({key for config in configs for key in config})
         prints = [_fingerprints(source) for source in runs["provenance"]]  # older files lack some

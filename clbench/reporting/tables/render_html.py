@@ -56,7 +56,8 @@ def _row(row: Row) -> str:
     if files:
         runs = f"<details><summary>{runs}</summary><ul>{files}</ul></details>"
     return (
-        f'<tr class="{row.status}"><th scope="row">{_text(row.label)}</th>'
+        f'<tr class="{row.status}" data-method="{_text(dict(row.facts)["method"])}">'
+        f'<th scope="row">{_text(row.label)}</th>'
         f'<td data-value="{len(row.files)}">{runs}</td>{"".join(map(_cell, row.cells))}</tr>\n'
     )
 

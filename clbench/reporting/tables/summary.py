@@ -13,7 +13,15 @@ import pandas as pd
 from clbench.reporting.formatting import Unit, count_text, plain
 from clbench.reporting.measures import ACCURACY, CLASSES
 from clbench.reporting.statistics.across import Estimate, interquartile_mean, probability_of_improvement
-from clbench.reporting.statistics.ranking import Scores, average_ranks, common_tasks, padded, scores_of
+from clbench.reporting.statistics.ranking import (
+    Scores,
+    average_ranks,
+    common_tasks,
+    padded,
+    scores_of,
+    task_means,
+)
+from clbench.reporting.statistics.simultaneous import rank_test
 from clbench.reporting.tables.cells import (
     NOTHING,
     Cell,
@@ -50,6 +58,7 @@ def _summary(frame: pd.DataFrame, compared: pd.DataFrame, encoder: str, relative
     scores, ranked = scores_of(frame), average_ranks(frame)
     tasks = common_tasks(scores, list(ranked.loc[ranked["n"] > 0, "method"]))
     top = str(ranked["method"].iloc[0]) if tasks else ""
+    first = dict(zip(compared["method"], compared["name"], strict=True)).get(top, "")
     estimates = _estimates(scores, tasks, top)
     for place in ranked[ranked["n"] > 0].to_dict("records"):
         estimates[place["method"]]["rank"] = Estimate(place["mean"], place["low"], place["high"])
@@ -70,7 +79,7 @@ def _summary(frame: pd.DataFrame, compared: pd.DataFrame, encoder: str, relative
     columns += [
         Column("rank", "Average rank"),
         Column("iqm", "IQM (%)"),
-        Column("improvement", f"P({plain(top)} better) (%)" if top else "P(best better) (%)"),
+        Column("improvement", f"P({plain(first)} better) (%)" if top else "P(best better) (%)"),
     ]
     best = any(row["average_accuracy_mark"] == "best" for row in compared.to_dict("records"))
     return Table(
@@ -86,7 +95,11 @@ def _summary(frame: pd.DataFrame, compared: pd.DataFrame, encoder: str, relative
         close="not significantly worse than it, by the test of the scenario's own table"
         if (compared["average_accuracy_mark"] == "close").any()
         else "",
-        notes=(*footnotes([described[method] for method in order]), *_explained(scenarios, tasks, top)),
+        notes=(
+            *footnotes([described[method] for method in order]),
+            *_explained(scenarios, tasks, first),
+            *_compared(frame),
+        ),
     )
 
 
@@ -108,7 +121,8 @@ def _estimates(scores: Scores, tasks: Sequence[Any], top: str) -> dict[str, dict
 def _described(encoder: str, method: str, rows: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
     notes = sorted({note for row in rows.values() for note in row["notes"]})
     joint = any(row["stream"] == "joint" for row in rows.values())
-    return {"encoder": encoder, "method": method, "notes": notes, "joint": joint}
+    name = next(iter(rows.values()))["name"]
+    return {"encoder": encoder, "method": method, "name": name, "notes": notes, "joint": joint}
 
 
 def _row(
@@ -126,7 +140,7 @@ def _row(
     cells = [measure_cell(rows[name], ACCURACY, files[name]) for name in scenarios]
     cells += [_estimate(estimates.get(name), unit, common) for name, unit in units.items()]
     return Row(
-        method=plain(described["method"]),
+        method=plain(described["name"]),
         signs=signs(described["notes"]),
         remarks=remarks(described["notes"]),
         status="done" if len(done) == len(scenarios) else "partial" if done else "missing",
@@ -136,6 +150,7 @@ def _row(
         facts=(
             ("encoder", str(described["encoder"])),
             ("method", str(described["method"])),
+            ("name", str(described["name"])),
             ("notes", ";".join(map(str, described["notes"]))),
             ("ranked_scenarios", ";".join(str(scenario) for scenario, _ in tasks)),
         ),
@@ -147,6 +162,18 @@ def _estimate(found: Estimate | None, unit: Unit, files: tuple[str, ...]) -> Cel
         return Cell(NOTHING)
     text = mean_text(found.value, found.low, found.high, unit)
     return Cell(text, found.value, found.low, found.high, n=len(files), files=files)
+
+
+def _compared(frame: pd.DataFrame) -> list[str]:
+    """What tests of the ranks say, where there are enough methods and scenarios for one."""
+    found = rank_test(task_means(frame).to_numpy())
+    if math.isnan(found.distance):
+        return []
+    return [
+        f"Friedman's test that the {found.methods} methods are equal over the {found.tasks} scenarios: "
+        f"p = {found.p:.2g}. Average ranks less than {found.distance:.2f} apart (Nemenyi's critical "
+        "difference at 5 %) do not differ significantly."
+    ]
 
 
 def _explained(scenarios: Sequence[str], tasks: Sequence[Any], top: str) -> list[str]:

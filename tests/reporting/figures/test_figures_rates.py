@@ -50,7 +50,7 @@ def test_runs_that_differ_in_the_rate_alone_are_one_line(tmp_path):
     ]
     assert rings(axes) == [(0.01, 75)]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["ewc-frozen", "ewc-frozen-strength=3.0", "default rate"]
+    assert names == ["EWC", "EWC, strength 3.0", "default rate"]
 
 
 def test_a_point_is_the_mean_of_finished_runs_and_a_bar_their_interval(tmp_path):
@@ -60,6 +60,7 @@ def test_a_point_is_the_mean_of_finished_runs_and_a_bar_their_interval(tmp_path)
         [
             *rated("ewc", rates, default=0.01),
             *rated("ewc", {0.01: 0.25}, default=0.01, order="random:1"),
+            *rated("ewc", {0.01: 0.5}, default=0.01, order="random:2"),
             *rated("ewc", {0.1: 1.0}, seed=1, status="failed"),
             *rated("ewc", {1.0: 1.0}, seed=1, status="failed"),
         ],
@@ -71,7 +72,7 @@ def test_a_point_is_the_mean_of_finished_runs_and_a_bar_their_interval(tmp_path)
     assert np.asarray(segment).tolist() == [
         [0.01, 25],
         [0.01, 75],
-    ]  # two orders: each alone is in the interval
+    ]  # three orders: each alone is in the interval
 
 
 def test_each_scenario_has_a_panel_with_the_methods_that_have_lines_there(tmp_path):
@@ -94,7 +95,7 @@ def test_each_scenario_has_a_panel_with_the_methods_that_have_lines_there(tmp_pa
 def test_joint_training_keeps_its_name_and_looks(tmp_path):
     frame = load(tmp_path, rated("finetune-frozen", EWC, default=0.01, stream="-joint"))
     figure = plots.learning_rate_figure(frame)
-    assert figure.legends[0].get_texts()[0].get_text() == "finetune-frozen-joint"
+    assert figure.legends[0].get_texts()[0].get_text() == "Fine-tuning, joint"
     assert [each.get_linestyle() for each in figure.axes[0].get_lines()] == ["None", "--"]
 
 

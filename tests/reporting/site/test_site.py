@@ -24,6 +24,7 @@ from clbench.reporting.load import load_results
 from clbench.reporting.measures import MEASURES
 from clbench.reporting.site import write_page
 from clbench.reporting.site.command import NO_PART, OPTIONS, SPECIAL, command
+from clbench.reporting.site.comparison import runs_grid
 from clbench.reporting.site.curve import curve
 from clbench.reporting.site.figures import inline
 from clbench.reporting.site.measures import mean, spread
@@ -46,7 +47,7 @@ def pages(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*"))
-        if path.suffix in (".html", ".js", ".css")
+        if path.suffix in (".html", ".js", ".css", ".txt")
     }
 
 
@@ -54,6 +55,15 @@ def pages(folder: Path) -> dict[str, str]:
 def test_examples_in_docstrings_hold(name):
     module = importlib.import_module(f"clbench.reporting.site.{name}")
     assert doctest.testmod(module).failed == 0
+
+
+def test_a_scenario_lists_its_runs_with_what_they_measure(tmp_path):
+    write_result(tmp_path / "runs", "news", "ewc-frozen", 0)
+    frame = load_results([tmp_path / "runs"])
+    grid = runs_grid(frame.to_dict("records"), ["a.html"])
+    shown = [column.heading for column in grid.columns]
+    assert "Average accuracy (%)" in shown
+    assert "Bits per byte" not in shown
 
 
 def test_text_from_data_never_becomes_an_element(results, tmp_path):

@@ -13,7 +13,8 @@ def runs(scenario, length, method="a", seed=0, seconds=0.0, status="done", accur
     """A run whose learning takes so long in all, of which encoding and evaluation are no part."""
     each = {"keys": seconds / length / 2, "train": seconds / length / 2, "evaluate": 100.0, "encode": 100.0}
     return {
-        "scenario": scenario, "encoder": "minilm", "method": method, "order": "0", "seed": seed,
+        "scenario": scenario, "encoder": "minilm", "method": method, "name": method,
+        "order": "0", "seed": seed,
         "stream": "sequential", "status": status, "title": scenario, "competes": True,
         "metrics.average_accuracy": accuracy, "metrics.forgetting": 0.1 * math.log2(length),
         "costs.carried_bytes.total": 7.0 * length**2, "experiences": [{"seconds": each}] * length,

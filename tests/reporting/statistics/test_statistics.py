@@ -1,4 +1,4 @@
-"""Intervals, tests and aggregates, against naive loops, scipy, statsmodels and rliable."""
+"""Intervals, tests and aggregates, against naive loops, scipy and rliable."""
 
 import doctest
 import itertools
@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clbench.reporting.statistics import across, intervals, paired
+from clbench.reporting.statistics import across, intervals, simultaneous
 from clbench.reporting.statistics.across import interquartile_mean, probability_of_improvement, ranks
 from clbench.reporting.statistics.intervals import hierarchical_interval, run_weights
-from clbench.reporting.statistics.paired import holm, worse_p
+from clbench.reporting.statistics.simultaneous import cliques, rank_test, worse_p
 
 
 def generator(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("module", [across, paired, intervals])
+@pytest.mark.parametrize("module", [across, simultaneous, intervals])
 def test_the_examples_in_the_docstrings_are_right(module):
     found = doctest.testmod(module)
     assert found.failed == 0
@@ -88,31 +88,29 @@ def test_equal_runs_have_no_width_and_one_run_has_no_interval():
 # Tests
 
 
-def test_holm_by_hand():
-    # Sorted 0.01, 0.02, 0.03, 0.5; times 4, 3, 2, 1: 0.04, 0.06, 0.06 (not below the one before), 0.5.
-    adjusted = holm([0.5, 0.01, math.nan, 0.03, 0.02])
-    assert adjusted[[0, 1, 3, 4]].tolist() == pytest.approx([0.5, 0.04, 0.06, 0.06])
-    assert math.isnan(adjusted[2])
-    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
-    assert holm([]).tolist() == []
+def test_worse_is_tukeys_test_in_a_block_design():
+    values = generator(6).random((4, 5)) + np.array([0, 0.2, 0.5, 0.9, 1.1])
+    found = worse_p(values, 4)
+    # The residual of the two-way table without interaction, by hand.
+    blocks, methods = values.shape
+    total = ((values - values.mean()) ** 2).sum()
+    between = blocks * ((values.mean(axis=0) - values.mean()) ** 2).sum()
+    rows = methods * ((values.mean(axis=1) - values.mean()) ** 2).sum()
+    freedom = (blocks - 1) * (methods - 1)
+    error = math.sqrt((total - between - rows) / freedom / blocks)
+    ranges = (values.mean(axis=0)[4] - values.mean(axis=0)) / error
+    expected = stats.studentized_range.sf(ranges[:4], methods, freedom)
+    assert found == pytest.approx([*expected, 1.0], abs=0.004)
+    assert found.min() < 0.05 < found[3]
 
 
-def test_holm_is_that_of_statsmodels():
-    multitest = pytest.importorskip("statsmodels.stats.multitest")
-    p_values = generator(2).random(12) ** 3
-    assert holm(p_values) == pytest.approx(multitest.multipletests(p_values, method="holm")[1])
-
-
-def test_worse_is_the_paired_test_on_common_runs():
-    best = [0.9, 0.8, 0.85, 0.95]
-    others = np.array([[0.7, 0.9], [0.75, math.nan], [0.7, 0.84], [0.75, 0.5]])
-    p, pairs = worse_p(best, others)
-    assert pairs.tolist() == [4, 3]
-    for column, runs in ((0, [0, 1, 2, 3]), (1, [0, 2, 3])):
-        lead = np.array(best)[runs] - others[runs, column]
-        t = lead.mean() / (lead.std(ddof=1) / math.sqrt(len(lead)))
-        assert p[column] == pytest.approx(stats.t.sf(t, len(lead) - 1))
-    assert p[0] < 0.05 < p[1]
+def test_equal_methods_are_seldom_told_apart_although_the_runs_choose_the_best():
+    draw = generator(7)
+    wrong = 0
+    for _ in range(600):
+        values = draw.normal(size=(3, 10)) + draw.normal(size=(3, 1))
+        wrong += (worse_p(values, int(values.mean(axis=0).argmax())) < 0.05).any()
+    assert 0.03 < wrong / 600 < 0.07  # paired tests with Holm's correction: about 0.2
 
 
 @pytest.mark.filterwarnings("error")
@@ -121,18 +119,45 @@ def test_worse_is_the_paired_test_on_common_runs():
     [
         ([0.8, 0.7, 0.6], 0.0),  # 0.1 better each time, but for the rounding of floats
         ([0.9, 0.8, 0.7], 1.0),  # the same
-        ([1.0, 0.9, 0.8], 1.0),  # worse each time
     ],
 )
 def test_equal_differences_need_no_variance(other, expected):
-    p, _ = worse_p([0.9, 0.8, 0.7], np.array(other)[:, None])
-    assert p.tolist() == [expected]
+    assert worse_p(np.stack([[0.9, 0.8, 0.7], other], axis=1), 0).tolist() == [1.0, expected]
 
 
-def test_fewer_than_three_pairs_are_no_test():
-    p, pairs = worse_p([0.9, 0.8, math.nan], [[0.4, math.nan, 0.8], [0.3, 0.7, 0.7], [0.2, 0.6, 0.6]])
-    assert np.isnan(p).all()
-    assert pairs.tolist() == [2, 1, 2]
+def test_two_runs_are_no_test():
+    assert np.isnan(worse_p([[0.9, 0.4], [0.8, 0.3]], 0)).all()
+
+
+def test_intervals_of_three_runs_cover_as_often_as_the_documentation_says():
+    draw = generator(8)
+    # Columns are other values of the same runs. Of three, the bounds are the extremes: 1 - 2 / 2^3.
+    for runs, share in ((3, 0.75), (5, 0.84), (9, 0.89)):
+        names = list("abcdefghi"[:runs])
+        found = hierarchical_interval(draw.normal(size=(runs, 4000)), names, draw, draws=1500)
+        assert np.mean((found.low <= 0) & (found.high >= 0)) == pytest.approx(share, abs=0.02)
+    two = hierarchical_interval([0.1, 0.9], list("ab"), draw)
+    assert (two.mean[0], math.isnan(two.low[0]), math.isnan(two.high[0])) == (0.5, True, True)
+
+
+def test_ranks_are_tested_by_friedman_and_nemenyi():
+    scores = generator(9).random((6, 5)).round(1)
+    found = rank_test(scores)
+    assert found.p == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue)
+    # Demsar 2006, table 5: 2.728 for five classifiers, 3.164 for ten.
+    assert found.distance == pytest.approx(2.728 * math.sqrt(5 * 6 / (6 * 6)), abs=0.001)
+    assert rank_test(generator(1).random((4, 10))).distance == pytest.approx(
+        3.164 * math.sqrt(10 * 11 / 24), abs=0.001
+    )
+    assert math.isnan(rank_test(scores[:1]).distance)
+    assert math.isnan(rank_test(scores[:, :2]).p)
+
+
+def test_cliques_are_the_largest_groups_within_the_distance():
+    # Demsar 2006, figure 1a in kind: overlapping groups, no group within another.
+    assert cliques([1.0, 1.5, 2.2, 3.9], 1.3) == [(0, 2)]
+    assert cliques([1.0, 2.0, 3.0], 1.5) == [(0, 1), (1, 2)]
+    assert cliques([1.0, 3.0], 1.5) == []
 
 
 # Aggregates
@@ -202,8 +227,7 @@ def test_tasks_may_have_fewer_runs():
     # Task one: 0.1 beats none of two, 0.7 one, 0.9 both: 3 of 6; task two: 0.5 beats 0.4.
     found = probability_of_improvement(padded, [[0.2, 0.4], [0.8, math.nan]], generator())
     assert found.value == pytest.approx((3 / 6 + 1) / 2)
-    # The one run of task two is drawn each time.
-    assert found.low >= 0.5
+    assert math.isnan(found.low)  # there is no interval of one run
 
 
 @pytest.mark.parametrize("empty", [[], [[math.nan, 0.1]], [0.1, 0.2]])

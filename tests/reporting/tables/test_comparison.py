@@ -6,15 +6,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from support.result_files import HOSTILE, JOINT, ORACLE, loaded, result, scored, write
 
 from clbench.reporting import formatting, measures
 from clbench.reporting.load import load_results
 from clbench.reporting.statistics import ranking
 from clbench.reporting.statistics.intervals import hierarchical_interval
-from clbench.reporting.statistics.paired import holm
-from clbench.reporting.statistics.ranking import average_ranks
+from clbench.reporting.statistics.ranking import average_ranks, task_means
+from clbench.reporting.statistics.simultaneous import worse_p
 from clbench.reporting.tables import cells, notes
 from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.summary import summary_tables
@@ -37,8 +36,7 @@ def test_the_comparison_holds_means_intervals_and_deviations_over_finished_runs(
     ewc = table.loc[("alpha", "ewc-frozen")]
     assert (ewc["status"], ewc["runs"], ewc["n"], ewc["forgetting_n"]) == ("done", 2, 2, 2)
     assert ewc["average_accuracy"] == pytest.approx(0.65)  # (0.6 + 0.7) / 2
-    # Of two runs in one order, a sample is one of them twice in a quarter of the cases each.
-    assert (ewc["average_accuracy_low"], ewc["average_accuracy_high"]) == pytest.approx((0.6, 0.7))
+    assert math.isnan(ewc["average_accuracy_low"])  # two runs have no interval
     assert ewc["average_accuracy_sd"] == pytest.approx(0.1 / 2**0.5)  # two values: their distance / sqrt(2)
     assert ewc["seconds_train"] == pytest.approx(7.0)
     assert ewc["seconds_per_epoch"] == pytest.approx(2.0)  # (1 + 2) / 2 and (1 + 4) / 2
@@ -89,12 +87,9 @@ def test_the_best_is_marked_and_what_is_not_significantly_worse(tmp_path):
     frame = loaded(tmp_path, *(scored("alpha", name, values) for name, values in scores.items()))
     table = comparison_table(frame).set_index("method", drop=False)
     assert marks(table) == {"best": "best", "near": "close", "far": "", "farther": ""}
-    tests = [
-        stats.ttest_rel(scores["best"], scores[name], alternative="greater").pvalue
-        for name in ("near", "far", "farther")
-    ]
+    expected = worse_p(np.transpose(list(scores.values())), 0)
     found = table.loc[["near", "far", "farther"], "average_accuracy_p"]
-    assert list(found) == pytest.approx(list(holm(tests)))
+    assert list(found) == list(expected[1:])
     assert math.isnan(table.loc["best", "average_accuracy_p"])
     # All have the same of everything else: none is best.
     assert set(table["forgetting_mark"]) == {""}
@@ -177,12 +172,12 @@ def test_a_method_without_any_run_in_a_scenario_is_missing_there(results):
 def test_average_ranks_by_hand(tmp_path):
     frame = loaded(
         tmp_path,
-        scored("alpha", "a", [0.9, 0.9]),
-        scored("alpha", "b", [0.5, 0.5]),
-        scored("alpha", "c", [0.5, 0.5]),
-        scored("beta", "a", [0.6, 0.6]),
-        scored("beta", "b", [0.8, 0.8]),
-        scored("beta", "c", [0.1, 0.1]),
+        scored("alpha", "a", [0.9] * 3),
+        scored("alpha", "b", [0.5] * 3),
+        scored("alpha", "c", [0.5] * 3),
+        scored("beta", "a", [0.6] * 3),
+        scored("beta", "b", [0.8] * 3),
+        scored("beta", "c", [0.1] * 3),
     )
     found = average_ranks(frame)
     assert list(found.columns) == ["method", "mean", "low", "high", "n"]
@@ -222,6 +217,9 @@ def test_a_method_that_lacks_a_scenario_takes_none_from_the_ranks_of_others(tmp_
     assert found.loc[["a", "b"], ["mean", "n"]].to_numpy().tolist() == [[1.5, 2], [1.5, 2]]
     assert math.isnan(found.loc["c", "mean"])
     assert found.loc["c", "n"] == 0
+    tested = task_means(frame)  # by Friedman and Nemenyi
+    assert tested.columns.to_list() == ["a", "b"]
+    assert tested.to_numpy().tolist() == [[0.9, 0.5], [0.1, 0.8]]
 
 
 def test_ranks_are_over_the_scenarios_that_all_have(tmp_path):
@@ -260,13 +258,28 @@ def test_the_summary_has_intervals_ranks_and_aggregates(tmp_path):
     (table,) = summary_tables(frame, comparison_table(frame))
     joint, a, b = table.rows
     assert [cell.text for cell in joint.cells] == ["missing", "90.0", "–", "–", "–"]  # noqa: RUF001
-    assert a.cells[0].text == "85.0 [80.0, 90.0]"
+    assert a.cells[0].text == "85.0"  # of two runs
     assert (a.cells[2].value, b.cells[2].value) == (1, 2)
     assert a.cells[3].value == pytest.approx((0.7 + 0.8) / 2)  # of 0.6, 0.7, 0.8, 0.9
     assert b.cells[3].value == pytest.approx((0.1 + 0.2) / 2)
     # alpha: 0.9 beats both, 0.8 one of them: 3/4; beta: always.
     assert b.cells[4].value == pytest.approx((3 / 4 + 1) / 2)
     assert len(b.cells[2].files) == 4
+
+
+def test_the_summary_tests_the_ranks_of_three_methods_or_more(tmp_path):
+    runs = [
+        scored(task, name, [score])
+        for task in ("x", "y", "z")
+        for name, score in zip("abc", (0.9, 0.8, 0.7), strict=True)
+    ]
+    frame = loaded(tmp_path, *runs, scored("z", "both", [0.95], joint=True))
+    (table,) = summary_tables(frame, comparison_table(frame))
+    # Friedman by hand: 12 N / (k (k + 1)) sum (R - 2)^2 = 6, with 2 degrees of freedom exp(-3).
+    # The critical difference is 2.343 sqrt(3 * 4 / (6 * 3)).
+    line = table.notes[-1]
+    assert "3 methods are equal over the 3 scenarios: p = 0.05." in line
+    assert "less than 1.91 apart" in line
 
 
 def test_one_scenario_has_no_summary_and_each_encoder_has_its_own(tmp_path):

@@ -29,6 +29,7 @@ def test_csv_reads_back_unrounded(frame):
     assert [row["average_accuracy_mark"] for row in rows] == list(table["average_accuracy_mark"])
     assert [row["runs"] for row in rows] == list(map(str, table["runs"]))
     assert rows[1]["notes"] == "sees-future"
+    assert [rows[1][key] for key in ("method", "name")] == [ORACLE, "DKVB (oracle keys)"]
 
 
 def test_each_row_names_its_files(frame, tmp_path):
