@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from support.committed_reports import (
+    INDEXED,
     REPORTS,
     RESULTS,
     ROOT,
@@ -25,6 +26,8 @@ from clbench.core.result_paths import result_paths, result_text
 from clbench.reporting import accuracy_cost_figure, learning_rate_figure, stream_accuracy_figure
 from clbench.reporting.figures.canvas import save
 from clbench.reporting.figures.choice import leading
+from clbench.reporting.figures.critical import critical_difference_figure
+from clbench.reporting.figures.styles import line_styles
 from clbench.reporting.tables.render import csv, markdown
 from clbench.studies.experiment import find_experiment
 
@@ -56,7 +59,12 @@ def curves(frame: pd.DataFrame) -> Figure:
     return stream_accuracy_figure(leading(frame), whole=frame)
 
 
+def differences(frame: pd.DataFrame) -> Figure:
+    return critical_difference_figure(frame, line_styles(frame))
+
+
 PICTURES = {
+    "full/report/frozen/critical_difference": (lambda: values("full"), differences),
     "small/report/runtime/accuracy_cost": (on_cores, costs),
     "small/report/single_head/stream_accuracy": (single_head, curves),
     "few/report/values/learning_rate": (lambda: values("few"), learning_rate_figure),
@@ -90,34 +98,47 @@ def test_each_default_that_is_far_from_its_tuned_value_has_a_line_that_says_why(
 
 
 SAID = {
-    "Amazon reviews, 20 Newsgroups and GLUE": (main, {
+    ("measured-results", "Amazon reviews, 20 Newsgroups and GLUE"): (main, {
         "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint"),
         "dsc-dil": ("dkvb-p-incremental", "dkvb-p-generic", "dkvb-np-generic", "dkvb-np-incremental",
                     "finetune-frozen-joint"),
     }),
-    "Reuters R8, single-head": (single_head, {
+    ("measured-results", "Reuters R8, single-head"): (single_head, {
         "r8-cil": ("finetune-frozen",),
         "20ng-cil-single": ("dkvb-np-oracle", "ranpac", "dkvb-np-random", "ncm", "finetune-frozen-joint",
                             "dkvb-np-incremental"),
         "r52-cil": ("dkvb-np-random", "dkvb-np-oracle", "slda", "ncm", "dkvb-np-incremental"),
     }),
+    ("findings", "Where the methods stand"): (lambda: values("full"), {
+        "clinc150-cil": ("ranpac", "finetune-frozen", "ncm"),
+        "banking77-cil": ("ranpac", "finetune-frozen", "ncm"),
+        "dsc-dil": ("ranpac", "knn", "finetune-frozen-joint"),
+        "glue4-til": ("ranpac", "ncm"),
+        "20ng-cil": ("knn", "finetune-frozen-joint"),
+        "20ng-cil-single": ("knn", "finetune-frozen-joint"),
+        "r52-cil": ("ranpac", "slda", "ncm", "finetune-frozen-joint"),
+        "r8-cil": ("finetune-frozen", "ncm", "slda", "fecam", "finetune-frozen-joint"),
+    }),
 }  # fmt: skip
-"""By section, the average accuracies that its sentences name."""
+"""By page and section, the average accuracies that its sentences name."""
 
 
-@pytest.mark.parametrize("section", SAID)
-def test_the_sentences_on_a_table_have_its_numbers(section):
-    page = (ROOT / "docs" / "measured-results.md").read_text(encoding="utf-8")
-    text = page.partition(f"## {section}\n")[2].partition("\n## ")[0]
+@pytest.mark.parametrize(("page", "section"), SAID)
+def test_the_sentences_on_a_table_have_its_numbers(page, section):
+    content = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    text = content.partition(f"## {section}\n")[2].partition("\n## ")[0]
     sentences = re.sub(r"<!-- table .*?<!-- end -->", "", text, flags=re.DOTALL)
-    load, named = SAID[section]
+    load, named = SAID[page, section]
     means = load().groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
     wanted = {f"{100 * means[scenario, each]:.1f}" for scenario, methods in named.items() for each in methods}
     assert set(re.findall(r"\d+\.\d", sentences)) == wanted
 
 
-def test_the_readme_of_the_results_is_that_of_the_result_files():
-    assert (RESULTS / "README.md").read_text() == results_index(), "make results brings it up to date"
+@pytest.mark.parametrize("name", INDEXED)
+def test_the_readme_of_a_folder_is_that_of_its_result_files(name):
+    assert (RESULTS / name / "README.md").read_text() == results_index(name), (
+        "make results brings it up to date"
+    )
 
 
 def test_no_result_file_names_a_folder_of_the_machine_that_made_it():

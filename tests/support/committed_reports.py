@@ -24,6 +24,8 @@ METHODS = re.compile(r"(<!-- methods -->\n).*?(<!-- end -->)", re.DOTALL)
 GAPS = re.compile(r"(<!-- defaults against tuned -->\n).*?(<!-- end -->)", re.DOTALL)
 RESULTS = ROOT / "results"
 SMALL = RESULTS / "small"
+INDEXED = ("full", "small")
+"""The folders of results with a README of their own."""
 
 
 def single_head() -> pd.DataFrame:
@@ -58,10 +60,11 @@ def quick() -> pd.DataFrame:
 
 
 def values(profile: str) -> pd.DataFrame:
-    return load_results(sorted(folder for folder in (RESULTS / profile).iterdir() if folder.name != "report"))
+    return load_results([RESULTS / profile])
 
 
 REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
+    "full/report/frozen": lambda: values("full"),
     "small/report/main": main,
     "small/report/runtime": on_cores,
     "small/report/keys": keys,
@@ -80,12 +83,12 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
 
 def pages() -> list[Path]:
     """The Markdown files whose table blocks are filled from the committed reports."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [ROOT / "README.md", RESULTS / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def results_index() -> str:
+def results_index(name: str) -> str:
     declared = {name: scenario.protocol for name, scenario in SCENARIOS.items()}
-    return index(load_results([SMALL]), RESULTS, declared)
+    return index(values(name), RESULTS / name, declared)
 
 
 def with_methods(text: str) -> str:
@@ -131,7 +134,8 @@ def write_all() -> None:
             if stem in earlier:
                 _, pdf = save(figure, report / stem)
                 pdf.unlink()
-    write_text(RESULTS / "README.md", results_index())
+    for name in INDEXED:
+        write_text(RESULTS / name / "README.md", results_index(name))
     for page in pages():
         text = filled(page.read_text(encoding="utf-8"), page.parent)
         write_text(page, with_gaps(with_methods(text)))
