@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clbench.core.result import RunResult
@@ -46,13 +46,17 @@ def row(result: RunResult, stage: int) -> dict[str, float]:
     return measured
 
 
-def matrix(result: RunResult) -> list[Iterable[Any]]:
-    """The accuracy matrix in lines of ``names.MATRIX_COLUMNS``."""
-    return [
-        [experience(result, stage), tested, accuracy, macro_f1]
-        for stage, both in enumerate(zip(result.accuracy, result.macro_f1, strict=True))
-        for tested, (accuracy, macro_f1) in enumerate(zip(*both, strict=True), start=1)
+def matrix(result: RunResult) -> tuple[list[str], list[list[Any]]]:
+    """The columns and lines of R[t, i]: a line for each stage and experience, with what is measured of it."""
+    named: dict[str, list[list[float]]] = {"accuracy": result.accuracy, "macro-F1": result.macro_f1}
+    if result.language:
+        named = {"bits per byte": result.language.get("bits_per_byte", [])}
+    lines = [
+        [experience(result, stage), tested, *values]
+        for stage, rows in enumerate(zip(*named.values(), strict=True))
+        for tested, values in enumerate(zip(*rows, strict=True), start=1)
     ]
+    return [*names.MATRIX_COLUMNS, *named], lines
 
 
 def summary(result: RunResult) -> dict[str, Any]:

@@ -32,7 +32,8 @@ METRICS, COSTS = "metrics", "costs"
 FAMILY = "family"
 """The family of the method, in the configuration beside what the result file has there."""
 MATRIX_TABLE, MATRIX_IMAGE = "matrix/table", "matrix/image"
-MATRIX_COLUMNS = ("experience trained", "experience tested", "accuracy", "macro-F1")
+MATRIX_COLUMNS = ("experience trained", "experience tested")
+"""Before those of what is measured."""
 
 
 def on_experience(metric: str, number: int) -> str:

@@ -39,10 +39,10 @@ def log_end(run: wandb.Run, result: RunResult, path: Path) -> None:
     with tempfile.TemporaryDirectory(
         prefix="clbench-wandb-"
     ) as folder:  # the library copies what it is given
-        if result.accuracy:
-            table = wandb.Table(columns=list(names.MATRIX_COLUMNS), data=content.matrix(result))
-            media: dict[str, Any] = {names.MATRIX_TABLE: table}
-            if result.status == "done":
+        columns, lines = content.matrix(result)
+        if lines:
+            media: dict[str, Any] = {names.MATRIX_TABLE: wandb.Table(columns=[*columns], data=[*lines])}
+            if result.status == "done" and result.accuracy:
                 media[names.MATRIX_IMAGE] = wandb.Image(str(_matrix_image(path, Path(folder))))
             run.log(media)
         run.summary.update(content.summary(result))

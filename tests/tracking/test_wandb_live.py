@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import wandb
+from support.language_runs import language_run
 from support.wandb_files import (
     alone,
     alone_in_a_process,
@@ -187,6 +188,18 @@ def test_a_stopped_run_goes_on_as_the_same_run(scenario, tmp_path):
     assert steps == sorted(set(steps))
     assert of("exit", first)[0]["exit_code"] == 1
     assert not [each for each in of("artifact", first) if each["type"] == "result"]
+
+
+def test_a_language_model_has_its_bits_per_byte_in_the_table(tmp_path):
+    run = language_run(tmp_path, "finetune", tuning="full", lr=3e-3, wandb="offline", epochs=1)
+    bits = execute(run).language["bits_per_byte"]
+    (folder,) = run_folders(run.config.results)
+    content = table(folder)
+    assert content["columns"] == ["experience trained", "experience tested", "bits per byte"]
+    assert content["data"] == [
+        [trained + 1, tested + 1, bits[trained][tested]] for trained in range(3) for tested in range(3)
+    ]
+    assert summary(records(folder))["metrics/average_bits_per_byte"] == pytest.approx(sum(bits[-1]) / 3)
 
 
 def test_a_failed_run_says_so(scenario, tmp_path):
