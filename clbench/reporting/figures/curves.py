@@ -75,7 +75,8 @@ def forgetting_figure(
             panel.axes.axhline(0, color="black", linewidth=0.6, zorder=1.5)
             if len(panel.runs) and not any(map(len, panel.runs["forgotten"])):
                 say(panel.axes, "not defined:\nno experience comes after another")
-        legend(figure, frame, whole)
+        others = frame[frame["stream"] != "joint"]  # joint training has no line
+        legend(figure, frame if others.empty else others, frame if whole is None else whole)
     return figure
 
 

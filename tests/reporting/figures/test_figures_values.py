@@ -95,7 +95,9 @@ def test_forgetting_by_hand_and_as_the_metric():
 
 def test_forgetting_is_drawn_in_points_and_not_for_joint_training(tmp_path):
     frame = load(tmp_path, [*streams(), run("finetune-full-joint", [[0.8, 0.6, 1.0]])])
-    (axes,) = plots.forgetting_figure(frame).axes
+    figure = plots.forgetting_figure(frame)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["EWC, frozen"]
     ewc, zero = axes.get_lines()
     assert list(ewc.get_xdata()) == [1, 2]
     assert list(ewc.get_ydata()) == [50, 0]
