@@ -67,7 +67,9 @@ def _made(results: Path) -> Path:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Rewrites links between ``docs/`` and the repository's root, and renders Markdown in ``<details>``."""
-    if not page.file.src_uri.startswith("results/"):
+    if page.file.src_uri.startswith("results/"):
+        markdown = markdown.replace("](../docs/", "](../")
+    else:
         markdown = markdown.replace("](../", "](").replace("](docs/", "](")
     return markdown.replace("<details>", "<details markdown>")
 

@@ -14,18 +14,17 @@ pytest.importorskip("material", reason="needs mkdocs-material: pip install '.[do
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    line = [str(Path(sys.executable).with_name("mkdocs")), "build", "--strict", "--site-dir", str(folder)]
+def test_the_site_has_all_committed_runs_and_each_kind_of_figure_once(tmp_path):
+    line = [str(Path(sys.executable).with_name("mkdocs")), "build", "--strict", "--site-dir", str(tmp_path)]
     made = subprocess.run(
         line, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True
     )
     assert made.returncode == 0, made.stderr
-    return folder
+    check_browser(tmp_path)
+    check_gallery(tmp_path)
 
 
-def test_all_committed_runs_can_be_browsed(site):
+def check_browser(site: Path) -> None:
     overview = (site / "browse/index.html").read_text(encoding="utf-8")
     assert "<h2>Findings</h2>" in overview
     assert (site / "browse/static/charts.js").exists()
@@ -35,7 +34,7 @@ def test_all_committed_runs_can_be_browsed(site):
     assert re.search(r'href="browse/"', home)
 
 
-def test_the_gallery_shows_each_kind_of_figure_once(site):
+def check_gallery(site: Path) -> None:
     page = (site / "gallery/index.html").read_text(encoding="utf-8")
     shown = re.findall(r'<img[^>]* src="\.\./gallery/([^"]+\.svg)"|<img[^>]* src="([^"/]+\.svg)"', page)
     names = ["".join(each) for each in shown]

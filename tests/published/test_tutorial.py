@@ -47,5 +47,5 @@ def test_its_files_and_commands_end_in_its_table(tmp_path, monkeypatch, capsys):
     }
     assert set(frame["status"]) == {"done"}
     table = (tmp_path / "runs" / "three" / "report" / "compare" / "table.md").read_text(encoding="utf-8")
-    assert re.search(r"^\| interpolation-frozen +\| +3 \|", table, re.MULTILINE)
+    assert re.search(r"^\| Interpolation +\| +3 \|", table, re.MULTILINE)
     assert (tmp_path / "runs" / "report" / "table.md").exists()
