@@ -112,12 +112,12 @@ SAID = {
     ("findings", "Where the methods stand"): (lambda: values("full"), {
         "clinc150-cil": ("ranpac", "finetune-frozen", "ncm"),
         "banking77-cil": ("ranpac", "finetune-frozen", "ncm"),
-        "dsc-dil": ("ranpac", "knn", "finetune-frozen-joint"),
+        "dsc-dil": ("ranpac", "knn", "finetune-frozen-joint", "dkvb-np-random", "finetune-frozen"),
         "glue4-til": ("ranpac", "ncm"),
-        "20ng-cil": ("knn", "finetune-frozen-joint"),
-        "20ng-cil-single": ("knn", "finetune-frozen-joint"),
+        "20ng-cil": ("knn", "finetune-frozen-joint", "dkvb-np-random", "fecam"),
+        "20ng-cil-single": ("knn", "finetune-frozen-joint", "dkvb-np-random", "fecam", "ncm"),
         "r52-cil": ("ranpac", "slda", "ncm", "finetune-frozen-joint"),
-        "r8-cil": ("finetune-frozen", "ncm", "slda", "fecam", "finetune-frozen-joint"),
+        "r8-cil": ("finetune-frozen", "ncm", "slda", "fecam", "finetune-frozen-joint", "dkvb-np-random"),
     }),
 }  # fmt: skip
 """By page and section, the average accuracies that its sentences name."""
