@@ -5,8 +5,10 @@ the repository, such as ``../results/README.md``; in the site these files lie be
 all committed runs and the gallery of figures are made when the site is built.
 """
 
+import atexit
 import inspect
 import re
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -50,6 +52,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def _made(results: Path) -> Path:
     """A folder with the page of all runs and the gallery; made once, however often the site is built."""
     folder = Path(tempfile.mkdtemp(prefix="clbench-docs-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_page(load_results([results / BROWSED]), folder / "browse")
     text, shown = [GALLERY], set()
     (folder / "gallery").mkdir()

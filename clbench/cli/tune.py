@@ -9,7 +9,6 @@ from typing import Any
 from clbench.core.arguments import Parser, word
 from clbench.core.config import Budget
 from clbench.core.ranges import Count
-from clbench.data.scenarios import find_scenario
 from clbench.engine.parser import read_run
 from clbench.engine.preflight import check_run
 
@@ -27,20 +26,23 @@ def main(arguments: Sequence[str]) -> int:
     group.add_argument("--trials", type=word(Count), default=Budget.trials, help=text)
     config, options = read_run(parser, arguments)
     check_run(config)
+    from clbench.engine.shared import Shared
     from clbench.studies.search_record import SearchRecord  # imported after parsing: --help needs no torch
     from clbench.studies.tuning import search
 
     trials, experiences = options["trials"], config.experiences or Budget.experiences
     budget = Budget(trials, experiences, config.order, config.seed)
 
-    task = find_scenario(config.scenario).task
+    shared = Shared()
+    task = shared.scenario(config.scenario).task
     measure = "bits per byte" if task == "language-model" else "accuracy"
 
     def on_trial(number: int, score: float | None) -> None:
         found = "diverged" if score is None else f"validation {measure} {score:.4f}"
         print(f"[{number + 1}/{trials}] {found}", flush=True)
 
-    path = search(dataclasses.replace(config, tune=budget), on_trial=on_trial, wandb=config.wandb)
+    tuned = dataclasses.replace(config, tune=budget)
+    path = search(tuned, shared=shared, on_trial=on_trial, wandb=config.wandb)
     record = SearchRecord.read(path)
     assert record is not None
     assert record.best is not None

@@ -12,6 +12,8 @@ from clbench.core.scenario import Kind
 from clbench.core.types import Head, Placement, Pooled, StreamKind, Tuning
 
 STATUSES = ("running", "done", "failed")
+WORDING = ("title", "name", "notes")
+"""The keys of a configuration that are for readers alone: runs that differ in nothing else are equal."""
 SHARES = ("average_accuracy", "anytime_average_accuracy", "learning_accuracy", "macro_f1")
 """The metrics that are between 0 and 1."""
 CHANGES = ("forgetting", "bwt", "fwt")

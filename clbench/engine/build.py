@@ -44,6 +44,7 @@ class Run:
         meter: What the run costs.
         changed_per_step: Parameters that one training step can change, as far as training began.
         start: The learner's state before the first stage, from which each fresh learner starts.
+        drifted: Experiences that the encoder of ``data`` was fine-tuned on, where it changes in the stream.
     """
 
     config: RunConfig
@@ -57,6 +58,7 @@ class Run:
     changed_per_step: int = 0
     start: dict[str, torch.Tensor] = field(default_factory=dict)
     again: bool = False
+    drifted: int = 0
 
     @property
     def working(self) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from clbench.core.errors import UserError
 from clbench.core.result import RunResult
+from clbench.core.result_fields import WORDING
 from clbench.core.result_paths import compressed_path
 from clbench.engine.build import Run
 
@@ -45,9 +46,9 @@ def differences(earlier: RunResult, run: Run) -> Differences:
 
 
 def compared(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration as read from a file, without the keys that are only wording: title and notes."""
+    """The configuration as read from a file, without the keys that are only wording."""
     plain = json.loads(json.dumps(config))  # tuples become lists
-    return {key: value for key, value in plain.items() if key not in ("title", "notes")}
+    return {key: value for key, value in plain.items() if key not in WORDING}
 
 
 def finished(run: Run) -> RunResult | None:

@@ -53,8 +53,9 @@ def drift_encoder(run: Run, index: int) -> None:
     data, lr, columns = run.data, run.stream.scenario.encoder_drift, len(run.stream.scenario.columns)
     if lr is None:
         return
-    data.encoder = run.encoder
-    for experience in run.stream.experiences[: index + run.stream.stages[index].merged - 1]:
+    wanted = index + run.stream.stages[index].merged - 1
+    begun, run.drifted = run.drifted, wanted
+    for experience in run.stream.experiences[begun:wanted]:
         split = experience.splits["train"]
         texts = data.texts(split, None)
         reader, encoder = Reader(data, split, 0), data.encoder

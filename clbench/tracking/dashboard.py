@@ -12,6 +12,7 @@ import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
 from clbench.core.errors import UserError
+from clbench.reporting.figures.keys import USE
 from clbench.tracking import names
 
 TITLE = "clbench"
@@ -23,12 +24,7 @@ COST_AXES = {
     f"{names.COSTS}/flops/algorithm": "FLOPs of the algorithm",
 }
 """Costs that accuracy is plotted against, with axis labels. Runs without a value are not shown."""
-KEYS = {
-    "keys_in_use": "Keys in use",
-    "dead_keys": "Keys never used so far",
-    "perplexity": "Perplexity per head",
-    "quantization_error": "Quantization error",
-}
+KEYS = {**USE, "quantization_error": "Quantization error"}
 """Diagnostics of a bottleneck after each experience, with titles."""
 SUMMARY_COLUMNS = (
     AVERAGE_ACCURACY,

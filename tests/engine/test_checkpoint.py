@@ -22,6 +22,7 @@ def prepared(folder):
     [
         ("notes", [{"kind": "deviation", "text": "other words"}], True),
         ("title", "Another", True),
+        ("name", "Another name", True),
         ("batch_size", 99, False),
     ],
 )

@@ -1,5 +1,6 @@
 """A frozen encoder that is fine-tuned between experiences: who sees which encoder, and when."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from support.compare_results import comparable
 
 from clbench.core.batch import masked_mean, padded
 from clbench.core.errors import UserError
+from clbench.core.seeding import derive, seeded
 from clbench.engine import encoder_drift
 from clbench.engine.build import Run, prepare
 from clbench.engine.loop import execute
 from clbench.engine.parser import run_config
+from clbench.models.layers import linear
 from clbench.testing.streams import write_texts
 
 
@@ -42,8 +45,7 @@ def encoders(run: Run) -> list[str]:
 
 
 def test_class_means_are_of_the_encoder_then_and_test_texts_of_the_encoder_now(scenario):
-    run = made(scenario)
-    result = execute(run)
+    result, run = execute(made(scenario)), made(scenario)
     means = {}
     for index, experience in enumerate(run.stream.experiences):
         encoder_drift.drift_encoder(run, index)
@@ -79,6 +81,41 @@ def test_the_encoder_is_another_one_in_each_stage_and_the_same_for_all_methods(s
     assert joint == first[-1:]
     assert len(calls) == 2
     assert not set(encoders(made(scenario, order="random:1"))[1:]) & set(first)
+
+
+def test_fine_tuning_is_that_of_a_naive_loop(scenario, monkeypatch):
+    run = made(scenario)
+    encoder, split = run.encoder, run.stream.experiences[0].splits["train"]
+    monkeypatch.setattr(encoder, "_make_model", without_dropout(encoder.model()))
+    found = encoder_drift.fine_tuned(encoder, run.data.texts(split, None), 6, 0.01, 4)
+    with seeded(derive(0, "encoder drift")):
+        model, head = encoder.model(), linear(encoder.hidden_size, 6, None)
+        order = torch.randperm(len(split)).tolist()
+    parameters = [*model.parameters(), *head.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=0.01)
+    for begin in range(0, len(order), 4):
+        losses = []
+        for row in map(split.__getitem__, order[begin : begin + 4]):  # one by one: without padding
+            ids = torch.tensor([encoder.tokenizer(row["text"], truncation=True, max_length=16)["input_ids"]])
+            mean = model(input_ids=ids).last_hidden_state[0].mean(0)
+            losses.append(-torch.log_softmax(head(mean), 0)[row["column"]])
+        optimizer.zero_grad()
+        torch.stack(losses).mean().backward()
+        norm = sum(each.grad.square().sum() for each in parameters).sqrt()
+        for each in parameters:
+            each.grad /= max(1.0, norm)
+        optimizer.step()
+    for name, each in model.named_parameters():
+        if not name.endswith("key.bias"):  # its gradient is zero but for rounding, which Adam enlarges
+            assert torch.allclose(found[name].float(), each, rtol=0.01, atol=1e-3), name
+
+
+def without_dropout(model):
+    """What makes copies of a model that drops nothing in training."""
+    for module in model.modules():
+        for name in {"p", "dropout_prob"} & set(vars(module)):
+            setattr(module, name, 0.0)
+    return lambda: copy.deepcopy(model)
 
 
 def test_fine_tuning_moves_every_parameter_and_only_of_the_new_encoder(scenario):

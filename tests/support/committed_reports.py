@@ -83,7 +83,7 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
 
 def pages() -> list[Path]:
     """The Markdown files whose table blocks are filled from the committed reports."""
-    return [ROOT / "README.md", RESULTS / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def results_index(name: str) -> str:

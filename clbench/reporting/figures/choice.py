@@ -30,7 +30,7 @@ def leading(frame: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     looks = line_styles(frame)
     groups = {method: "joint" if looks[method].joint else looks[method].kind for method in behind.index}
     first = {group: method for method, group in reversed(list(groups.items()))}
-    chosen = list(first.values())[:most] if len(first) > most else list(first.values())
+    chosen = list(first.values())[:most]
     fair = [method for method, group in groups.items() if group != "joint" and method not in chosen]
     chosen += fair[: most - len(chosen)]
     return frame[frame["method"].isin(set(chosen))]

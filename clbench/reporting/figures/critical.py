@@ -35,7 +35,7 @@ def critical_difference_figure(frame: pd.DataFrame, looks: Mapping[str, LineStyl
         return blank_figure("too few methods or scenarios to compare ranks")
     names = dict(zip(frame["method"], frame["name"], strict=True))
     short = labels(names[method] for method in means.columns)
-    ranked = means.rank(axis=1, ascending=False).mean().sort_values(kind="stable")
+    ranked = pd.Series(found.ranks, index=means.columns).sort_values(kind="stable")
     bars = cliques(ranked.to_numpy(), found.distance)
     half = (len(ranked) + 1) // 2
     texts = _texts([short[names[str(method)]] for method in ranked.index], list(ranked))

@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from clbench.reporting.figures.phases import PHASES
 from clbench.reporting.tables.render_markdown import aligned
 
-_PHASES = {
-    "train": "training",
-    "validate": "validation",
-    "consolidate": "consolidation",
-    "evaluate": "evaluation",
-}
-"""Those that each run does itself: its encoding and its keys may be the work of another run."""
+_OWN = ("train", "validate", "consolidate", "evaluate")
+"""The phases that each run does itself: its encoding and its keys may be the work of another run."""
 
 
 def time_taken(frame: pd.DataFrame, folder: Path) -> str:
@@ -29,8 +25,7 @@ def time_taken(frame: pd.DataFrame, folder: Path) -> str:
     if not wall:
         return ""
     rows = [
-        (f"{name}, {len(frame)} runs", frame[f"costs.seconds.{phase}"].sum())
-        for phase, name in _PHASES.items()
+        (f"{PHASES[phase][0]}, {len(frame)} runs", frame[f"costs.seconds.{phase}"].sum()) for phase in _OWN
     ]
     rest = wall - sum(seconds for _, seconds in rows)
     rows.append(("encoding and keys, where no earlier run had made them, and loading", rest))

@@ -10,20 +10,17 @@ import pandas as pd
 
 from clbench.core.types import FAMILIES
 from clbench.reporting.figures.canvas import finished
+from clbench.reporting.figures.costs import COSTS as AXES
 from clbench.reporting.figures.curves import spread_out, stacked
 from clbench.reporting.figures.matrices import mean_matrix
 from clbench.reporting.figures.styles import COLORS, line_styles
 from clbench.reporting.load import PANEL, classified
-from clbench.reporting.measures import RANKED
+from clbench.reporting.measures import MEASURES, RANKED
 from clbench.reporting.site.names import run_label
 
 SIDE = 40
 """The most experiences of a heat map of a page."""
-COSTS = {
-    "seconds_total": ("Total time (s)", "seconds"),
-    "flops_algorithm": ("FLOPs of the algorithm", "amount"),
-    "carried_bytes_total": ("Carried (bytes)", "bytes"),
-}
+COSTS = {each.name: (AXES[each.source], each.unit) for each in MEASURES if each.source in AXES}
 """The costs that a chart offers, with the label and the unit of their axis."""
 FAMILY_COLORS = {
     "naive": COLORS[6], "bottleneck": COLORS[0], "penalties": COLORS[1], "rehearsal": COLORS[2],

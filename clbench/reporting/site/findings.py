@@ -77,7 +77,7 @@ def _ranks(frame: pd.DataFrame) -> Iterator[Finding]:
     found = rank_test(means.to_numpy())
     if math.isnan(found.distance):
         return
-    places = means.rank(axis=1, ascending=False).mean().sort_values(kind="stable")
+    places = pd.Series(found.ranks, index=means.columns).sort_values(kind="stable")
     names = dict(zip(frame["method"], frame["name"], strict=True))
     near, others = int((places < places.iloc[0] + found.distance).sum()) - 1, found.methods - 1
     behind = (

@@ -37,7 +37,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
         is not ranked are NaN.
     """
     rivals, scores = _rivals(frame), scores_of(frame)
-    ranked = _comparable({method: scores[method] for method in rivals if method in scores})
+    ranked = _comparable(rivals, scores)
     tasks = common_tasks(scores, ranked)
     found = _ranked(scores, ranked, tasks, generator or np.random.default_rng(0))
     rows = [
@@ -51,8 +51,7 @@ def average_ranks(frame: pd.DataFrame, generator: np.random.Generator | None = N
 
 def task_means(frame: pd.DataFrame) -> pd.DataFrame:
     """The mean score of each method that :func:`average_ranks` ranks on each task there: tasks x methods."""
-    rivals, scores = _rivals(frame), scores_of(frame)
-    ranked = _comparable({method: scores[method] for method in rivals if method in scores})
+    ranked = _comparable(_rivals(frame), scores_of(frame))
     done = frame[(frame["status"] == "done") & frame["method"].isin(ranked)]
     means = done.pivot_table(index=PANEL, columns="method", values=SCORE, aggfunc="mean")
     return means.dropna(axis=0).round(12)
@@ -78,11 +77,12 @@ def common_tasks(scores: Scores, methods: Sequence[str]) -> list[Any]:
     return sorted(set.intersection(*sets)) if sets else []
 
 
-def _comparable(scores: Scores) -> list[str]:
+def _comparable(methods: Sequence[str], scores: Scores) -> list[str]:
     """The methods that can be ranked together: one that lacks a scenario takes none from the others."""
-    every = set().union(*scores.values())
-    complete = [method for method, runs in scores.items() if set(runs) == every]
-    return complete if len(complete) > 1 else list(scores)
+    started = [method for method in methods if method in scores]
+    every = set().union(*(scores[method] for method in started))
+    complete = [method for method in started if set(scores[method]) == every]
+    return complete if len(complete) > 1 else started
 
 
 def _ranked(

@@ -71,14 +71,19 @@ class RankTest:
     Attributes:
         p: Of Friedman's test that all methods are equal; NaN for fewer than three methods or two tasks.
         distance: Nemenyi's critical difference of average ranks at 5 %; NaN likewise.
+        ranks: The average rank of each method, (k,); 1 is the highest score in a task, equals share theirs.
         tasks: N.
-        methods: k.
     """
 
     p: float
     distance: float
+    ranks: NDArray[np.float64]
     tasks: int
-    methods: int
+
+    @property
+    def methods(self) -> int:
+        """K."""
+        return len(self.ranks)
 
 
 def rank_test(scores: ArrayLike) -> RankTest:
@@ -93,13 +98,14 @@ def rank_test(scores: ArrayLike) -> RankTest:
     """
     table = np.asarray(scores, dtype=np.float64)
     tasks, methods = table.shape
-    if tasks < 2 or methods < 3:
-        return RankTest(math.nan, math.nan, tasks, methods)
     places = ranks(table.round(12))
+    if tasks < 2 or methods < 3:
+        return RankTest(math.nan, math.nan, np.full(methods, math.nan), tasks)
     equal = bool((places == places[:, :1]).all())
     p = 1.0 if equal else float(stats.friedmanchisquare(*places.T).pvalue)
     quantile = stats.studentized_range.ppf(1 - ALPHA, methods, np.inf) / math.sqrt(2)
-    return RankTest(p, float(quantile * math.sqrt(methods * (methods + 1) / (6 * tasks))), tasks, methods)
+    distance = float(quantile * math.sqrt(methods * (methods + 1) / (6 * tasks)))
+    return RankTest(p, distance, places.mean(axis=0), tasks)
 
 
 def cliques(places: ArrayLike, distance: float) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from clbench.core.notes import Note, NoteKind
+from clbench.core.result_fields import WORDING
 from clbench.reporting.formatting import plain
 from clbench.reporting.measures import ACCURACY
 from clbench.reporting.names import enumerated
@@ -25,7 +26,7 @@ _NAMED = 5
 """Methods that a line names."""
 _SHORT = 12
 """Digits of a fingerprint that are shown."""
-_VARIES = {"order", "seed", "columns", "notes", "title"}  # within one mean; columns go with the order
+_VARIES = {"order", "seed", "columns", *WORDING}  # within one mean; columns go with the order
 
 
 def signs(notes: Iterable[Note]) -> str:
