@@ -9,7 +9,7 @@ import torch
 
 from clbench.core.config import RunConfig
 from clbench.core.costs import Meter
-from clbench.core.device import gpu_name, repeatable_kernels
+from clbench.core.device import gpu_name, keep_freed_memory, repeatable_kernels
 from clbench.core.io import cache_budget, cache_dir, folder_name
 from clbench.core.provenance import provenance
 from clbench.core.result import RunResult
@@ -94,6 +94,7 @@ def prepare(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     repeatable_kernels()
+    keep_freed_memory()
     if on_progress is not None:
         on_progress("loading texts and encoder", 0, 1)
     shared = Shared() if shared is None else shared

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from clbench.benchmark import naive
+from clbench.benchmark import naive, value_rows
 from clbench.benchmark.cases import CASES
 from clbench.benchmark.comparisons import SCALING
 from clbench.benchmark.measure import Comparison, Measured, repeated
@@ -17,6 +17,7 @@ from clbench.core.batch import Batch, pack
 from clbench.methods.dkvb.bottleneck import BottleneckNetwork
 from clbench.methods.dkvb.codebook import move_keys
 from clbench.methods.dkvb.layout import Layout
+from clbench.methods.dkvb.optimizers import RowMean
 from clbench.models.classifier import TextClassifier
 from clbench.models.context import RunContext
 from clbench.models.encoder import load_encoder
@@ -70,6 +71,16 @@ def test_naive_fine_tuning_computes_what_the_engine_computes_and_trains_the_same
     optimizer.step()
     for naively, ours in zip(model.parameters(), engine.parameters(), strict=True):
         torch.testing.assert_close(naively, ours, atol=1e-4, rtol=0)
+
+
+def test_the_naive_step_on_rows_computes_what_the_optimizer_does():
+    weight, mass, gradient = value_rows._table()
+    naively, seen = weight.detach().clone(), mass.clone()
+    value_rows.naive_step(naively, seen, gradient, 0.3)
+    weight.grad = gradient
+    RowMean([{"params": [weight], "lr": 0.3}], mass).step()
+    torch.testing.assert_close(naively, weight.detach())
+    torch.testing.assert_close(seen, mass)
 
 
 def test_the_ratio_is_of_seconds_for_one_unit():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -37,10 +37,10 @@ class RowOptimizer(torch.optim.Optimizer):
                 if gradient is None:
                     continue
                 if gradient.is_sparse:
-                    rows, entries = _distinct(gradient)
-                    change = self.change(weight, rows, entries, group["lr"])
-                    # With an expanded index this is several times faster than index_put_ or index_add_.
-                    weight.scatter_add_(0, rows.unsqueeze(1).expand_as(change), change)
+                    for rows, entries in _parts(*_distinct(gradient)):
+                        change = self.change(weight, rows, entries, group["lr"])
+                        # With an expanded index this is several times faster than index_put_ or index_add_.
+                        weight.scatter_add_(0, rows.unsqueeze(1).expand_as(change), change)
                 else:
                     weight.add_(self.change(weight, slice(None), gradient, group["lr"]))
         return loss
@@ -70,7 +70,7 @@ class RowAdagrad(RowOptimizer):
         state = self.state[weight]
         if not state:
             state["sums"] = weight.new_zeros(len(weight))
-        sums = state["sums"][rows] + _row_means(gradient.square())
+        sums = _rows(state["sums"], rows) + _row_means(gradient.square())
         state["sums"][rows] = sums
         return _scaled(gradient, -lr * sums.clamp(min=TINY).rsqrt())
 
@@ -88,8 +88,8 @@ class RowAdam(RowOptimizer):
         state = self.state[weight]
         if not state:
             state["averages"], state["steps"] = (weight.new_zeros(len(weight)) for _ in range(2))
-        steps = state["steps"][rows] + 1
-        averages = state["averages"][rows].lerp(_row_means(gradient.square()), 1 - self.beta)
+        steps = _rows(state["steps"], rows) + 1
+        averages = _rows(state["averages"], rows).lerp(_row_means(gradient.square()), 1 - self.beta)
         state["steps"][rows], state["averages"][rows] = steps, averages
         scale = (averages / (1 - self.beta**steps)).clamp(min=TINY).rsqrt()
         return _scaled(gradient, -lr * scale)
@@ -116,14 +116,16 @@ class RowMean(RowOptimizer):
     def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
         """-(lr g + |g| w) / m in columns with a gradient, after m has grown."""
         norms = gradient.norm(dim=1)
-        mass = self.mass[rows] + norms
+        mass = _rows(self.mass, rows) + norms
         self.mass[rows] = mass
-        kept = _scaled(weight.detach()[rows], norms) * (gradient != 0)
-        return _scaled(gradient * -lr - kept, 1 / mass.clamp(min=TINY))
+        kept = _scaled(_rows(weight.detach(), rows), norms).mul_(gradient != 0)
+        return (gradient * -lr).sub_(kept).mul_((1 / mass.clamp(min=TINY)).unsqueeze(1))
 
 
 TINY = 1e-30
 """Keeps the quotient of a gradient of zero finite."""
+CACHED = 2**17
+"""Numbers of a part: 512 KiB."""
 
 
 def _distinct(gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,6 +135,19 @@ def _distinct(gradient: Tensor) -> tuple[Tensor, Tensor]:
         gradient = gradient.coalesce()
         rows = gradient._indices()[0]
     return rows, gradient._values()
+
+
+def _parts(rows: Tensor, entries: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows with their entries (n, V): on a CPU, as many at a time as its caches hold with their changes."""
+    if rows.device.type != "cpu":
+        return iter([(rows, entries)])
+    size = max(1, CACHED * len(entries) // max(1, entries.numel()))
+    return zip(rows.split(size), entries.split(size), strict=True)
+
+
+def _rows(table: Tensor, rows: Tensor | slice) -> Tensor:
+    """``table[rows]``, several times faster than by indexing."""
+    return table[rows] if isinstance(rows, slice) else table.index_select(0, rows)
 
 
 def _scaled(gradient: Tensor, by_row: Tensor) -> Tensor:
