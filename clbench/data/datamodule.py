@@ -23,6 +23,8 @@ from clbench.models.feature_cache import FeatureCache
 from clbench.models.frozen_prefix import FrozenPrefix
 from clbench.models.ragged import RaggedArray
 
+GENERAL = "general"
+"""The split of texts that belong to no dataset."""
 EVALUATION_BATCH = 64
 """Texts in one batch of an evaluation before the frozen prefix; past it, a batch is a whole block."""
 
@@ -60,6 +62,7 @@ class ScenarioDataModule(lightning.LightningDataModule):
         self.cache = cache
         self.seed = seed
         self.prefix = prefix
+        self._group = hashlib.blake2b(repr(sorted(stream.data)).encode(), digest_size=4).hexdigest()
         self._class_masks = torch.tensor([stream.class_mask(index) for index in range(len(stream))])
         self._encoded: dict[tuple[object, ...], EncodedTexts] = {}
         self._joined: dict[tuple[str, tuple[int, ...]], Dataset] = {}
@@ -134,7 +137,8 @@ class ScenarioDataModule(lightning.LightningDataModule):
             columns = split[:]  # as lists: a column by itself is read row by row
             targets, experience = (torch.tensor(columns[name]) for name in ("column", "experience"))
             with self.encoding():
-                rows, flops = self._rows(columns["text"], columns["text_pair"], prefix)
+                group = GENERAL if split.split == GENERAL else self._group
+                rows, flops = self._rows(columns["text"], columns["text_pair"], prefix, group)
             self._encoded[key] = EncodedTexts(rows, targets, experience, self._class_masks, flops, self.meter)
         return self._encoded[key]
 
@@ -163,12 +167,12 @@ class ScenarioDataModule(lightning.LightningDataModule):
             self._charged = self.cache.spent
 
     def _rows(
-        self, texts: list[str], pairs: list[str | None], prefix: FrozenPrefix | None
+        self, texts: list[str], pairs: list[str | None], prefix: FrozenPrefix | None, group: str
     ) -> tuple[RaggedArray, np.ndarray | None]:
         """The rows of texts, and the operations of the frozen prefix for each, if they are its outputs."""
         limit = self.protocol.max_tokens
         if prefix is not None and self.cache is not None:
-            return self.cache.features(self.encoder, texts, pairs, limit, prefix)
+            return self.cache.features(self.encoder, texts, pairs, limit, prefix, group)
         with self.meter.phase("encode"):
             return self.encoder.tokenize(texts, pairs, limit), None
 
@@ -186,7 +190,7 @@ def _unlabeled(texts: Sequence[str]) -> Dataset:
     """A split of texts whose targets are meaningless zeros."""
     size = len(texts)
     columns = {"column": [0] * size, "experience": [0] * size}
-    return Dataset.from_dict({"text": list(texts), "text_pair": [None] * size, **columns})
+    return Dataset.from_dict({"text": list(texts), "text_pair": [None] * size, **columns}, split=GENERAL)
 
 
 class Reader:

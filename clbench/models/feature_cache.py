@@ -25,7 +25,7 @@ from clbench.models.encoder import TextEncoder
 from clbench.models.feature_budget import Budget
 from clbench.models.feature_costs import KEY_BYTES, Asked
 from clbench.models.feature_parts import Progress, make_missing
-from clbench.models.feature_store import ShardWriter, Store
+from clbench.models.feature_store import Held, ShardWriter, Store
 from clbench.models.feature_tensors import read_tensors, write_tensors
 from clbench.models.frozen_prefix import FrozenPrefix, Pooling, Transform, encode
 from clbench.models.ragged import RaggedArray
@@ -93,18 +93,28 @@ class FeatureCache:
         pairs: Sequence[str | None],
         max_tokens: int,
         prefix: FrozenPrefix,
+        group: str = "",
     ) -> tuple[RaggedArray, np.ndarray]:
         """The outputs of ``prefix`` for n texts, and the operations that it takes for each, (n,) int64.
 
         Texts that are not in the cache are encoded now. Two processes that need the same texts share the
-        work; no text is encoded twice.
+        work: no text of a group is encoded twice. Those that need texts of two groups do not wait for each
+        other.
+
+        Args:
+            encoder: The encoder.
+            texts: n texts.
+            pairs: Their second parts, or None.
+            max_tokens: The length limit.
+            prefix: The function.
+            group: What the texts belong to, such as a dataset; a part of the names of files.
         """
         keys = [_key(text, pair) for text, pair in zip(texts, pairs, strict=True)]
         store = self._store(encoder, max_tokens, prefix)
         if missing := store.missing(keys):
             some = [texts[at] for at in missing], [pairs[at] for at in missing]
             make = self._encode if prefix.transform is None else self._continue
-            make(encoder, *some, [keys[at] for at in missing], max_tokens, prefix)
+            make(encoder, *some, [keys[at] for at in missing], max_tokens, prefix, group)
         rows, costs = store.rows(keys)
         self._budget.settle()
         asked = Asked()
@@ -194,16 +204,17 @@ class FeatureCache:
         keys: Sequence[bytes],
         max_tokens: int,
         prefix: FrozenPrefix,
+        group: str,
     ) -> None:
         """Encodes texts and writes all poolings that ``BESIDE`` lists."""
         poolings = BESIDE[prefix.pooling]
         stores = {each: self._store(encoder, max_tokens, FrozenPrefix(each)) for each in poolings}
         pad_to = max_tokens if prefix.pooling == "padded" else None
 
-        def make(places: list[int], slots: range) -> None:
+        def make(places: list[int], held: Held) -> None:
             for store in stores.values():
                 store.refresh()  # another process may have written some of the poolings
-            writers = {each: ShardWriter(store, self._budget, slots) for each, store in stores.items()}
+            writers = {each: ShardWriter(store, self._budget, held) for each, store in stores.items()}
             tokens = encoder.tokenize([texts[at] for at in places], [pairs[at] for at in places], max_tokens)
             for batch in encode(encoder, tokens, poolings, pad_to):
                 own = [keys[places[at]] for at in batch.places.tolist()]
@@ -217,7 +228,7 @@ class FeatureCache:
                 writer.flush()
 
         with self._progress(f"encoding with {encoder.name}", len(keys)) as progress:
-            make_missing(stores[prefix.pooling], keys, make, progress)
+            make_missing(stores[prefix.pooling], keys, group, make, progress)
 
     def _continue(
         self,
@@ -227,17 +238,18 @@ class FeatureCache:
         keys: Sequence[bytes],
         max_tokens: int,
         prefix: FrozenPrefix,
+        group: str,
     ) -> None:
         """Applies the transform of ``prefix`` to token states and writes its output."""
         assert prefix.transform is not None
         transform, source = prefix.transform, FrozenPrefix(prefix.pooling)
-        rows, _ = self.features(encoder, texts, pairs, max_tokens, source)
+        rows, _ = self.features(encoder, texts, pairs, max_tokens, source, group)
         _, encoding = self._store(encoder, max_tokens, source).rows(keys)
         store = self._store(encoder, max_tokens, prefix)
         flops = _flops_by_length(transform, rows)
 
-        def make(places: list[int], slots: range) -> None:
-            writer = ShardWriter(store, self._budget, slots)
+        def make(places: list[int], held: Held) -> None:
+            writer = ShardWriter(store, self._budget, held)
             for chunk in rows.select(places).chunks(ROWS_AT_ONCE):
                 chosen = np.array(places)[chunk]
                 started = clock()
@@ -254,7 +266,7 @@ class FeatureCache:
             writer.flush()
 
         with self._progress("selecting keys", len(keys)) as progress:
-            make_missing(store, keys, make, progress)
+            make_missing(store, keys, group, make, progress)
 
 
 def _flops_by_length(transform: Transform, rows: RaggedArray) -> Callable[[np.ndarray], np.ndarray]:

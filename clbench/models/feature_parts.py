@@ -14,7 +14,7 @@ from tqdm import tqdm
 from clbench.core.console import SafeStream
 from clbench.core.types import OnProgress
 from clbench.models.cache_files import locked
-from clbench.models.feature_store import SLOTS, Store
+from clbench.models.feature_store import SLOTS, Held, Store
 
 PART_TEXTS = 256
 """A request is divided so that its parts have about this many texts or more."""
@@ -58,7 +58,11 @@ class Progress:
 
 
 def make_missing(
-    store: Store, keys: Sequence[bytes], make: Callable[[list[int], range], None], progress: Progress
+    store: Store,
+    keys: Sequence[bytes],
+    group: str,
+    make: Callable[[list[int], Held], None],
+    progress: Progress,
 ) -> None:
     """Makes rows for texts that have none, in parts.
 
@@ -69,7 +73,8 @@ def make_missing(
     Args:
         store: Where the rows are wanted.
         keys: n different keys without rows.
-        make: Is called with positions of ``keys`` and with the slots that are held; writes their rows.
+        group: Of the texts; see ``FeatureCache.features``.
+        make: Is called with positions of ``keys`` and with the locks that are held; writes their rows.
         progress: Is told of the texts that another process made in the meantime.
     """
     count = max(1, min(SLOTS, len(keys) // PART_TEXTS))
@@ -84,7 +89,7 @@ def make_missing(
             with ExitStack() as stack:
                 try:
                     for slot in slots:
-                        stack.enter_context(locked(store.lock(slot), store.warned, wait=wait))
+                        stack.enter_context(locked(store.lock(slot, group), store.warned, wait=wait))
                 except Timeout:
                     busy.append(part)
                     continue
@@ -94,6 +99,6 @@ def make_missing(
                 missing = [places[at] for at in store.missing([keys[at] for at in places])]
                 progress.update(len(places) - len(missing))
                 if missing:
-                    make(missing, slots)
+                    make(missing, Held(group, slots))
         wait = len(busy) == len(open_parts)  # nothing was free
         open_parts = busy

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -32,6 +32,18 @@ class _Shard:
     values: np.ndarray | None
 
 
+class Held(NamedTuple):
+    """Locks of a store that a process holds.
+
+    Attributes:
+        group: The group of the texts.
+        slots: Their slots.
+    """
+
+    group: str
+    slots: range
+
+
 class Store:
     """The rows of many texts in one folder, as shards of memory-mapped arrays.
 
@@ -40,8 +52,8 @@ class Store:
     readers never see a partial shard. ``Budget`` may remove a shard at any time; processes that have mapped
     it can still read it. A shard that cannot be written stays in memory.
 
-    Each key belongs to one of ``SLOTS`` slots. Who writes rows holds the locks of their slots, so that two
-    processes do not do the same work.
+    Each key belongs to one of ``SLOTS`` slots. Who writes rows of a group of texts holds the locks of their
+    slots, so that two processes do not do the same work.
 
     Args:
         folder: Where the shards are; made when the first one is written.
@@ -71,9 +83,9 @@ class Store:
         """The slot of a key."""
         return key[0] * SLOTS // 256
 
-    def lock(self, slot: int) -> Path:
-        """The path of the lock of a slot."""
-        return self._locks.with_name(f"{self._locks.name}-{slot}.lock")
+    def lock(self, slot: int, group: str) -> Path:
+        """The path of the lock of a slot, for texts of a group; see ``FeatureCache.features``."""
+        return self._locks.with_name(f"{self._locks.name}-{group}-{slot}.lock")
 
     def missing(self, keys: Sequence[bytes]) -> list[int]:
         """Positions of the keys that have no rows, each key once.
@@ -176,7 +188,7 @@ class Store:
         ), costs
 
     def write(
-        self, keys: Sequence[bytes], values: np.ndarray, lengths: np.ndarray, costs: np.ndarray, slots: range
+        self, keys: Sequence[bytes], values: np.ndarray, lengths: np.ndarray, costs: np.ndarray, held: Held
     ) -> Path | None:
         """Writes and maps one shard and returns its folder; None if it had to stay in memory.
 
@@ -185,10 +197,10 @@ class Store:
             values: (N, ...) their rows, one text after the other.
             lengths: (n,) the number of rows of each.
             costs: (n, 2, 2), see ``rows``.
-            slots: The slots of the keys, whose locks the caller holds.
+            held: The locks that the caller holds: those of the keys.
         """
-        for slot in slots:
-            for leftover in self.folder.glob(f".partial-{slot}-*"):
+        for slot in held.slots:
+            for leftover in self.folder.glob(f".partial-{held.group}-{slot}-*"):
                 shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
         shard = self.folder / f"shard-{hashlib.blake2b(b''.join(keys), digest_size=12).hexdigest()}"
         packed = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
@@ -201,7 +213,12 @@ class Store:
 
         try:
             # Mapped before another process can see it, and evict it.
-            write_shard(shard, f".partial-{slots[0]}-", save, lambda folder: mapped.append(_mapped(folder)))
+            write_shard(
+                shard,
+                f".partial-{held.group}-{held.slots[0]}-",
+                save,
+                lambda folder: mapped.append(_mapped(folder)),
+            )
         except OSError as error:
             self.warned(error)
             self._take(None, values, *small)
@@ -220,13 +237,13 @@ class ShardWriter:
     Args:
         store: Where the shards go.
         budget: Is kept while they are written.
-        slots: Of all keys; the caller holds their locks.
+        held: The locks that the caller holds: those of all keys.
     """
 
-    def __init__(self, store: Store, budget: Budget, slots: range) -> None:
+    def __init__(self, store: Store, budget: Budget, held: Held) -> None:
         self._store = store
         self._budget = budget
-        self._slots = slots
+        self._held = held
         self._keys: list[bytes] = []
         self._pending: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._bytes = 0
@@ -249,7 +266,7 @@ class ShardWriter:
         """Writes what is pending as one shard."""
         if self._pending:
             rows, lengths, costs = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
-            written = self._store.write(self._keys, rows, lengths, costs, self._slots)
+            written = self._store.write(self._keys, rows, lengths, costs, self._held)
             self._written |= {written} if written is not None else set()
             self._budget.wrote(self._bytes, keep=self._written)
             self._keys, self._pending, self._bytes = [], [], 0

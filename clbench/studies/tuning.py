@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
-from clbench.core.types import WandbMode
+from clbench.core.types import OnProgress, WandbMode
 from clbench.engine.build import prepare
 from clbench.engine.earlier import compared
 from clbench.engine.loop import execute
@@ -68,6 +68,7 @@ def search(
     *,
     shared: Shared | None = None,
     on_trial: Callable[[int, float | None], None] = lambda *_: None,
+    on_progress: OnProgress | None = None,
     wandb: WandbMode = "disabled",
 ) -> Path:
     """Runs short streams with different hyperparameters, and records them in a file beside the results.
@@ -83,6 +84,7 @@ def search(
         config: The run to tune, with ``tune``; a learning rate or arguments that it sets are not searched.
         shared: Encoders and streams of this process.
         on_trial: Called after each trial with its number, from 0, and its score; None if it diverged.
+        on_progress: Is told how far the work before and between the steps of a trial is.
         wandb: Logging of the trials to Weights & Biases, as a sweep.
 
     Returns:
@@ -117,7 +119,7 @@ def search(
             made = known[number]
         else:
             known = ()  # drawn by another sampler: what follows is not comparable
-            made = _tried(with_values(short, values), values, shared)
+            made = _tried(with_values(short, values), values, shared, on_progress)
         record = dataclasses.replace(record, trials=(*record.trials, made))
         record.write(path)
         sampler.tell(made.score)
@@ -199,10 +201,13 @@ def _trial_config(config: RunConfig, shared: Shared) -> RunConfig:
     )
 
 
-def _tried(config: RunConfig, values: Mapping[str, Any], shared: Shared) -> Trial:
+def _tried(
+    config: RunConfig, values: Mapping[str, Any], shared: Shared, on_progress: OnProgress | None
+) -> Trial:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="clbench-tune-") as folder:
-        run = prepare(dataclasses.replace(config, results=Path(folder)), shared=shared)
+        config = dataclasses.replace(config, results=Path(folder))
+        run = prepare(config, shared=shared, on_progress=on_progress)
         try:
             score = execute(run).metrics[RANKED[run.learner.context.task].name]
         except FloatingPointError:

@@ -136,7 +136,12 @@ def _search(config: RunConfig, tell: OnProgress) -> Outcome:
     started, trials = time.perf_counter(), config.tune.trials
     try:
         tell("trial", 0, trials)
-        path = search(config, shared=_shared(), on_trial=lambda number, _: tell("trial", number + 1, trials))
+        path = search(
+            config,
+            shared=_shared(),
+            on_trial=lambda number, _: tell("trial", number + 1, trials),
+            on_progress=tell,
+        )
     except Exception as error:
         return Outcome(config, None, one_line(error))
     return Outcome(config, path, seconds=time.perf_counter() - started)

@@ -17,7 +17,7 @@ from clbench.models.encoder import load_encoder
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.feature_costs import Asked
 from clbench.models.feature_parts import Progress, make_missing
-from clbench.models.feature_store import SLOTS, Store
+from clbench.models.feature_store import SLOTS, Held, Store
 from clbench.models.frozen_prefix import FrozenPrefix
 
 TEXTS = [f"text {at} of {'the market ' * (at % 5)}in a list" for at in range(600)]
@@ -65,10 +65,8 @@ def test_two_processes_encode_each_text_once_and_get_equal_rows(prefix, tmp_path
     assert len(keys) == len(set(keys)) == len(TEXTS)
 
 
-def write(store: Store, keys: list[bytes], slots: range) -> None:
-    store.write(
-        keys, np.ones((len(keys), 2)), np.ones(len(keys), np.int64), np.ones((len(keys), 2, 2)), slots
-    )
+def write(store: Store, keys: list[bytes], held: Held) -> None:
+    store.write(keys, np.ones((len(keys), 2)), np.ones(len(keys), np.int64), np.ones((len(keys), 2, 2)), held)
 
 
 @pytest.mark.parametrize(("least", "parts"), [(1, 16), (16, 16), (50, 5), (64, 4), (256, 1), (1000, 1)])
@@ -78,16 +76,17 @@ def test_parts_are_few_and_cover_each_text_once_under_the_locks_of_its_slot(
     monkeypatch.setattr(clbench.models.feature_parts, "PART_TEXTS", least)
     store, made = Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path)), []
 
-    def make(places, slots):
-        assert {Store.slot(KEYS[at]) for at in places} <= set(slots)
-        for slot in slots:
+    def make(places, held):
+        assert {Store.slot(KEYS[at]) for at in places} <= set(held.slots)
+        for slot in held.slots:
             with pytest.raises(Timeout):
-                FileLock(store.lock(slot)).acquire(blocking=False)
+                FileLock(store.lock(slot, "r8")).acquire(blocking=False)
+            FileLock(store.lock(slot, "r52")).acquire(blocking=False).lock.release()
         made.append(places)
-        write(store, [KEYS[at] for at in places], slots)
+        write(store, [KEYS[at] for at in places], held)
 
     with Progress("x", 256, bar=False, report=None) as progress:
-        make_missing(store, KEYS, make, progress)
+        make_missing(store, KEYS, "r8", make, progress)
     assert len(made) == parts
     assert sorted(at for places in made for at in places) == list(range(256))
 
@@ -95,18 +94,18 @@ def test_parts_are_few_and_cover_each_text_once_under_the_locks_of_its_slot(
 def test_what_another_process_holds_comes_last_and_is_not_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(clbench.models.feature_parts, "PART_TEXTS", 16)
     store, other = (Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path)) for _ in range(2))
-    held, made, told = FileLock(store.lock(0)), [], []
+    held, made, told = FileLock(store.lock(0, "r8")), [], []
     held.acquire()
 
-    def make(places, slots):
-        made.append(slots[0])
-        write(store, [KEYS[at] for at in places], slots)
-        if slots[0] == 15:
-            write(other, KEYS[:10], range(1))
+    def make(places, locks):
+        made.append(locks.slots[0])
+        write(store, [KEYS[at] for at in places], locks)
+        if locks.slots[0] == 15:
+            write(other, KEYS[:10], Held("r8", range(1)))
             held.release()
 
     with Progress("x", 256, bar=False, report=lambda *line: told.append(line)) as progress:
-        make_missing(store, KEYS, make, progress)
+        make_missing(store, KEYS, "r8", make, progress)
     assert made == [*range(1, 16), 0]
     assert told[-1][1] <= 256
     assert not store.missing(KEYS)
@@ -116,9 +115,9 @@ def test_what_another_process_holds_comes_last_and_is_not_made_again(tmp_path, m
 def test_an_error_in_a_part_frees_its_locks(tmp_path):
     store = Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path))
     with pytest.raises(ZeroDivisionError), Progress("x", 256, bar=False, report=None) as progress:
-        make_missing(store, KEYS, lambda *_: 1 / 0, progress)
+        make_missing(store, KEYS, "r8", lambda *_: 1 / 0, progress)
     for slot in range(SLOTS):
-        FileLock(store.lock(slot)).acquire(blocking=False).lock.release()
+        FileLock(store.lock(slot, "r8")).acquire(blocking=False).lock.release()
 
 
 def test_progress_is_reported_a_few_times_per_second_and_at_the_end(tmp_path):

@@ -19,7 +19,7 @@ from clbench.models.cache_files import Warned
 from clbench.models.encoder import TextEncoder, load_encoder
 from clbench.models.feature_budget import Budget
 from clbench.models.feature_cache import FeatureCache
-from clbench.models.feature_store import Store
+from clbench.models.feature_store import Held, Store
 from clbench.models.frozen_prefix import FrozenPrefix, encode
 
 TEXTS = [f"text {at} of {'the market ' * (at % 4)}in a list" for at in range(45)]
@@ -171,7 +171,7 @@ def test_shards_that_cannot_be_opened_for_want_of_file_handles_are_not_removed(t
     store = Store(tmp_path / "a", tmp_path / "a", Warned(tmp_path))
     keys = [at.to_bytes(16) for at in range(40)]
     for key in keys:
-        store.write([key], np.ones((2, 2), np.float32), np.array([2]), np.ones((1, 2, 2)), range(1))
+        store.write([key], np.ones((2, 2), np.float32), np.array([2]), np.ones((1, 2, 2)), Held("", range(1)))
     free = os.dup(0)
     os.close(free)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
