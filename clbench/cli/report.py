@@ -17,6 +17,8 @@ from clbench.reporting.publish.limits import MANY
 if TYPE_CHECKING:
     import pandas as pd
 
+    from clbench.reporting.site.site import Examples
+
 
 def main(arguments: Sequence[str]) -> int:
     """Writes the report, prints its table, and says where it is."""
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         "clbench report runs --columns average_accuracy forgetting",
     )
     parser.add_results()
+    parser.add_data_dir("folder of the datasets, for a page that shows some texts of each experience")
     parser.add_argument("--columns", nargs="*", metavar="NAME", help="measures in the tables, in this order")
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -52,8 +55,16 @@ def main(arguments: Sequence[str]) -> int:
     frame = load_results(options.results, strict=options.strict)
     if options.index is not None:
         return _index(frame, options.index)
-    show(frame, options.out, options.columns, figures=options.figures, page=options.page)
+    examples = None if options.data_dir is None else examples_from(options.data_dir)
+    show(frame, options.out, options.columns, figures=options.figures, page=options.page, examples=examples)
     return 0
+
+
+def examples_from(data_dir: Path | None) -> Examples:
+    """What gives the page some texts of each experience, of the datasets that are at hand."""
+    from clbench.data.examples import example_texts
+
+    return lambda scenario, order: example_texts(scenario, order, data_dir)
 
 
 def _fill(path: Path) -> int:
@@ -86,6 +97,7 @@ def show(
     *,
     figures: bool | None = None,
     page: bool | None = None,
+    examples: Examples | None = None,
 ) -> None:
     """Writes what is to be made of loaded results, prints the short table and says where it is.
 
@@ -110,6 +122,6 @@ def show(
     if wanted:
         from clbench.reporting.site import write_page
 
-        print(write_page(frame, out, compared=compared))
+        print(write_page(frame, out, compared=compared, examples=examples))
     if not few and not (figures and wanted):
         print(f"of {len(frame)} runs, figures and the page are made with --figures --page")

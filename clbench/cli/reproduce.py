@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         for experiment, folder, runs in chosen:
             outcomes += _reproduce(experiment, folder, runs, outcomes, workers, executor)
     for folder in dict.fromkeys(folder for _, folder, _ in chosen):
-        _write_page(folder, outcomes)
+        _write_page(folder, outcomes, options.data_dir)
     failures = [outcome for outcome in outcomes if outcome.error]
     for outcome in failures:
         name = f"{outcome.config.scenario} {outcome.config.baseline}"
@@ -182,8 +182,9 @@ def _reproduce(
     return outcomes
 
 
-def _write_page(folder: Path, outcomes: Sequence[Outcome]) -> None:
+def _write_page(folder: Path, outcomes: Sequence[Outcome], data_dir: Path | None) -> None:
     """Writes one page of all results in a profile's folder."""
+    from clbench.cli.report import examples_from
     from clbench.reporting.load import load_results
     from clbench.reporting.publish.limits import MANY
     from clbench.reporting.site import write_page
@@ -192,7 +193,7 @@ def _write_page(folder: Path, outcomes: Sequence[Outcome]) -> None:
     if paths := [path for path in result_files(outcomes) if path.is_relative_to(folder)]:
         frame = load_results(paths)
         if len(frame) <= MANY:
-            print(write_page(frame, folder / "page"))
+            print(write_page(frame, folder / "page", examples=examples_from(data_dir)))
 
 
 def _forecast(runs: Sequence[RunConfig], workers: int) -> None:

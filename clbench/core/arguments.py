@@ -37,12 +37,10 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
-    def add_data_dir(self) -> None:
+    def add_data_dir(self, text: str = "folder of the datasets") -> None:
         """Declares ``--data-dir``, with the environment variable CLBENCH_DATA as its default."""
         folder = os.environ.get("CLBENCH_DATA") or None
-        self.add_argument(
-            "--data-dir", type=word(Place), metavar="DIR", default=folder, help="folder of the datasets"
-        )
+        self.add_argument("--data-dir", type=word(Place), metavar="DIR", default=folder, help=text)
 
     def add_results(self) -> None:
         """Declares the result files that a command reads, and ``--strict``."""

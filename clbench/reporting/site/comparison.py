@@ -82,15 +82,17 @@ def _bar(row: Mapping[Any, Any], measure: Measure) -> tuple[float, ...]:
     return tuple(min(1.0, max(0.0, float(each))) for each in ends if not math.isnan(each))
 
 
-def experiences_grid(runs: Sequence[Mapping[str, Any]]) -> Grid | None:
-    """What the experiences of a scenario are, as the first finished run tells it; None without one."""
-    told = [run for run in runs if run["status"] == "done" and run["stream"] != "joint"]
-    if not told:
-        return None
-    classes = [*told[0]["classes"], *([] for _ in told[0]["experiences"])]  # older files do not tell them
+def telling(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The run that tells what the experiences of a scenario are: the first finished one that has several."""
+    return next((run for run in runs if run["status"] == "done" and run["stream"] != "joint"), None)
+
+
+def experiences_grid(told: Mapping[str, Any]) -> Grid:
+    """What the experiences of a scenario are, as a run tells it."""
+    classes = [*told["classes"], *([] for _ in told["experiences"])]  # older files do not tell them
     records = [
         {"place": place, "classes": classes[place - 1], **each}
-        for place, each in enumerate(told[0]["experiences"], start=1)
+        for place, each in enumerate(told["experiences"], start=1)
     ]
     sizes = {
         "examples": "Training texts",
@@ -107,7 +109,7 @@ def experiences_grid(runs: Sequence[Mapping[str, Any]]) -> Grid | None:
             if any(key in each for each in records)
         ),
     ]
-    return Grid.of(f"Experiences of order {told[0]['order']}, seed {told[0]['seed']}", records, columns)
+    return Grid.of(f"Experiences of order {told['order']}, seed {told['seed']}", records, columns)
 
 
 def _classes(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,17 @@ from clbench.reporting.site.names import run_ids, run_label, scenario_ids
 from clbench.reporting.site.values import shade
 from clbench.reporting.tables.comparison import comparison_table
 
+Examples = Callable[[str, str], Mapping[str, Sequence[tuple[str, str]]]]
+"""Of a scenario in an order: by the name of an experience, pairs of a class and a text of it."""
 
-def write_page(frame: pd.DataFrame, out: Path, *, compared: pd.DataFrame | None = None) -> Path:
+
+def write_page(
+    frame: pd.DataFrame,
+    out: Path,
+    *,
+    compared: pd.DataFrame | None = None,
+    examples: Examples | None = None,
+) -> Path:
     """Writes ``index.html`` and all that it leads to: a page per scenario and run, and a comparison of two.
 
     The folder needs no network and no server. The same results give the same bytes. Pages of an earlier
@@ -34,20 +44,24 @@ def write_page(frame: pd.DataFrame, out: Path, *, compared: pd.DataFrame | None 
         frame: What :func:`clbench.reporting.load.load_results` returns.
         out: A folder; made if it is not there.
         compared: The comparison of ``frame``, where it is made already.
+        examples: Gives some texts of each experience.
 
     Returns:
         The path of ``index.html``.
     """
     with replacing_pages(out) as folder:
-        _Site(frame, folder, out, comparison_table(frame) if compared is None else compared).write()
+        compared = comparison_table(frame) if compared is None else compared
+        _Site(frame, folder, out, compared, examples or (lambda scenario, order: {})).write()
     return out / "index.html"
 
 
 class _Site:
     """The pages of some results, written into ``folder``, to be read in ``out``."""
 
-    def __init__(self, frame: pd.DataFrame, folder: Path, out: Path, compared: pd.DataFrame) -> None:
-        self.frame, self.folder, self.out, self.table = frame, folder, out, compared
+    def __init__(
+        self, frame: pd.DataFrame, folder: Path, out: Path, compared: pd.DataFrame, examples: Examples
+    ) -> None:
+        self.frame, self.folder, self.out, self.table, self.examples = frame, folder, out, compared, examples
         self.runs: list[dict[str, Any]] = [
             {str(key): value for key, value in row.items()} for row in frame.to_dict("records")
         ]
@@ -99,6 +113,9 @@ class _Site:
         runs_here = [self.runs[place] for place in mine]
         here = self.frame.iloc[mine]
         table = self.table[self.table["scenario"] == scenario]
+        told = comparison.telling(runs_here)
+        texts = {} if told is None else self.examples(scenario, told["order"])
+        named = [each.get("name", "") for each in told["experiences"]] if told is not None else []
         curves, maps = curve_chart(here, self.frame), heat_maps(here, self.frame)
         data = [
             ("curves", curves if curves["stages"] > 1 else None),
@@ -121,7 +138,8 @@ class _Site:
             ),
             chart=f"{self.scenarios[scenario]}.js",
             charts=[name for name, each in data if each is not None],
-            experiences=comparison.experiences_grid(runs_here),
+            experiences=None if told is None else comparison.experiences_grid(told),
+            examples=[(f"{at} {name}", texts[name]) for at, name in enumerate(named, 1) if name in texts],
             spread=SPREAD_MEANING,
             figures=list(figures(here, self.frame)),
             runs=comparison.runs_grid(runs_here, [f"../runs/{self.ids[place]}.html" for place in mine]),
