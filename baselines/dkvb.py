@@ -32,8 +32,7 @@ class DKVB(BottleneckLearner):
         top_k: Keys per query.
         projection: Dimensions of a random projection per head; 0: heads are slices.
         padding: See ``Choices``.
-        initialization: Keys are tokens (``random``) or averages of other text (``generic``), or averages of
-            each experience before it is learned (``incremental``) or of all (``oracle``: sees the future).
+        initialization: Texts that keys are made from; see ``Choices``.
         strategy: Whether keys move, grow or get queries normalized along the stream.
         moved: What becomes of values where keys move.
         growth: Keys that each head can get on top, for ``grow``.
@@ -46,10 +45,10 @@ class DKVB(BottleneckLearner):
         update: What keys move to.
         start: Where keys start.
         values: Where values start.
-        optimizer: Which optimizer trains values.
+        optimizer: What trains them.
         lifetime: Of the optimizer.
         decoder_lr: Learning rate of the linear layer; None takes the default of the optimizer.
-        trained_rows: Value rows that a step trains: those of highest TF-IDF in the batch; None trains all.
+        trained_rows: Value rows that a step trains, by TF-IDF in the batch; None trains all.
     """
 
     info = MethodInfo(
@@ -60,6 +59,8 @@ class DKVB(BottleneckLearner):
         family="bottleneck",
         tunings=("frozen",),
         default_lr={"frozen": 0.3},
+        search={"optimizer": ("row-mean", "adagrad")},
+        search_needs={"variant": "default", "decoder": "non-parametric", "lifetime": None},
         memory={"network.codebooks": "keys", "network.projections": "keys", "network.values": "values"},
         named_arguments=("decoder", "initialization"),
         diagnostics=("diagnostics.",),
@@ -67,10 +68,9 @@ class DKVB(BottleneckLearner):
 
     def __init__(
         self,
-        context: RunContext, variant: choices.Variant = "default",
-        heads: Size | None = None, keys: Size = 4096,
-        segmentation: Segmentation = "hidden", pooling: Pooled = "mean", place: Place = "after",
-        decoder: Decoder = "non-parametric", top_k: Size = 1, projection: Width = 0,
+        context: RunContext, variant: choices.Variant = "default", heads: Size | None = None,
+        keys: Size = 4096, segmentation: Segmentation = "hidden", pooling: Pooled = "mean",
+        place: Place = "after", decoder: Decoder = "non-parametric", top_k: Size = 1, projection: Width = 0,
         padding: Padding | None = None, initialization: choices.KeyTexts | None = None,
         strategy: choices.Strategy | None = None, moved: choices.Moved | None = None,
         growth: Amount | None = None, init_epochs: Amount | None = None,

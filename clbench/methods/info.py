@@ -44,6 +44,8 @@ class MethodInfo:
             names in ``state_dict``. Where no prefix matches, parameters count as weights and buffers as
             statistics.
         search: What a hyperparameter search varies beside the learning rate: the range of each argument.
+        search_needs: Values of arguments without which the search varies nothing of ``search``; None stands
+            for the default.
         needs_task_id: Whether it works only where the experience of a text is known at test time.
         reads_at_start: The texts that ``begin_stream`` gets: the training texts of all experiences
             (``stream``: this sees the future), unlabeled text of no experience (``generic``), or none.
@@ -70,6 +72,7 @@ class MethodInfo:
     needs_task_id: bool = False
     memory: Mapping[str, MemoryKind] = field(default_factory=dict)
     search: Mapping[str, SearchRange] = field(default_factory=dict)
+    search_needs: Mapping[str, str | None] = field(default_factory=dict)
     reads_at_start: Literal["stream", "generic"] | None = None
     deviations: tuple[str, ...] = ()
     named_arguments: tuple[str, ...] = ()

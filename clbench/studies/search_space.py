@@ -24,7 +24,10 @@ def space(info: MethodInfo, config: RunConfig) -> dict[str, SearchRange]:
     if not info.gradient_free and config.lr is None:
         default = _default_lr(info, config)
         found["lr"] = (default / LR_FACTOR, default * LR_FACTOR)
-    return found | {name: each for name, each in info.search.items() if name not in config.arguments}
+    given = config.arguments
+    if any(given.get(name, value) not in (value, None) for name, value in info.search_needs.items()):
+        return found
+    return found | {name: each for name, each in info.search.items() if name not in given}
 
 
 def defaults(baseline: type[ContinualLearner], config: RunConfig) -> dict[str, Any]:

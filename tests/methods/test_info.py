@@ -28,7 +28,7 @@ def test_what_a_method_declares_is_there(name):
     method, info = baseline_class(name), baseline_class(name).info
     assert info.family == _KNOWN[name][0]
     assert (info.name or method.__name__) == KNOWN[name]
-    assert set(info.search) <= set(arguments_of(method))
+    assert set(info.search) | set(info.search_needs) <= set(arguments_of(method))
     assert set(info.named_arguments) <= set(arguments_of(method))
     assert set(info.default_lr) >= set(info.tunings)
     entries = [

@@ -231,6 +231,21 @@ def test_what_is_given_is_not_searched(scenario):
         search(both)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "searched"),
+    [
+        ({}, True),
+        ({"variant": "default", "lifetime": None, "keys": 64}, True),
+        ({"variant": "reference"}, False),
+        ({"decoder": "parametric"}, False),
+        ({"optimizer": "sgd"}, False),
+    ],
+)
+def test_the_optimizer_of_dkvb_is_searched_where_nothing_else_decides_it(arguments, searched, scenario):
+    run = config(scenario, baseline="dkvb", arguments=arguments)
+    assert set(space(baseline_class("dkvb").info, run)) == ({"lr", "optimizer"} if searched else {"lr"})
+
+
 @pytest.mark.parametrize("name", sorted(baseline_names()))
 def test_every_method_says_what_can_be_searched(name):
     baseline = baseline_class(name)
