@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -122,7 +122,7 @@ def likelihood_gradients(
     return (F.one_hot(chosen, p.shape[1]) - p).unsqueeze(0)
 
 
-GRADIENTS_AT_ONCE = 2**24
+GRADIENTS_AT_ONCE = 2**20
 """Most numbers in the gradients of several directions that are computed at once."""
 
 
@@ -135,15 +135,16 @@ def mean_over_examples(
 ) -> dict[str, Tensor]:
     """The mean over texts of ``sum_k of(J^T d_k)``, J the Jacobian of a text's logits, without dropout.
 
-    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares. All
-    directions are taken at once where the weights are few, and one after the other where they are many.
+    Each text has its own backward pass: the square of a mean over a batch is not the mean of squares. As many
+    directions are taken at once as the caches hold. A linear layer on frozen features x needs no backward
+    pass: its gradient is d x^T, and ``sum_k of(d_k x^T)`` is ``sum_k of(d_k) of(x)^T``.
 
     Args:
         learner: The model whose trainable weights are differentiated.
         reader: The texts.
         directions: From a batch of one text, its logits and the directions (K, *logits.shape), which are
             the gradients of K functions with respect to the logits.
-        of: Element-wise function of the gradients, such as ``torch.square``.
+        of: Element-wise function of the gradients with of(ab) = of(a) of(b), such as ``torch.square``.
         limit: Use at most this many texts.
 
     Returns:
@@ -151,25 +152,66 @@ def mean_over_examples(
     """
     names, weights = zip(*learner.named_trainable(), strict=True)
     sums = [torch.zeros_like(weight) for weight in weights]
-    size = max(1, GRADIENTS_AT_ONCE // sum(weight.numel() for weight in weights))
+    head = _only_layer(learner, weights)
     was_training = learner.training
     learner.eval()
     count = 0
     for batch in reader.batches(1, limit=limit):
-        logits, rows = directions(batch.to(learner.device))
-        for some in rows.split(size):
-            # Vectorized over a single direction, a backward pass takes half as long again.
-            one = len(some) == 1
-            gradients = torch.autograd.grad(
-                logits,
-                weights,
-                some[0] if one else some,
-                retain_graph=True,
-                is_grads_batched=not one,
-                materialize_grads=True,
-            )
-            for total, gradient in zip(sums, gradients, strict=True):
-                total.add_(of(gradient) if one else of(gradient).sum(0))
+        one = batch.to(learner.device)
+        parts = (
+            _by_backward(weights, *directions(one), of)
+            if head is None
+            else _of_layer(head, directions, one, of)
+        )
+        for part in parts:
+            for total, each in zip(sums, part, strict=True):
+                total.add_(each)
         count += 1
     learner.train(was_training)
     return {name: total / count for name, total in zip(names, sums, strict=True)}
+
+
+def _by_backward(
+    weights: Sequence[Tensor], logits: Tensor, rows: Tensor, of: Callable[[Tensor], Tensor]
+) -> Iterator[list[Tensor]]:
+    """What one text adds for each weight, by backward passes."""
+    size = max(1, GRADIENTS_AT_ONCE // sum(weight.numel() for weight in weights))
+    for some in rows.split(size):
+        # Vectorized over a single direction, a backward pass takes half as long again.
+        one = len(some) == 1
+        gradients = torch.autograd.grad(
+            logits,
+            weights,
+            some[0] if one else some,
+            retain_graph=True,
+            is_grads_batched=not one,
+            materialize_grads=True,
+        )
+        yield [of(gradient) if one else of(gradient).sum(0) for gradient in gradients]
+
+
+def _of_layer(
+    head: nn.Linear,
+    directions: Callable[[Batch], tuple[Tensor, Tensor]],
+    batch: Batch,
+    of: Callable[[Tensor], Tensor],
+) -> Iterator[list[Tensor]]:
+    """The same, where a linear layer is all that trains."""
+    seen: list[Tensor] = []  # (1, D)
+    hook = head.register_forward_hook(lambda _, given, __: seen.append(given[0].detach()))
+    try:
+        rows = directions(batch)[1].flatten(1)  # (K, C)
+    finally:
+        hook.remove()
+    outputs = of(rows).sum(0)
+    yield [torch.outer(outputs, of(seen[0][0])), outputs]
+
+
+def _only_layer(learner: ContinualLearner, weights: Sequence[Tensor]) -> nn.Linear | None:
+    """The linear layer whose weight and bias are all trainable weights of a learner, if they are."""
+    head = getattr(learner.network, "head", None)
+    if not isinstance(head, nn.Linear):
+        return None
+    own = [head.weight, head.bias]
+    same = len(own) == len(weights) and all(ours is each for ours, each in zip(own, weights, strict=True))
+    return head if same else None

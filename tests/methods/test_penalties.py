@@ -11,6 +11,7 @@ from baselines.lwf import LwF
 from baselines.mas import MAS
 from baselines.si import SI
 from clbench.core.batch import Batch
+from clbench.methods import penalties
 
 HEAD = "network.head.weight"
 BIAS = "network.head.bias"
@@ -72,6 +73,18 @@ def test_fisher_of_an_encoder_is_that_of_a_loop_over_texts(tuning, labels):
                     expected[name] += share * weight.grad**2 / 3
     for name, value in expected.items():
         torch.testing.assert_close(estimate[name], value)
+
+
+@pytest.mark.parametrize(("method", "of"), [(EWC, torch.square), (MAS, torch.abs)])
+def test_a_linear_layer_by_itself_has_the_importance_that_backward_passes_give(method, of, monkeypatch):
+    learner, batch = method(context()), features(12, seed=3)
+    directions = learner._likelihoods if method is EWC else learner._squared_norm
+    at_once = penalties.mean_over_examples(learner, Texts(batch), directions, of, 12)
+    monkeypatch.setattr(penalties, "_only_layer", lambda *_: None)
+    monkeypatch.setattr(penalties, "GRADIENTS_AT_ONCE", 1)
+    one_by_one = penalties.mean_over_examples(learner, Texts(batch), directions, of, 12)
+    assert set(at_once) == {HEAD, BIAS}
+    torch.testing.assert_close(at_once, one_by_one)
 
 
 @pytest.mark.parametrize("labels", ["exact", "sampled"])

@@ -141,6 +141,10 @@ def test_the_readme_of_a_folder_is_that_of_its_result_files(name):
     )
 
 
+def test_all_results_together_are_small():
+    assert sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file()) < 20e6
+
+
 def test_no_result_file_names_a_folder_of_the_machine_that_made_it():
     paths = result_paths(RESULTS)
     assert len(paths) > 300

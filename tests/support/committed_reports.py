@@ -24,7 +24,7 @@ METHODS = re.compile(r"(<!-- methods -->\n).*?(<!-- end -->)", re.DOTALL)
 GAPS = re.compile(r"(<!-- defaults against tuned -->\n).*?(<!-- end -->)", re.DOTALL)
 RESULTS = ROOT / "results"
 SMALL = RESULTS / "small"
-INDEXED = ("full", "small")
+INDEXED = ("full", "encoders", "small")
 """The folders of results with a README of their own."""
 
 
@@ -51,7 +51,7 @@ def on_cores() -> pd.DataFrame:
 
 def keys() -> pd.DataFrame:
     methods = SMALL / "r8-cil/minilm"
-    first = "order0-seed0.json"  # the other seeds are single_head's
+    first = "order0-seed0.json.gz"  # the other seeds are single_head's
     return load_results([*methods.glob(f"dkvb-*/{first}"), methods / "finetune-frozen" / first])
 
 
@@ -65,6 +65,7 @@ def values(profile: str) -> pd.DataFrame:
 
 REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "full/report/frozen": lambda: values("full"),
+    "encoders/report/frozen": lambda: values("encoders"),
     "small/report/main": main,
     "small/report/runtime": on_cores,
     "small/report/keys": keys,
