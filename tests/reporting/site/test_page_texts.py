@@ -1,4 +1,4 @@
-"""Texts of each experience on the page of a scenario, where the data is at hand."""
+"""Sentences and texts of a page that depend on the data and the machines at hand."""
 
 from support.site_results import HOSTILE, write_result
 
@@ -39,3 +39,15 @@ def test_a_report_with_the_data_folder_shows_the_texts_and_without_it_none(tmp_p
     for name in texts:
         assert f" {name}</h3>" in found["with"]
     assert "Some of their texts" not in found["without"]
+
+
+def test_a_page_says_where_runs_of_different_machines_have_seconds_that_do_not_compare(tmp_path):
+    write_result(tmp_path / "runs", "news", "ewc-frozen", 0)
+    write_result(tmp_path / "runs", "mail", "ewc-frozen", 0)
+    frame = load_results([tmp_path / "runs"])
+    machine = {"system": "Linux", "processor": "X", "cores": 16, "gpu": "H200"}
+    frame.at[0, "provenance"] = {**frame.at[0, "provenance"], "machine": machine}
+    write_page(frame, tmp_path / "out")
+    assert "different machines (H200; " in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    for page in (tmp_path / "out" / "scenarios").glob("*.html"):
+        assert "different machines" not in page.read_text(encoding="utf-8")
