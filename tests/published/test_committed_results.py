@@ -97,6 +97,11 @@ def test_each_default_that_is_far_from_its_tuned_value_has_a_line_that_says_why(
     assert named == {method.partition("-")[0] for method in far.index[far]}
 
 
+def by_encoder() -> pd.DataFrame:
+    frame = values("encoders")
+    return frame.assign(scenario=frame["encoder"] + " " + frame["scenario"])
+
+
 SAID = {
     ("measured-results", "Amazon reviews, 20 Newsgroups and GLUE"): (main, {
         "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint"),
@@ -118,6 +123,18 @@ SAID = {
         "20ng-cil-single": ("knn", "finetune-frozen-joint", "dkvb-np-random", "fecam", "ncm"),
         "r52-cil": ("ranpac", "slda", "ncm", "finetune-frozen-joint"),
         "r8-cil": ("finetune-frozen", "ncm", "slda", "fecam", "finetune-frozen-joint", "dkvb-np-random"),
+    }),
+    ("findings", "A second encoder"): (by_encoder, {
+        "minilm 20ng-cil": ("dkvb-np-random", "slda"),
+        "minilm 20ng-cil-single": ("dkvb-np-random", "ranpac"),
+        "minilm clinc150-cil": ("dkvb-np-random", "slda", "ranpac", "ncm"),
+        "minilm dsc-dil": ("dkvb-np-random", "slda", "ranpac", "finetune-frozen-joint"),
+        "minilm r8-cil": ("ewc-frozen",),
+        "smollm2-135m-instruct-q4 20ng-cil": ("dkvb-np-random", "slda"),
+        "smollm2-135m-instruct-q4 20ng-cil-single": ("dkvb-np-random", "ranpac"),
+        "smollm2-135m-instruct-q4 clinc150-cil": ("dkvb-np-random", "slda", "ranpac", "ncm"),
+        "smollm2-135m-instruct-q4 dsc-dil": ("dkvb-np-random", "slda", "ranpac", "finetune-frozen-joint"),
+        "smollm2-135m-instruct-q4 r8-cil": ("ewc-frozen",),
     }),
 }  # fmt: skip
 """By page and section, the average accuracies that its sentences name."""
