@@ -32,7 +32,7 @@ class DKVB(BottleneckLearner):
         top_k: Keys per query.
         projection: Dimensions of a random projection per head; 0: heads are slices.
         padding: See ``Choices``.
-        initialization: Texts that keys are made from; see ``Choices``.
+        initialization: Keys from other text (random, generic), each experience (incremental), all (oracle).
         strategy: Whether keys move, grow or get queries normalized along the stream.
         moved: What becomes of values where keys move.
         growth: Keys that each head can get on top, for ``grow``.
@@ -45,7 +45,7 @@ class DKVB(BottleneckLearner):
         update: What keys move to.
         start: Where keys start.
         values: Where values start.
-        optimizer: What trains them.
+        optimizer: What trains values.
         lifetime: Of the optimizer.
         decoder_lr: Learning rate of the linear layer; None takes the default of the optimizer.
         trained_rows: Value rows that a step trains, by TF-IDF in the batch; None trains all.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from clbench.core.errors import UserError
@@ -38,10 +37,9 @@ def example_texts(
 
 def _texts(scenario: Scenario, experience: Experience) -> list[tuple[str, str]]:
     split = experience.splits["train"]
-    columns: Sequence[int] = split["column"]
+    columns = split[:]["column"]  # as a list: a column by itself is read row by row
     first = {column: at for at, column in reversed(list(enumerate(columns)))}  # of each class
-    places = sorted(first.values())[:COUNT]
-    places += [at for at in range(len(columns)) if at not in places][: COUNT - len(places)]
+    places = [*sorted(first.values()), *sorted(set(range(len(columns))) - set(first.values()))][:COUNT]
     return [
         (scenario.columns[row["column"]].rpartition(":")[2], _beginning(row["text"], row["text_pair"]))
         for row in (split[at] for at in places)

@@ -14,6 +14,7 @@ from clbench.engine.build import prepare
 from clbench.engine.loop import execute
 from clbench.engine.parser import parse_run
 from clbench.models.encoder import TextEncoder
+from clbench.models.feature_cache import FeatureCache
 
 CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
 
@@ -126,3 +127,26 @@ def test_waiting_for_keys_that_another_process_makes_costs_nothing(data, tmp_pat
     assert locks
     assert read["wall_seconds"] > 3
     assert read["seconds"]["keys"] == pytest.approx(made["seconds"]["keys"], abs=2)
+
+
+def test_texts_of_a_dataset_are_one_group_in_all_scenarios_and_general_texts_another(
+    data, tmp_path, monkeypatch
+):
+    groups: dict[str, set[str]] = {}
+    original = FeatureCache.features
+
+    def noting(self, encoder, texts, pairs, max_tokens, prefix, group=""):
+        for text in texts:
+            groups.setdefault(group, set()).add("general" if text.startswith("general") else "dataset")
+        return original(self, encoder, texts, pairs, max_tokens, prefix, group)
+
+    monkeypatch.setattr(FeatureCache, "features", noting)
+    declared = data / "eight.yaml"
+    (data / "other.yaml").write_text(
+        declared.read_text().replace("kind: class", "kind: class\norder: random")
+    )
+    for name in ("eight", "other"):
+        line = [part.replace(str(declared), str(data / f"{name}.yaml")) for part in line_of("generic", data)]
+        execute(prepare(parse_run([*line, "--results", str(tmp_path / name)])))
+    (one,) = groups.keys() - {"general"}
+    assert groups == {"general": {"general"}, one: {"dataset"}}

@@ -159,6 +159,12 @@ def test_the_same_seed_finds_the_same_and_another_one_something_else(scenario):
     assert found[0].about == found[1].about
 
 
+def test_a_search_tells_of_its_encoding(scenario):
+    told = set()
+    search(config(scenario, tune=Budget(1)), on_progress=lambda what, done, total: told.add(what))
+    assert "encoding with tiny" in told
+
+
 def test_a_search_that_was_stopped_goes_on_and_ends_alike(scenario, monkeypatch):
     whole = read(search(config(scenario, results=str(scenario.parent / "whole"))))
     made = []
