@@ -159,7 +159,8 @@ def test_the_same_seed_finds_the_same_and_another_one_something_else(scenario):
     assert found[0].about == found[1].about
 
 
-def test_a_search_tells_of_its_encoding(scenario):
+def test_a_search_tells_of_its_encoding(scenario, monkeypatch):
+    monkeypatch.setenv("CLBENCH_CACHE", str(scenario.parent / "cache"))  # one that holds none of the texts
     told = set()
     search(config(scenario, tune=Budget(1)), on_progress=lambda what, done, total: told.add(what))
     assert "encoding with tiny" in told
