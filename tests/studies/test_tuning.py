@@ -239,6 +239,23 @@ def test_what_is_given_is_not_searched(scenario):
 
 
 @pytest.mark.parametrize(
+    ("baseline", "options", "lowest", "highest"),
+    [
+        ("finetune", {"tuning": "frozen"}, 1e-2 / 300, 1e-2 * 30),
+        ("owm", {"tuning": "frozen"}, 1 / 300, 30),
+        ("finetune", {"tuning": "frozen", "head": "cnn"}, 1e-3 / 30, 1e-3 * 30),
+        ("finetune", {"tuning": "full"}, 1e-4 / 30, 1e-4 * 30),
+        ("dkvb", {}, 0.3 / 30, 0.3 * 30),
+    ],
+)
+def test_the_rate_of_a_linear_layer_on_frozen_features_is_searched_further_down(
+    baseline, options, lowest, highest, scenario
+):
+    run = config(scenario, **{"baseline": baseline, "tuning": None, **options})
+    assert space(baseline_class(baseline).info, run)["lr"] == pytest.approx((lowest, highest))
+
+
+@pytest.mark.parametrize(
     ("arguments", "searched"),
     [
         ({}, True),
