@@ -16,9 +16,10 @@ MOST = 8
 def leading(frame: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     """The runs of at most so many methods: what a figure in the text of a paper shows.
 
-    They are the best joint training, the best method of each family, and then the best of all others. Best is
-    who is the least behind the best method of a scenario and encoder, mean over those that it has finished
-    runs in. Where there are no more methods than that, all of them are kept.
+    They are the best joint training, the best method of each family, and then the best of all others, another
+    baseline before a second form of one that is shown. Best is who is the least behind the best method of a
+    scenario and encoder, mean over those that it has finished runs in. A model per experience is left out.
+    Where there are no more methods than that, all of them are kept.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -27,18 +28,26 @@ def leading(frame: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     if frame["method"].nunique() <= most:
         return frame
     behind = _behind(frame).sort_values(kind="stable")
+    single = set(frame.loc[frame["stream"] == "single", "method"])
     looks = line_styles(frame)
-    groups = {method: "joint" if looks[method].joint else looks[method].kind for method in behind.index}
+    ranked = [method for method in behind.index if method not in single]
+    groups = {method: "joint" if looks[method].joint else looks[method].kind for method in ranked}
     first = {group: method for method, group in reversed(list(groups.items()))}
     chosen = list(first.values())[:most]
-    fair = [method for method, group in groups.items() if group != "joint" and method not in chosen]
-    chosen += fair[: most - len(chosen)]
+    shown = {_baseline(method) for method in chosen}
+    others = [method for method in ranked if groups[method] != "joint" and method not in chosen]
+    others.sort(key=lambda method: _baseline(method) in shown)
+    chosen += others[: most - len(chosen)]
     return frame[frame["method"].isin(set(chosen))]
 
 
 def rest(frame: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     """The runs of the methods that :func:`leading` leaves out: those of the appendix."""
     return frame[~frame["method"].isin(set(leading(frame, most)["method"]))]
+
+
+def _baseline(method: str) -> str:
+    return method.split("-")[0]
 
 
 def _behind(frame: pd.DataFrame) -> pd.Series:

@@ -29,6 +29,16 @@ def test_the_best_of_each_family_comes_before_the_second_of_any(tmp_path):
     assert not shown & set(rest(every)["method"])
 
 
+def test_another_baseline_comes_before_a_second_form_and_a_model_per_experience_is_left_out(tmp_path):
+    others = [
+        scored("alpha", "ncm-metric=euclidean", [0.89]),
+        scored("alpha", "finetune-frozen-single", [0.99], single=True),
+    ]
+    runs = [scored("alpha", method, [score]) for method, score in SCORES.items()]
+    shown = set(leading(loaded(tmp_path, *runs, *others), most=6)["method"])
+    assert shown == {"ncm", "ewc-frozen", "replay-frozen", "finetune-frozen", "owm-frozen", "slda"}
+
+
 def test_few_methods_are_all_shown_and_have_no_appendix(tmp_path):
     few = frame(tmp_path, {"ncm": 0.9, "slda": 0.8})
     assert set(leading(few)["method"]) == set(few["method"])
