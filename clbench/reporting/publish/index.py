@@ -129,6 +129,9 @@ def _future(frame: pd.DataFrame) -> list[str]:
 
 def _published(frame: pd.DataFrame, compared: pd.DataFrame) -> str:
     ours = {(row["scenario"], row["method"]): row for row in compared.to_dict("records") if row["n"]}
+    published = {(scenario, method) for scenario, figures in FIGURES.items() for method in figures}
+    if not published & set(ours):
+        return "There are none of these methods on these scenarios."
     body = [
         [
             scenario,
@@ -141,8 +144,6 @@ def _published(frame: pd.DataFrame, compared: pd.DataFrame) -> str:
         if scenario in set(frame["scenario"])
         for method, (accuracy, macro_f1) in figures.items()
     ]
-    if not body:
-        return "There are none for these scenarios."
     headers = ["Scenario", "Method", "Published accuracy (%)", "Published macro-F1 (%)"]
     headers += ["Ours: accuracy (%)", "Ours: macro-F1 (%)", "n"]
     text = (

@@ -57,13 +57,19 @@ def test_published_figures_stand_beside_ours_and_missing_ones_are_dashes(tmp_pat
 
 
 def test_published_frozen_rows_are_said_to_be_of_a_text_cnn_and_stand_beside_ours_with_one(tmp_path):
-    frame = loaded(tmp_path, {**PAPER, "method": "ewc-frozen"})
+    frame = loaded(tmp_path, {**PAPER, "method": "ewc-frozen"}, {**PAPER, "method": "l2-frozen-cnn"})
     published = section(index(frame, tmp_path, DECLARED), "Published figures beside ours")
     assert "a text CNN on the token states of a frozen BERT, not of a linear probe" in published
     assert not any("-frozen" in name and "-frozen-cnn" not in name for name in FIGURES["dsc-dil"])
     rows = [line.split("|") for line in published.splitlines() if "ewc-frozen" in line]
     assert [row[2].strip() for row in rows] == ["ewc-frozen-cnn"]
     assert rows[0][7].strip() == "0"  # a linear probe is no reproduction of it
+
+
+def test_published_figures_without_a_run_of_ours_are_no_table(tmp_path):
+    frame = loaded(tmp_path, {**PAPER, "method": "ncm"})
+    published = section(index(frame, tmp_path, DECLARED), "Published figures beside ours")
+    assert published.strip() == "There are none of these methods on these scenarios."
 
 
 def test_text_from_files_does_nothing(tmp_path):
