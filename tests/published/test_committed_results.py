@@ -1,5 +1,6 @@
 """What is committed under results/ follows from the result files there, and is up to date."""
 
+import json
 import re
 from io import StringIO
 
@@ -157,6 +158,18 @@ def test_the_sentences_on_a_table_have_its_numbers(page, section):
     means = load().groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
     wanted = {f"{100 * means[scenario, each]:.1f}" for scenario, methods in named.items() for each in methods}
     assert set(re.findall(r"\d+\.\d", sentences)) == wanted
+
+
+def test_a_run_has_what_the_search_beside_it_chose():
+    searches = list(RESULTS.rglob("search.json"))
+    assert len(searches) > 300
+    for path in searches:
+        choice = json.loads(path.read_text()).get("choice")  # none yet where it goes on
+        for run in result_paths(path.parent):
+            config = json.loads(result_text(run))["config"]
+            made_with = {**config, **config.get("arguments", {})}  # neither has what is None
+            assert choice is not None, run
+            assert choice == {name: made_with.get(name) for name in choice}, run
 
 
 @pytest.mark.parametrize("name", INDEXED)

@@ -173,7 +173,7 @@ def panels(
     if alone:
         figure.suptitle("\n".join(scenario_title(frame, frame, 90)), fontsize=9)
     made = []
-    letters = int(12.5 * width / columns)
+    letters = int(11.5 * width / columns)
     for place, (axes, (runs, methods)) in enumerate(zip(grid, parts, strict=False)):
         done = finished(runs)
         mine = done[done["method"].isin(methods)]

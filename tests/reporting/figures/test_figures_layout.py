@@ -79,6 +79,10 @@ CASES = {
         for method in (*ORDINARY[1:4], *HOSTILE[:3])
         for lr in (0.003, 0.03, 1.0)
     ],
+    "wide letters": [
+        stream("ncm", 4, scenario=name, title="BANKING77, class-incremental, 7 x 11 intents, single-head")
+        for name in ("alpha", "beta", "gamma")
+    ],
     "one": [stream("ncm", 4)],
     "one experience": [stream("ncm", 1), stream("dkvb", 1)],
     "failed": [run(method, [[0.5, 0.0]], status="failed") for method in ORDINARY],
