@@ -43,6 +43,7 @@ class OLoRA(ContinualLearner):
         bibtex=("wang2023olora",),
         family="projections and masks",
         tunings=("lora",),
+        default_lr={"lora": 3e-3},
         memory={"network.added.": "weights"},
         search={"strength": (1e-2, 1e1)},
         deviations=(

@@ -44,6 +44,7 @@ class OSF(ContinualLearner):
         bibtex=("nayak2025osf",),
         family="projections and masks",
         tunings=("full",),
+        default_lr={"full": 3e-4},
         deviations=("the same share of singular values is kept in all layers and experiences",),
     )
 

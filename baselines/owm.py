@@ -43,7 +43,7 @@ class OWM(ContinualLearner):
         bibtex=("zeng2019owm",),
         family="projections and masks",
         tunings=("full", "frozen", "adapter", "lora"),
-        default_lr={"full": 1e-2, "frozen": 1.0, "cnn": 0.1, "adapter": 1e-1, "lora": 1e-1},
+        default_lr={"full": 1e-2, "frozen": 1.0, "cnn": 0.3, "adapter": 1e-1, "lora": 1e-1},
         memory={"projectors.": "statistics"},
         search={"alpha": (1.0, 1e5)},
         deviations=(

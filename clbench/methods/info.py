@@ -15,7 +15,7 @@ SearchRange = tuple[float, float] | tuple[str, ...]
 
 
 def _default_lr() -> dict[Tuning | Literal["cnn"], float]:
-    return {"full": 1e-4, "frozen": 1e-2, "cnn": 1e-3, "adapter": 1e-3, "lora": 1e-3, "prompt": 1e-2}
+    return {"full": 1e-4, "frozen": 1e-2, "cnn": 1e-3, "adapter": 1e-3, "lora": 1e-3, "prompt": 3e-2}
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def _parts(method: str, config: Mapping[str, Any]) -> _Parts:
     if form := "-".join(each for each in words if each not in (*_WORDS, *_SILENT)):
         facts["form"] = form
     for name, _, value in (each.partition("=") for each in arguments):
-        facts[f"option {name}"] = f"{name.replace('_', ' ')} {value}"
+        facts[f"option {name}"] = f"{name.replace('_', ' ')} {value.removesuffix('.0')}"
     return _Parts(str(base), facts | dict(reversed(ends.items())))
 
 

@@ -13,7 +13,6 @@ from support.committed_reports import (
     RESULTS,
     ROOT,
     gaps,
-    main,
     on_cores,
     pages,
     quick,
@@ -96,68 +95,6 @@ def test_each_default_that_is_far_from_its_tuned_value_has_a_line_that_says_why(
     far = (numbers["tuned"] - numbers["default"]).max(axis=1) > 3
     named = set(re.findall(r"`(\w+)`", reasons)) - {"fill"}
     assert named == {method.partition("-")[0] for method in far.index[far]}
-
-
-def by_encoder() -> pd.DataFrame:
-    frame = values("encoders")
-    return frame.assign(scenario=frame["encoder"] + " " + frame["scenario"])
-
-
-SAID = {
-    ("measured-results", "Amazon reviews, 20 Newsgroups and GLUE"): (main, {
-        "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint"),
-        "dsc-dil": ("dkvb-p-incremental", "dkvb-p-generic", "dkvb-np-generic", "dkvb-np-incremental",
-                    "finetune-frozen-joint"),
-    }),
-    ("measured-results", "Reuters R8, single-head"): (single_head, {
-        "r8-cil": ("finetune-frozen",),
-        "20ng-cil-single": ("dkvb-np-oracle", "ranpac", "dkvb-np-random", "ncm", "finetune-frozen-joint",
-                            "dkvb-np-incremental"),
-        "r52-cil": ("dkvb-np-random", "dkvb-np-oracle", "slda", "ncm", "dkvb-np-incremental"),
-    }),
-    ("findings", "Where the methods stand"): (lambda: values("full"), {
-        "clinc150-cil": ("ranpac-dimensions=10000-ridge=1000.0", "finetune-frozen-joint", "fecam",
-                         "finetune-frozen", "ewc-frozen", "si-frozen", "owm-frozen", "seqstar-frozen",
-                         "replay-frozen-capacity=256", "dkvb-np-random", "ncm", "dkvb-np-oracle",
-                         "dkvb-np-random-trained_rows=1000"),
-        "20ng-cil-single": ("ranpac-dimensions=10000-ridge=1000.0", "fecam", "knn",
-                            "finetune-frozen-joint", "finetune-frozen", "dkvb-np-random", "ncm",
-                            "dkvb-np-oracle", "dkvb-np-random-trained_rows=1000"),
-        "r8-cil": ("ranpac-dimensions=10000-ridge=1000.0", "fecam", "owm-frozen",
-                   "finetune-frozen-joint", "slda", "dkvb-np-random", "ncm", "dkvb-np-oracle",
-                   "dkvb-np-random-trained_rows=1000"),
-        "dsc-dil": ("ranpac-dimensions=10000-ridge=1000.0", "ranpac", "fecam", "knn",
-                    "finetune-frozen-joint", "dkvb-np-random", "ncm", "dkvb-np-oracle",
-                    "dkvb-np-random-trained_rows=1000"),
-        "r52-cil": ("ranpac", "slda", "ncm", "finetune-frozen-joint"),
-        "20ng-cil": ("knn", "finetune-frozen-joint", "dkvb-np-random", "fecam"),
-        "glue4-til": ("ncm", "ranpac"),
-    }),
-    ("findings", "A second encoder"): (by_encoder, {
-        "minilm 20ng-cil": ("dkvb-np-random", "slda"),
-        "minilm 20ng-cil-single": ("dkvb-np-random", "ranpac"),
-        "minilm clinc150-cil": ("dkvb-np-random", "slda", "ranpac", "ncm"),
-        "minilm dsc-dil": ("dkvb-np-random", "slda", "ranpac", "finetune-frozen-joint"),
-        "minilm r8-cil": ("ewc-frozen",),
-        "smollm2-135m-instruct-q4 20ng-cil": ("dkvb-np-random", "slda"),
-        "smollm2-135m-instruct-q4 20ng-cil-single": ("dkvb-np-random", "ranpac"),
-        "smollm2-135m-instruct-q4 clinc150-cil": ("dkvb-np-random", "slda", "ranpac", "ncm"),
-        "smollm2-135m-instruct-q4 dsc-dil": ("dkvb-np-random", "slda", "ranpac", "finetune-frozen-joint"),
-        "smollm2-135m-instruct-q4 r8-cil": ("ewc-frozen",),
-    }),
-}  # fmt: skip
-"""By page and section, the average accuracies that its sentences name."""
-
-
-@pytest.mark.parametrize(("page", "section"), SAID)
-def test_the_sentences_on_a_table_have_its_numbers(page, section):
-    content = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    text = content.partition(f"## {section}\n")[2].partition("\n## ")[0]
-    sentences = re.sub(r"<!-- table .*?<!-- end -->", "", text, flags=re.DOTALL)
-    load, named = SAID[page, section]
-    means = load().groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
-    wanted = {f"{100 * means[scenario, each]:.1f}" for scenario, methods in named.items() for each in methods}
-    assert set(re.findall(r"\d+\.\d", sentences)) == wanted
 
 
 def test_a_run_has_what_the_search_beside_it_chose():

@@ -66,7 +66,7 @@ def test_variants_are_named_by_what_differs_and_the_rest_is_told_once():
 def test_what_stands_behind_arguments_is_no_part_of_their_value():
     method = "ewc-frozen-strength=5.0-cls-joint"
     assert full_name({"method": method, "stream": "joint", "pooling": "cls"}) == (
-        "EWC, frozen, strength 5.0, cls pooling, joint"
+        "EWC, frozen, strength 5, cls pooling, joint"
     )
 
 

@@ -1,0 +1,105 @@
+"""What the pages say about tables has the numbers of the result files."""
+
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from support.committed_reports import ROOT, main, single_head, values
+
+
+def by_encoder() -> pd.DataFrame:
+    frame = values("encoders")
+    return frame.assign(scenario=frame["encoder"] + " " + frame["scenario"])
+
+
+def sentences(page: str, section: str) -> str:
+    """The text of a section but for its tables."""
+    content = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    text = content.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    return re.sub(r"<!-- table .*?<!-- end -->", "", text, flags=re.DOTALL)
+
+
+SAID = {
+    ("measured-results", "Amazon reviews, 20 Newsgroups and GLUE"): (main, {
+        "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint"),
+        "dsc-dil": ("dkvb-p-incremental", "dkvb-p-generic", "dkvb-np-generic", "dkvb-np-incremental",
+                    "finetune-frozen-joint"),
+    }),
+    ("measured-results", "Reuters R8, single-head"): (single_head, {
+        "r8-cil": ("finetune-frozen",),
+        "20ng-cil-single": ("dkvb-np-oracle", "ranpac", "dkvb-np-random", "ncm", "finetune-frozen-joint",
+                            "dkvb-np-incremental"),
+        "r52-cil": ("dkvb-np-random", "dkvb-np-oracle", "slda", "ncm", "dkvb-np-incremental"),
+    }),
+    ("findings", "Where the methods stand"): (lambda: values("full"), {
+        "clinc150-cil": ("ranpac-dimensions=10000-ridge=1000.0", "finetune-frozen-joint", "fecam",
+                         "finetune-frozen", "ewc-frozen", "si-frozen", "owm-frozen", "seqstar-frozen",
+                         "replay-frozen-capacity=256", "dkvb-np-random", "ncm", "dkvb-np-oracle",
+                         "dkvb-np-random-trained_rows=1000"),
+        "20ng-cil-single": ("ranpac-dimensions=10000-ridge=1000.0", "fecam", "knn",
+                            "finetune-frozen-joint", "finetune-frozen", "dkvb-np-random", "ncm",
+                            "dkvb-np-oracle", "dkvb-np-random-trained_rows=1000"),
+        "r8-cil": ("ranpac-dimensions=10000-ridge=1000.0", "fecam", "owm-frozen",
+                   "finetune-frozen-joint", "slda", "dkvb-np-random", "ncm", "dkvb-np-oracle",
+                   "dkvb-np-random-trained_rows=1000"),
+        "dsc-dil": ("ranpac-dimensions=10000-ridge=1000.0", "ranpac", "fecam", "knn",
+                    "finetune-frozen-joint", "dkvb-np-random", "ncm", "dkvb-np-oracle",
+                    "dkvb-np-random-trained_rows=1000"),
+        "r52-cil": ("ranpac", "slda", "ncm", "finetune-frozen-joint"),
+        "20ng-cil": ("knn", "finetune-frozen-joint", "dkvb-np-random", "fecam"),
+        "glue4-til": ("ncm", "ranpac"),
+    }),
+    ("findings", "What keys cost"): (single_head, {
+        "20ng-cil-single": ("dkvb-np-random", "dkvb-np-oracle", "dkvb-np-generic", "dkvb-np-incremental"),
+        "r8-cil": ("dkvb-np-random", "dkvb-np-oracle", "dkvb-np-generic", "dkvb-np-incremental"),
+        "r52-cil": ("dkvb-np-random", "dkvb-np-oracle", "dkvb-np-generic", "dkvb-np-incremental"),
+    }),
+    ("findings", "A second encoder"): (by_encoder, {
+        "minilm 20ng-cil": ("dkvb-np-random", "slda"),
+        "minilm 20ng-cil-single": ("dkvb-np-random", "ranpac"),
+        "minilm clinc150-cil": ("dkvb-np-random", "slda", "ranpac", "ncm"),
+        "minilm dsc-dil": ("dkvb-np-random", "slda", "ranpac", "finetune-frozen-joint"),
+        "minilm r8-cil": ("ewc-frozen",),
+        "smollm2-135m-instruct-q4 20ng-cil": ("dkvb-np-random", "slda"),
+        "smollm2-135m-instruct-q4 20ng-cil-single": ("dkvb-np-random", "ranpac"),
+        "smollm2-135m-instruct-q4 clinc150-cil": ("dkvb-np-random", "slda", "ranpac", "ncm"),
+        "smollm2-135m-instruct-q4 dsc-dil": ("dkvb-np-random", "slda", "ranpac", "finetune-frozen-joint"),
+        "smollm2-135m-instruct-q4 r8-cil": ("ewc-frozen",),
+    }),
+}  # fmt: skip
+"""By page and section, the average accuracies that its sentences name."""
+
+
+@pytest.mark.parametrize(("page", "section"), SAID)
+def test_the_sentences_on_a_table_have_its_numbers(page, section):
+    load, named = SAID[page, section]
+    means = load().groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
+    wanted = {f"{100 * means[scenario, each]:.1f}" for scenario, methods in named.items() for each in methods}
+    assert set(re.findall(r"\d+\.\d", sentences(page, section))) == wanted
+
+
+BIG = "ranpac-dimensions=10000-ridge=1000.0"
+IN_SECONDS = ("ncm", "slda", "finetune-frozen", "ewc-frozen", "replay-frozen-capacity=256", "knn", "ranpac",
+              BIG, "dkvb-np-random")  # fmt: skip
+IN_FLOPS = ("ncm", "ranpac", "finetune-frozen", "dkvb-np-random")
+IN_BYTES = ("finetune-frozen", "ewc-frozen", "replay-frozen-capacity=256", "slda", "knn", "ranpac",
+            "dkvb-np-random", "fecam")  # fmt: skip
+
+
+def costs_on_clinc150() -> Iterator[str]:
+    """What methods cost there, in the units and the order of the page."""
+    frame = values("full")
+    runs = frame[(frame["scenario"] == "clinc150-cil") & (frame["seed"] == 0)].set_index("method")
+    seconds, encoding = runs["costs.seconds.total"], runs["costs.seconds.encode"]
+    yield f"{encoding['finetune-frozen']:.0f} s"
+    yield from (f"{seconds[each] - encoding[each]:.0f} s" for each in IN_SECONDS)
+    yield from (f"{runs.loc[each, 'costs.flops.algorithm'] / 1e12:.0f} TFLOPs" for each in IN_FLOPS)
+    for each in IN_BYTES:
+        carried = runs.loc[each, "costs.carried_bytes.total"] / 2**20
+        yield f"{carried:.{1 if carried < 10 else 0}f} MiB"
+
+
+def test_the_sentences_on_costs_have_the_numbers_of_the_runs():
+    said = re.findall(r"\b[\d.]+\s(?:s|TFLOPs|MiB)\b", sentences("findings", "What methods cost"))
+    assert [" ".join(each.split()) for each in said] == list(costs_on_clinc150())
