@@ -50,7 +50,7 @@ def test_runs_that_differ_in_the_rate_alone_are_one_line(tmp_path):
     ]
     assert rings(axes) == [(0.01, 75)]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["EWC", "EWC, strength 3.0", "default rate"]
+    assert names == ["EWC", "EWC, strength 3", "default rate"]
 
 
 def test_a_point_is_the_mean_of_finished_runs_and_a_bar_their_interval(tmp_path):
