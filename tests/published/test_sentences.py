@@ -104,5 +104,5 @@ def costs_on_clinc150() -> Iterator[str]:
 
 
 def test_the_sentences_on_costs_have_the_numbers_of_the_runs():
-    said = re.findall(r"\b[\d.]+\s(?:s|TFLOPs|MiB)\b", sentences("findings", "What methods cost"))
+    said = re.findall(r"\b[\d.]+\s+(?:s|TFLOPs|MiB)\b", sentences("findings", "What methods cost"))
     assert [" ".join(each.split()) for each in said] == list(costs_on_clinc150())
