@@ -87,7 +87,7 @@ IN_SECONDS = ("ncm", "slda", "finetune-frozen", "ewc-frozen", "replay-frozen-cap
               BIG, "dkvb-np-random")  # fmt: skip
 IN_FLOPS = ("ncm", "ranpac", "finetune-frozen", "dkvb-np-random")
 IN_BYTES = ("finetune-frozen", "ewc-frozen", "replay-frozen-capacity=256", "slda", "knn", "ranpac",
-            "dkvb-np-random", "fecam")  # fmt: skip
+            BIG, "dkvb-np-random", "fecam")  # fmt: skip
 
 
 def costs_on_clinc150() -> Iterator[str]:
