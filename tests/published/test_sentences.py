@@ -13,6 +13,12 @@ def by_encoder() -> pd.DataFrame:
     return frame.assign(scenario=frame["encoder"] + " " + frame["scenario"])
 
 
+def rates() -> pd.DataFrame:
+    """The runs by scenario, and all of them again as one scenario: its means are those of both."""
+    frame = values("rates")
+    return pd.concat([frame, frame.assign(scenario="both")])
+
+
 def sentences(page: str, section: str) -> str:
     """The text of a section but for its tables."""
     content = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
@@ -31,6 +37,13 @@ SAID = {
         "20ng-cil-single": ("dkvb-np-oracle", "ranpac", "dkvb-np-random", "ncm", "finetune-frozen-joint",
                             "dkvb-np-incremental"),
         "r52-cil": ("dkvb-np-random", "dkvb-np-oracle", "slda", "ncm", "dkvb-np-incremental"),
+    }),
+    ("measured-results", "Learning rates of encoders that train"): (rates, {
+        "both": ("adapterhat", "finetune-adapter", "finetune-adapter-lr=0.0003", "bcl", "ctr-lr=0.0003",
+                 "osf", "finetune-full-lr=3e-05", "replay-full-lr=3e-05", "olora", "inflora", "finetune-lora",
+                 "finetune-prompt", "l2p", "progprompt"),
+        "dsc-dil": ("classic", "finetune-adapter"),
+        "20ng-cil": ("finetune-full-lr=0.0003",),
     }),
     ("findings", "Where the methods stand"): (lambda: values("full"), {
         "clinc150-cil": ("ranpac-dimensions=10000-ridge=1000.0", "finetune-frozen-joint", "fecam",
@@ -79,7 +92,8 @@ def test_the_sentences_on_a_table_have_its_numbers(page, section):
     load, named = SAID[page, section]
     means = load().groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
     wanted = {f"{100 * means[scenario, each]:.1f}" for scenario, methods in named.items() for each in methods}
-    assert set(re.findall(r"\d+\.\d", sentences(page, section))) == wanted
+    said = re.findall(r"(?<![\d.])\d+\.\d(?!\d)", sentences(page, section))  # 0.0003 is a learning rate
+    assert set(said) == wanted
 
 
 BIG = "ranpac-dimensions=10000-ridge=1000.0"
@@ -103,6 +117,21 @@ def costs_on_clinc150() -> Iterator[str]:
         yield f"{carried:.{1 if carried < 10 else 0}f} MiB"
 
 
-def test_the_sentences_on_costs_have_the_numbers_of_the_runs():
-    said = re.findall(r"\b[\d.]+\s+(?:s|TFLOPs|MiB)\b", sentences("findings", "What methods cost"))
-    assert [" ".join(each.split()) for each in said] == list(costs_on_clinc150())
+def costs_of_keys() -> Iterator[str]:
+    """What random, oracle and generic keys cost on single-head 20 Newsgroups, means of three seeds."""
+    frame = single_head()
+    runs = frame[frame["scenario"] == "20ng-cil-single"].groupby("method")
+    seconds, operations = runs["costs.seconds.keys"].mean(), runs["costs.flops.algorithm"].mean() / 1e12
+    assert seconds["dkvb-np-random"] < 1
+    yield f"{seconds['dkvb-np-oracle']:.0f} s"
+    yield from (f"{operations[each]:.0f} TFLOPs" for each in ("dkvb-np-oracle", "dkvb-np-random"))
+    yield f"{seconds['dkvb-np-generic']:.0f} s"
+
+
+COSTS = {"What methods cost": costs_on_clinc150, "What keys cost": costs_of_keys}
+
+
+@pytest.mark.parametrize("section", COSTS)
+def test_the_sentences_on_costs_have_the_numbers_of_the_runs(section):
+    said = re.findall(r"\b[\d.]+\s+(?:s|TFLOPs|MiB)\b", sentences("findings", section))
+    assert [" ".join(each.split()) for each in said] == list(COSTS[section]())
