@@ -1,9 +1,8 @@
-"""Where result files are, and their text: plain, or compressed by gzip beside its name."""
+"""Where result files are, and their text: plain, or compressed by xz beside its name."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import lzma
 from pathlib import Path
 
 LARGEST = 64 * 2**20
@@ -18,12 +17,12 @@ def result_paths(folder: Path, below: str = "**/") -> list[Path]:
         folder: Where to look.
         below: The pattern of the folders in it; any depth by default.
     """
-    return sorted(path for ending in ("", ".gz") for path in folder.glob(f"{below}{_NAMES}{ending}"))
+    return sorted(path for ending in ("", ".xz") for path in folder.glob(f"{below}{_NAMES}{ending}"))
 
 
 def compressed_path(path: Path) -> Path:
-    """The place of a result file once it is compressed: ``order0-seed0.json.gz``."""
-    return path.with_name(f"{path.name}.gz")
+    """The place of a result file once it is compressed: ``order0-seed0.json.xz``."""
+    return path.with_name(f"{path.name}.xz")
 
 
 def result_text(path: Path) -> str:
@@ -35,11 +34,11 @@ def result_text(path: Path) -> str:
     """
     if path.exists() and not path.is_file():
         raise ValueError("not a file")
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
         try:
             content = file.read(LARGEST + 1)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"not compressed by gzip: {error}") from error
+        except (EOFError, lzma.LZMAError) as error:
+            raise ValueError(f"not compressed by xz: {error}") from error
     if len(content) > LARGEST:
         raise ValueError(f"larger than {LARGEST >> 20} MiB")
     return content.decode("utf-8")

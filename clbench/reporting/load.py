@@ -40,7 +40,7 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
 
     Args:
         paths: One or more result files, globs, or folders, in which every ``order*-seed*.json``, or
-            ``.json.gz``, at any depth is one.
+            ``.json.xz``, at any depth is one.
         strict: Whether a file that is no valid result is an error; else it is named on standard error and
             left out.
 

@@ -147,7 +147,7 @@ def files_at(job: Job) -> Files:
     """
     config = job.config
     run = f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
-    names = (FILE,) if job.search else (run, f"{run}.gz")
+    names = (FILE,) if job.search else (run, f"{run}.xz")
     folder = config.results / _scenario_folder(config.scenario)
     found = {}
     for path in sorted(path for name in names for path in folder.glob(f"*/*/{name}")):

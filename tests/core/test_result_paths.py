@@ -1,7 +1,7 @@
 """Result files that are compressed."""
 
-import gzip
 import json
+import lzma
 import subprocess
 
 import pytest
@@ -20,8 +20,8 @@ from clbench.studies.sweep import run_all
 
 def pack(path):
     """As the documentation says."""
-    subprocess.run(["gzip", "-9", "-n", str(path)], check=True)
-    return path.with_name(f"{path.name}.gz")
+    subprocess.run(["xz", "-9", str(path)], check=True)
+    return path.with_name(f"{path.name}.xz")
 
 
 def test_a_compressed_file_is_read_like_a_plain_one(tmp_path):
@@ -43,15 +43,15 @@ def test_a_compressed_file_is_read_like_a_plain_one(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"{}", "not compressed by gzip"),
-        (gzip.compress(b"{}")[:-9], "not compressed by gzip"),
-        (gzip.compress(b"x" * 2000), "larger than"),
-        (gzip.compress(b"\xff"), "codec can't decode"),
+        (b"{}", "not compressed by xz"),
+        (lzma.compress(b"{}")[:-9], "not compressed by xz"),
+        (lzma.compress(b"x" * 2000), "larger than"),
+        (lzma.compress(b"\xff"), "codec can't decode"),
     ],
 )
 def test_a_damaged_one_is_named(content, reason, tmp_path, monkeypatch):
     monkeypatch.setattr(result_paths, "LARGEST", 1000)
-    path = tmp_path / "order0-seed0.json.gz"
+    path = tmp_path / "order0-seed0.json.xz"
     path.write_bytes(content)
     with pytest.raises(UserError, match=f"{path} is not a result file: .*{reason}"):
         RunResult.read(path)

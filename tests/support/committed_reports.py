@@ -51,7 +51,7 @@ def on_cores() -> pd.DataFrame:
 
 def keys() -> pd.DataFrame:
     methods = SMALL / "r8-cil/minilm"
-    first = "order0-seed0.json.gz"  # the other seeds are single_head's
+    first = "order0-seed0.json.xz"  # the other seeds are single_head's
     return load_results([*methods.glob(f"dkvb-*/{first}"), methods / "finetune-frozen" / first])
 
 

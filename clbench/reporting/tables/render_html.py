@@ -13,9 +13,10 @@ from clbench.reporting.tables.cells import Cell, Column, Document, Row, Table
 def as_html(report: Document) -> str:
     """One ``section`` of class ``comparison`` for each table, and one that says how to read them.
 
-    A cell has ``data-value``, ``data-low``, ``data-high`` and ``data-n`` where there are such numbers; its
-    title names the result files behind it. The best of a column is ``strong``, what is not significantly
-    worse is ``u``. Files are named from the folder of the report.
+    A cell has ``data-value``, ``data-low``, ``data-high`` and ``data-n`` where there are such numbers. The
+    title of a row names the result files behind it; a cell made from fewer of them has a title of its own.
+    The best of a column is ``strong``, what is not significantly worse is ``u``. Files are named from the
+    folder of the report.
     """
     defined = "".join(
         f"<dt>{_text(each.heading)}</dt><dd>{_text(each.definition)}</dd>\n" for each in report.definitions
@@ -55,19 +56,24 @@ def _row(row: Row) -> str:
     runs = _text(row.runs)
     if files:
         runs = f"<details><summary>{runs}</summary><ul>{files}</ul></details>"
+    cells = "".join(_cell(cell, row.files) for cell in row.cells)
     return (
-        f'<tr class="{row.status}" data-method="{_text(dict(row.facts)["method"])}">'
+        f'<tr class="{row.status}" data-method="{_text(dict(row.facts)["method"])}"{_sources(row.files)}>'
         f'<th scope="row">{_text(row.label)}</th>'
-        f'<td data-value="{len(row.files)}">{runs}</td>{"".join(map(_cell, row.cells))}</tr>\n'
+        f'<td data-value="{len(row.files)}">{runs}</td>{cells}</tr>\n'
     )
 
 
-def _cell(cell: Cell) -> str:
+def _sources(files: tuple[str, ...]) -> str:
+    return f' title="{_text("; ".join(files))}"' if files else ""
+
+
+def _cell(cell: Cell, of_row: tuple[str, ...]) -> str:
     numbers = {"value": cell.value, "low": cell.low, "high": cell.high}
     data = "".join(f' data-{key}="{value!r}"' for key, value in numbers.items() if not math.isnan(value))
     if cell.n:
         data += f' data-n="{cell.n}"'
-    title = f' title="{_text("; ".join(cell.files))}"' if cell.files else ""
+    title = "" if cell.files == of_row else _sources(cell.files)
     tag = {"best": "strong", "close": "u", "": ""}[cell.mark]
     text = f"<{tag}>{_text(cell.text)}</{tag}>" if tag else _text(cell.text)
     return f"<td{data}{title}>{text}</td>"
