@@ -10,7 +10,7 @@ import torch
 from clbench.core.config import RunConfig
 from clbench.core.costs import Meter
 from clbench.core.device import gpu_name, keep_freed_memory, repeatable_kernels
-from clbench.core.io import cache_budget, cache_dir, folder_name
+from clbench.core.io import folder_name
 from clbench.core.provenance import provenance
 from clbench.core.result import RunResult
 from clbench.core.scenario import Protocol, Scenario, Stream
@@ -25,7 +25,7 @@ from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
 from clbench.models.encoder import TextEncoder
-from clbench.models.feature_cache import LAYOUT, FeatureCache
+from clbench.models.feature_cache import FeatureCache
 
 
 @dataclass
@@ -109,9 +109,8 @@ def prepare(
     check_encoder_drift(scenario, frozen=learner.network.prefix is not None, cached=config.cache_features)
     cache = None
     if config.cache_features:
-        whole = cache_dir()
-        folder, budget = whole / f"features-{LAYOUT}", cache_budget()
-        cache = FeatureCache(folder, budget=budget, whole=whole, progress=progress, on_progress=on_progress)
+        budget = shared.budget()
+        cache = FeatureCache(budget.folder, budget=budget, progress=progress, on_progress=on_progress)
     meter = Meter()
     data = ScenarioDataModule(
         stream, encoder, protocol, lambda: learner.network.prefix, cache=cache, seed=config.seed, meter=meter

@@ -40,6 +40,7 @@ def execute(
     replace: bool = False,
     on_stage: Callable[[int, RunResult], None] | None = None,
     on_progress: OnProgress | None = None,
+    diagnose: bool = True,
 ) -> RunResult:
     """Trains on each stage, evaluates after it, and keeps the result file up to date.
 
@@ -54,6 +55,7 @@ def execute(
         on_stage: Called after each stage with its index and the result so far; what fails to print there is
             a warning.
         on_progress: Is told of the steps of training.
+        diagnose: Whether learners say what they have to say about themselves, which changes nothing else.
 
     Raises:
         UserError: The result file holds a run of another configuration or a finished one on other data, or
@@ -89,6 +91,8 @@ def execute(
                 trained = train(run, index, fabric, steps_bar, _saving(checkpoints, before), within)
                 within = None
                 consolidate(run, index, stage)
+                if diagnose:
+                    record_diagnosis(run, index, stage)
                 run.result.experiences.append(costs_of_stage(run, stage, before, trained))
                 scoring_of(run).stage(run, stage)
                 finish_stage(run, index, checkpoints)
@@ -204,15 +208,19 @@ def early_stopping(run: Run, index: int) -> EarlyStopping | None:
 
 
 def consolidate(run: Run, index: int, stage: Stage) -> None:
-    """Lets the learner consolidate a stage, then say what it has to say about itself.
+    """Lets the learner consolidate a stage.
 
     Consolidation has its own random state: a method whose consolidation does nothing is naive training.
     """
     learner, seed, reader = run.learner, run.config.seed, run.data.reader(index)
     with seeded(derive(seed, "consolidate", index)), run.meter.phase("consolidate"):
         learner.end_experience(stage.experience, reader)
-    with seeded(derive(seed, "diagnose", index)):
-        diagnosis = learner.diagnose(stage.experience, reader)
+
+
+def record_diagnosis(run: Run, index: int, stage: Stage) -> None:
+    """Records what the learner has to say about itself after a stage."""
+    with seeded(derive(run.config.seed, "diagnose", index)):
+        diagnosis = run.learner.diagnose(stage.experience, run.data.reader(index))
     if diagnosis:
         entries = run.result.diagnostics.setdefault("experiences", [])
         entries.append({"name": stage.experience.name, **diagnosis})

@@ -1,17 +1,21 @@
-"""What runs of one process have in common: scenarios, encoders and streams, each loaded once."""
+"""What runs of one process have in common: scenarios, encoders, streams and the budget of the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from clbench.core.config import RunConfig
+from clbench.core.io import cache_budget, cache_dir
 from clbench.core.scenario import Protocol, Scenario, Stream
 from clbench.core.types import Precision, Task
 from clbench.data.scenarios import find_scenario
 from clbench.data.stream import load_stream, of_kind
 from clbench.models.causal_lm import load_language_model
 from clbench.models.encoder import TextEncoder, load_encoder
+from clbench.models.feature_budget import Budget
+from clbench.models.feature_cache import LAYOUT
 
 STREAMS = 8
 """How many streams are kept: sweeps go through the scenarios of an experiment in turn."""
@@ -32,6 +36,7 @@ class Shared:
         self._scenarios: dict[str, Scenario] = {}
         self._encoders: dict[tuple[str, Precision, Task], TextEncoder] = {}
         self._streams: list[tuple[tuple[Any, ...], Stream]] = []
+        self._budgets: dict[tuple[Path, int], Budget] = {}
 
     def scenario(self, name: str) -> Scenario:
         """The scenario of a name or YAML file. Labels of a scenario of one's own come from its texts.
@@ -69,6 +74,17 @@ class Shared:
             )
         self._streams = [(key, found), *(each for each in self._streams if each[0] != key)][:STREAMS]
         return of_kind(found, config.stream_kind)
+
+    def budget(self) -> Budget:
+        """The byte budget of the cache of features, whose files are then looked at once for many runs.
+
+        Raises:
+            UserError: See ``cache_budget``.
+        """
+        whole, limit = cache_dir(), cache_budget()
+        if (whole, limit) not in self._budgets:
+            self._budgets[whole, limit] = Budget(whole / f"features-{LAYOUT}", limit, whole)
+        return self._budgets[whole, limit]
 
 
 def fingerprints(encoder: TextEncoder, stream: Stream) -> dict[str, str]:

@@ -16,7 +16,8 @@ class Budget:
     """Keeps the size of a cache within a limit, by removing least recently used shards.
 
     Removed rows are computed again when they are next needed. Shards of other versions count, and go, like
-    all others. What is no shard counts, and stays.
+    all others. What is no shard counts, and stays. The runs of a process share one, which looks at the files
+    for all of them.
 
     Args:
         folder: Of the stores.

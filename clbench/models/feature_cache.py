@@ -56,9 +56,8 @@ class FeatureCache:
 
     Args:
         folder: The folder of the cache; each encoder, precision, length limit and prefix has a subfolder.
-        budget: Limit of the cache's size in bytes; None means no limit. Least recently used features are
-            removed first. A request that is larger than the limit is still served completely.
-        whole: The folder whose size the budget limits, with what others keep there; None is ``folder``.
+        budget: Limits the cache's size; None means no limit. Least recently used features are removed first.
+            A request that is larger than the limit is still served completely.
         progress: Whether to show progress bars.
         on_progress: Called with a line that says what is done, the number of texts that are done and their
             total, at most a few times per second.
@@ -71,8 +70,7 @@ class FeatureCache:
         self,
         folder: Path,
         *,
-        budget: int | None = None,
-        whole: Path | None = None,
+        budget: Budget | None = None,
         progress: bool = True,
         on_progress: OnProgress | None = None,
     ) -> None:
@@ -80,7 +78,7 @@ class FeatureCache:
         self.progress = progress
         self.on_progress = on_progress
         self.texts_encoded = 0
-        self._budget = Budget(folder, budget, whole)
+        self._budget = Budget(folder, None) if budget is None else budget
         self._asked = Asked()
         self._recorders: list[Asked] = []  # of the tensors that are being made
         self._stores: dict[Path, Store] = {}

@@ -125,7 +125,8 @@ class Store:
         start = np.concatenate([[0], stop[:-1]])
         number = np.full(len(stop), len(self._shards), np.int64)
         fresh = dict(zip(key_list(keys), range(self._texts, self._texts + len(keys)), strict=True))
-        if not fresh.keys().isdisjoint(self._numbers):  # what is mapped already stays
+        # Of two views of keys the shorter one is gone through; of a dict, all of it.
+        if not fresh.keys().isdisjoint(self._numbers.keys()):  # what is mapped already stays
             fresh = {key: at for key, at in fresh.items() if key not in self._numbers}
         self._numbers.update(fresh)
         self._texts += len(keys)

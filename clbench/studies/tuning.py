@@ -209,7 +209,7 @@ def _tried(
         config = dataclasses.replace(config, results=Path(folder))
         run = prepare(config, shared=shared, on_progress=on_progress)
         try:
-            score = execute(run).metrics[RANKED[run.learner.context.task].name]
+            score = execute(run, diagnose=False).metrics[RANKED[run.learner.context.task].name]
         except FloatingPointError:
             score = None
     return Trial(values, score, round(time.perf_counter() - started, 2))

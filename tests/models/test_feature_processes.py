@@ -16,6 +16,7 @@ import clbench.models.feature_cache
 import clbench.models.frozen_prefix
 from clbench.core.costs import Cost
 from clbench.models.encoder import load_encoder
+from clbench.models.feature_budget import Budget
 from clbench.models.feature_cache import FeatureCache
 from clbench.models.frozen_prefix import FrozenPrefix
 
@@ -72,7 +73,7 @@ def _churn(folder: Path, budget: int, seed: int) -> None:
     firsts = FrozenPrefix("states", lambda rows, lengths: (rows[:, :1].repeat(1, 2), lengths), "firsts")
     _barrier.wait(60)
     for _ in range(10):
-        cache = FeatureCache(folder, budget=budget, progress=False)
+        cache = FeatureCache(folder, budget=Budget(folder, budget), progress=False)
         for _ in range(3):
             at = draw.sample(range(len(TEXTS)), draw.randint(1, 12))
             assert same(ask(cache, encoder, at), wanted, at)

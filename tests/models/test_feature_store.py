@@ -77,7 +77,7 @@ def leftovers(folder: Path) -> list[Path]:
 @pytest.mark.usefixtures("_small_shards")
 @pytest.mark.parametrize("budget", [30_000, 100_000])
 def test_bytes_on_disk_are_within_the_budget_after_any_request(budget, encoder, states, tmp_path):
-    cache = FeatureCache(tmp_path, budget=budget, progress=False)
+    cache = FeatureCache(tmp_path, budget=Budget(tmp_path, budget), progress=False)
     taken = []
     for at in (range(5), range(20), range(30, 45), range(45), range(3, 9)):
         rows = ask(cache, encoder, at)
@@ -90,7 +90,7 @@ def test_bytes_on_disk_are_within_the_budget_after_any_request(budget, encoder, 
     assert size(tmp_path) > budget / 2  # no more is evicted than must be
     assert cache.texts_encoded == len(TEXTS)
     assert all(same(rows, states, at) for rows, at in taken)  # taken before they were evicted
-    assert same(ask(FeatureCache(tmp_path, budget=budget, progress=False), encoder), states)
+    assert same(ask(FeatureCache(tmp_path, budget=Budget(tmp_path, budget), progress=False), encoder), states)
     assert size(tmp_path) <= budget
     assert not leftovers(tmp_path)
 
@@ -101,7 +101,8 @@ def test_the_files_are_looked_at_only_when_the_room_may_be_used_up(encoder, tmp_
     monkeypatch.setattr(Budget, "_found", lambda self: looks.append(self) or found(self))
     counts = []
     for budget in (10**9, 30_000):
-        cache = FeatureCache(tmp_path / str(budget), budget=budget, progress=False)
+        folder = tmp_path / str(budget)
+        cache = FeatureCache(folder, budget=Budget(folder, budget), progress=False)
         for at in EVERY:
             ask(cache, encoder, [at])
         counts.append(len(looks))
@@ -112,7 +113,7 @@ def test_the_files_are_looked_at_only_when_the_room_may_be_used_up(encoder, tmp_
 @pytest.mark.usefixtures("_small_shards")
 def test_a_request_beyond_the_budget_is_served_in_full_and_nothing_stays(encoder, states, tmp_path):
     for _ in range(2):
-        cache = FeatureCache(tmp_path, budget=1, progress=False)
+        cache = FeatureCache(tmp_path, budget=Budget(tmp_path, 1), progress=False)
         rows = ask(cache, encoder)
         assert shards(tmp_path) == []
         assert same(rows, states)
@@ -131,7 +132,7 @@ def test_all_that_is_in_the_cache_counts_and_old_versions_go_first(encoder, tmp_
         path.write_bytes(bytes(1000))
     os.utime(old, (1000, 1000))
     for budget, olds, features in ((kept + 2000, 1, kept), (kept + 1999, 0, kept), (1000, 0, 0)):
-        cache = FeatureCache(folder, budget=budget, whole=tmp_path, progress=False)
+        cache = FeatureCache(folder, budget=Budget(folder, budget, tmp_path), progress=False)
         cache.features(encoder, [], [], LIMIT, FrozenPrefix("states"))
         assert [len(shards(old.parents[1])), size(folder)] == [olds, features]
     assert (tmp_path / "pydocs" / "table").exists()
@@ -149,7 +150,7 @@ def test_the_least_recently_used_go_first_and_are_made_again(encoder, tmp_path):
     cache.tensors("old", lambda: ({"x": torch.zeros(3)}, Cost(1.0)))
     (tensors,) = tmp_path.glob("made/shard-*")
     os.utime(tensors, (1002.5, 1002.5))  # between texts 2 and 3
-    later = FeatureCache(tmp_path, budget=size(tmp_path), progress=False)
+    later = FeatureCache(tmp_path, budget=Budget(tmp_path, size(tmp_path)), progress=False)
     rows = ask(later, encoder, [1, 0], padded)  # text 2 is now the oldest, then the tensors
     ask(later, encoder, [4], padded)
     assert len(shards(tmp_path)) == 5
@@ -161,7 +162,8 @@ def test_the_least_recently_used_go_first_and_are_made_again(encoder, tmp_path):
         assert np.array_equal(ask(last, encoder, [at], padded)[0], kept.get(at, rows[0])) or at > 3
         assert last.texts_encoded == encodes
     os.utime(tensors, (1000, 1000))
-    FeatureCache(tmp_path, budget=size(tmp_path) - 1, progress=False).features(encoder, [], [], LIMIT, padded)
+    least = Budget(tmp_path, size(tmp_path) - 1)
+    FeatureCache(tmp_path, budget=least, progress=False).features(encoder, [], [], LIMIT, padded)
     assert not tensors.exists()
     assert np.array_equal(rows[0], kept[1])
     assert np.array_equal(rows[1], kept[0])
@@ -275,7 +277,7 @@ def test_what_a_killed_process_was_evicting_goes_with_the_next_eviction(encoder,
     ask(cache, encoder)
     (shard,) = (tmp_path).glob("*-states/shard-*")
     shutil.copytree(shard, shard.with_name(f".evicted-{shard.name}-{os.getpid()}"))
-    assert same(ask(FeatureCache(tmp_path, budget=1, progress=False), encoder), states)
+    assert same(ask(FeatureCache(tmp_path, budget=Budget(tmp_path, 1), progress=False), encoder), states)
     assert shards(tmp_path) == leftovers(tmp_path) == []
 
 

@@ -17,6 +17,8 @@ from clbench.engine.loop import execute
 from clbench.engine.parser import run_config
 from clbench.engine.registry import baseline_class, baseline_names
 from clbench.engine.shared import Shared
+from clbench.methods.dkvb.learner import BottleneckLearner
+from clbench.models import feature_budget
 from clbench.studies import tuning
 from clbench.studies.experiment import read_experiment
 from clbench.studies.search_record import SearchRecord, Trial
@@ -91,6 +93,14 @@ def test_a_trial_takes_the_smaller_number_of_texts(scenario, run, trial, texts, 
     record = read(search(made))
     assert record.about["config"]["train_per_class"] == texts
     assert [each["examples"] for each in taken[0].experiences] == [2 * texts] * 3  # of two classes each
+
+
+def test_trials_do_no_more_than_their_scores_need(scenario, monkeypatch):
+    looks = []
+    monkeypatch.setattr(BottleneckLearner, "diagnose", lambda *_: pytest.fail("nobody reads it"))
+    monkeypatch.setattr(feature_budget.Budget, "_enforce", lambda self, *_: looks.append(self) or 0)
+    assert len(read(search(config(scenario, "dkvb", tune=Budget(3)))).trials) == 3
+    assert len(looks) == 1
 
 
 def test_the_first_trial_has_the_defaults_and_the_best_is_chosen(scenario):
