@@ -19,7 +19,7 @@ from clbench.methods.dkvb.choices import Choices, KeyTexts, Optimizer
 from clbench.methods.dkvb.diagnostics import KeyDiagnostics
 from clbench.methods.dkvb.key_init import KeyInitialization, carry_values
 from clbench.methods.dkvb.layout import Layout
-from clbench.methods.dkvb.optimizers import KeptMoments, RowAdagrad, RowAdam, RowMean, RowSGD
+from clbench.methods.dkvb.optimizers import Adagrad, KeptMoments, RowAdagrad, RowAdam, RowMean, RowSGD
 from clbench.methods.dkvb.row_mask import RowMask
 from clbench.methods.dkvb.strategies import MOVING
 from clbench.methods.learner import ContinualLearner, TextReader
@@ -39,7 +39,7 @@ LR: Mapping[Optimizer, tuple[float, float]] = {
 """Default learning rates of values with a non-parametric and a parametric decoder."""
 DECODER_LR: Mapping[Optimizer, float] = {**dict.fromkeys(LR, 0.1), "adagrad": 1e-3, "reference": 1e-3}
 OPTIMIZERS: Mapping[str, Callable[[list[dict[str, Any]]], torch.optim.Optimizer]] = {
-    "adagrad": torch.optim.Adagrad, "sgd": RowSGD, "row-adagrad": RowAdagrad, "row-adam": RowAdam,
+    "adagrad": Adagrad, "sgd": RowSGD, "row-adagrad": RowAdagrad, "row-adam": RowAdam,
     "sparse-adam": torch.optim.SparseAdam,
 }  # fmt: skip
 """Those that move the rows of a sparse gradient and no others."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class RowOptimizer(torch.optim.Optimizer):
-    """An optimizer whose state has one number per row, beside weights that have as many rows.
+    """An optimizer whose state has as many rows as the weights.
 
     A sparse gradient is that of some rows (it is coalesced); a dense one is that of all rows. Rows without a
     gradient do not change, and neither does their state.
@@ -56,6 +56,22 @@ class RowSGD(RowOptimizer):
     def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
         """-lr g."""
         return gradient * -lr
+
+
+class Adagrad(RowOptimizer):
+    """Adagrad: s <- s + g^2, w <- w - lr g / sqrt(s) (Duchi et al. 2011).
+
+    What ``torch.optim.Adagrad`` computes, without its sparse tensors.
+    """
+
+    def change(self, weight: Tensor, rows: Tensor | slice, gradient: Tensor, lr: float) -> Tensor:
+        """-lr g / sqrt(s), after s has grown."""
+        state = self.state[weight]
+        if not state:
+            state["sums"] = torch.zeros_like(weight)
+        sums = _rows(state["sums"], rows).addcmul(gradient, gradient)
+        state["sums"][rows] = sums
+        return gradient.div(sums.sqrt_().add_(EPS)).mul_(-lr)
 
 
 class RowAdagrad(RowOptimizer):
@@ -122,6 +138,8 @@ class RowMean(RowOptimizer):
         return (gradient * -lr).sub_(kept).mul_((1 / mass.clamp(min=TINY)).unsqueeze(1))
 
 
+EPS = 1e-10
+"""Of ``torch.optim.Adagrad``."""
 TINY = 1e-30
 """Keeps the quotient of a gradient of zero finite."""
 CACHED = 2**17
