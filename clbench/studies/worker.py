@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -102,7 +103,7 @@ def serve(connection: Connection, parent: int, environment: Mapping[str, str]) -
     except (EOFError, BrokenPipeError):  # the main process has ended
         pass
     except SystemExit:
-        os._exit(128 + signal.SIGTERM)  # nothing is left to be done, and libraries take a second for it
+        _leave()
 
 
 def work(at: int, job: Job, send: Send) -> Outcome:
@@ -126,7 +127,13 @@ def quiet() -> None:
 
 def _end(*_: object) -> None:
     """Ends this process by an exception: temporary files are removed."""
+    sys.unraisablehook = _leave  # within a finalizer, Python ignores the exception
     raise SystemExit
+
+
+def _leave(*_: object) -> None:
+    """Ends this process at once: nothing is left to be done, and libraries take a second for it."""
+    os._exit(128 + signal.SIGTERM)
 
 
 def _search(config: RunConfig, tell: OnProgress) -> Outcome:

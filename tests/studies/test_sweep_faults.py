@@ -42,6 +42,16 @@ class Slow(ContinualLearner):
     def loss(self, batch):
         Path(f"slow-{os.getpid()}").write_text("")
         time.sleep(600)
+
+class Finalized:
+    def __del__(self):
+        time.sleep(600)
+
+class SlowToEnd(ContinualLearner):
+    def loss(self, batch):
+        Path(f"slow-{os.getpid()}").write_text("")
+        while True:
+            Finalized()  # what is raised in it ends nothing
 """
 SLOW = ("{baseline: mine.Slow, tuning: frozen}", "{baseline: mine.Slow, tuning: full}")
 PROGRAM = str(Path(sys.executable).with_name("clbench"))
@@ -123,6 +133,17 @@ def test_a_sweep_that_is_stopped_ends_soon_keeps_what_is_finished_and_leaves_no_
     until(lambda: not session(started.pid), 2)
     assert states(tmp_path / "runs")["ncm"] == "done"
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
+
+
+def test_a_worker_that_is_stopped_within_a_finalizer_ends_without_a_word(tmp_path):
+    started = sweep(tmp_path, "{baseline: mine.SlowToEnd, tuning: frozen}")
+    until(lambda: [*tmp_path.glob("slow-*")])
+    started.send_signal(signal.SIGTERM)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 143
+    assert err.splitlines()[-1] == "clbench: stopped; the same command continues from here"
+    assert "Traceback" not in err
+    until(lambda: not session(started.pid), 2)
 
 
 def test_workers_end_soon_when_the_main_process_is_killed(tmp_path):
