@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from support.committed_reports import ROOT, main, single_head, values
 
+from clbench.reporting.publish.published import FIGURES
+
 
 def by_encoder() -> pd.DataFrame:
     frame = values("encoders")
@@ -135,3 +137,26 @@ COSTS = {"What methods cost": costs_on_clinc150, "What keys cost": costs_of_keys
 def test_the_sentences_on_costs_have_the_numbers_of_the_runs(section):
     said = re.findall(r"\b[\d.]+\s+(?:s|TFLOPs|MiB)\b", sentences("findings", section))
     assert [" ".join(each.split()) for each in said] == list(COSTS[section]())
+
+
+BESIDE_PUBLISHED = {
+    "20ng-cil": ("owm-frozen-cnn", "finetune-frozen-cnn", "agem-frozen-cnn", "hat-frozen-cnn",
+                 "finetune-full", "finetune-full-joint", "derpp-frozen-cnn"),
+    "dsc-dil": ("finetune-adapter", "finetune-full", "derpp-frozen-cnn", "owm-frozen-cnn", "hat-frozen-cnn",
+                "finetune-frozen-cnn", "finetune-frozen-cnn-single"),
+}  # fmt: skip
+ONLY_PUBLISHED = {"20ng-cil": ("adapterhat", "bcl", "ctr")}
+REPORTED_BY_A_USER = "87.7"
+
+
+def test_the_sentences_on_published_figures_have_both():
+    means = main().groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
+    ours = {f"{100 * means[each, name]:.1f}" for each, names in BESIDE_PUBLISHED.items() for name in names}
+    theirs = {
+        f"{FIGURES[scenario][name][0]:.1f}"
+        for group in (BESIDE_PUBLISHED, ONLY_PUBLISHED)
+        for scenario, names in group.items()
+        for name in names
+    }
+    said = re.findall(r"\d+\.\d", sentences("findings", "What published figures say"))
+    assert set(said) == ours | theirs | {REPORTED_BY_A_USER}
