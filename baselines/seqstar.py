@@ -5,8 +5,9 @@ output weights of classes of earlier experiences are fixed; the softmax runs ove
 With ``cosine`` (their choice where no old text is kept) logits are scale * cos(w_c, f), else w_c f + b_c.
 
 Carried: the trainable weights, and which classes were seen. A step costs at most that of naive fine-tuning.
-Deviations: the encoder trains for all epochs of the first experience, not for three as in the code; the
-output layer has no weight decay; a class that comes again trains again; the authors have a scale of 1.
+Deviations: the encoder trains for all epochs of the first experience, not for three; no weight decay on the
+output layer; a class that comes again trains again; the scale, 1 in the code; w_c has norm 1 when an
+experience begins: it grows while c is a negative, and then few steps would not turn it.
 """
 
 from __future__ import annotations
@@ -37,14 +38,11 @@ class SEQStar(ContinualLearner):
     """
 
     info = MethodInfo(
-        name="SEQ*",
+        name="SEQ*", paper="Zheng et al. 2024, arXiv 2312.07887", bibtex=("zheng2024seqstar",),
         summary="fine-tuning; the encoder is frozen after the first experience, output weights after theirs",
-        paper="Zheng et al. 2024, arXiv 2312.07887", cost="as naive fine-tuning",
-        bibtex=("zheng2024seqstar",),
-        family="naive",
-        memory={"seen": "statistics"},
-        deviations=("the encoder trains for all epochs of the first experience, not for three",),
-        named_by_value=("classifier",),
+        cost="as naive fine-tuning", family="naive", memory={"seen": "statistics"},
+        deviations=("the encoder trains for all epochs of the first experience, not for three",
+                    "output weights have norm 1 when an experience begins"), named_by_value=("classifier",),
     )  # fmt: skip
 
     network: TextClassifier
@@ -53,9 +51,8 @@ class SEQStar(ContinualLearner):
     first: Tensor  # () bool: whether this is the first experience
 
     def __init__(
-        self, context: RunContext, classifier: Literal["cosine", "linear"] = "cosine",
-        scale: Positive = 10.0,
-    ) -> None:  # fmt: skip
+        self, context: RunContext, classifier: Literal["cosine", "linear"] = "cosine", scale: Positive = 10.0
+    ) -> None:
         super().__init__(context)
         self.scale = scale if classifier == "cosine" else None
         self.network.head.bias.requires_grad_(self.scale is None)
@@ -69,6 +66,9 @@ class SEQStar(ContinualLearner):
         self.fixed.copy_(self.seen)
         self.fixed[list(experience.columns)] = False
         self.seen[list(experience.columns)] = True
+        if self.scale is not None:  # which changes no logit
+            weight = self.network.head.weight.data
+            weight[~self.fixed] = F.normalize(weight[~self.fixed])
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits (B, C)."""
@@ -84,7 +84,7 @@ class SEQStar(ContinualLearner):
         rest = [each for name, each in self.named_trainable() if not name.startswith("network.head.")]
         groups = [{"params": head, "weight_decay": 0.0}]
         if self.first and rest:
-            groups.append({"params": rest, "weight_decay": self.context.weight_decay})
+            groups += [{"params": rest, "weight_decay": self.context.weight_decay}]
         return torch.optim.AdamW(groups, lr=self.lr, fused=True)
 
     def on_train_epoch_start(self) -> None:

@@ -1,8 +1,10 @@
 """SEQ* and GDumb where the encoder trains; their output layer is in ``test_peers``."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from support.formula_parts import Texts, context, experience, fit, of_texts
+from support.formula_parts import Texts, context, experience, features, fit, of_texts
 
 from baselines.gdumb import GDumb
 from baselines.seqstar import SEQStar
@@ -37,6 +39,20 @@ def test_seqstar_trains_the_encoder_in_the_first_experience_alone(tuning, classi
     assert torch.equal(weights(encoder), first)
     assert torch.equal(head.weight[:2], rows[:2])
     assert (head.weight[2] != rows[2]).all()
+
+
+def test_a_class_that_was_a_negative_for_long_begins_with_a_weight_that_can_turn():
+    learner, texts = SEQStar(context(lr=0.01)), features(24)
+    head, earlier = learner.network.head, replace(texts, targets=texts.targets % 2)
+    learner.begin_experience(experience(0, 0, 1), Texts(earlier))
+    fit(learner, [earlier], 300)
+    grown, before = head.weight.detach().norm(dim=1), learner(texts)
+    assert grown[2] > 1.2
+    learner.begin_experience(experience(1, 2), Texts(texts))
+    now = head.weight.detach().norm(dim=1)
+    assert torch.equal(now[:2], grown[:2])  # those are fixed
+    assert now[2] == pytest.approx(1)
+    torch.testing.assert_close(learner(texts), before)
 
 
 def test_a_frozen_encoder_of_seqstar_has_no_dropout():

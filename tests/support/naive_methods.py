@@ -169,7 +169,13 @@ class SEQStar(Naive):
 
 
 class CosineSEQStar(SEQStar):
-    """Logits are ten times the cosine."""
+    """Logits are ten times the cosine; rows that may move start with norm 1."""
+
+    def begin(self, index: int, x: Tensor, y: Tensor) -> None:
+        super().begin(index, x, y)
+        for c, row in enumerate(self.w[0].data):
+            if c not in self.fixed:
+                row /= row.square().sum().sqrt()
 
     def logits(self, x: Tensor, w: list[Tensor] | None = None) -> Tensor:
         weight = self.w[0] if w is None else w[0]
