@@ -16,6 +16,7 @@ from support.feature_texts import EVERY, TEXTS, ask, twice
 
 from clbench.cli import main
 from clbench.core.costs import Cost
+from clbench.models.feature_budget import Budget
 from clbench.models.feature_cache import LAYOUT, FeatureCache
 from clbench.models.frozen_prefix import FrozenPrefix
 
@@ -33,6 +34,11 @@ def answers(cache, encoder) -> list[bytes]:
     found = [own.tobytes() for prefix in (STATES, TWICE) for own in ask(cache, encoder, prefix)]
     tensors, _ = cache.tensors("x", lambda: ({"x": torch.arange(50.0)}, Cost(1.0)))
     return [*found, tensors["x"].numpy().tobytes()]
+
+
+def limited(folder: Path) -> FeatureCache:
+    """A cache with a budget, as runs have one."""
+    return FeatureCache(folder, budget=Budget(folder, 10**9), progress=False)
 
 
 def link(path: Path) -> None:
@@ -149,7 +155,7 @@ def test_a_read_only_cache_that_holds_everything_is_read_without_a_word(encoder,
         warnings.simplefilter("error")
         with pytest.raises(PermissionError):
             (folder / "x").touch()
-        cache = FeatureCache(folder, budget=10**9, progress=False)
+        cache = limited(folder)
         assert answers(cache, encoder) == wanted
         assert cache.texts_encoded == 0
     assert sorted(folder.rglob("*")) == before
@@ -157,7 +163,7 @@ def test_a_read_only_cache_that_holds_everything_is_read_without_a_word(encoder,
 
 def test_a_read_only_cache_that_lacks_something_is_gone_without_after_one_warning(encoder, wanted, folder):
     ask(FeatureCache(folder, progress=False), encoder, STATES, EVERY[:10])
-    cache = FeatureCache(folder, budget=10**9, progress=False)
+    cache = limited(folder)
     with read_only(folder), pytest.warns(UserWarning, match="cannot be written") as told:
         found = [answers(cache, encoder) for _ in range(2)]
     assert found == [wanted, wanted]
@@ -166,7 +172,7 @@ def test_a_read_only_cache_that_lacks_something_is_gone_without_after_one_warnin
 
 
 def test_a_full_disk_costs_the_cache_and_not_the_run(encoder, wanted, tmp_path):
-    cache = FeatureCache(tmp_path / "full", budget=10**9, progress=False)
+    cache = limited(tmp_path / "full")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150, limits[1]))  # a write beyond it is an error of the system
     try:
@@ -184,7 +190,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_run(encoder, wanted, tmp_path):
 
 
 def test_a_cache_that_vanishes_is_made_again(encoder, wanted, tmp_path):
-    cache = FeatureCache(tmp_path / "cache", budget=10**9, progress=False)
+    cache = limited(tmp_path / "cache")
     ask(cache, encoder, STATES, EVERY[:9])
     shutil.rmtree(tmp_path / "cache")
     assert answers(cache, encoder) == wanted
@@ -194,7 +200,13 @@ def test_a_cache_that_vanishes_is_made_again(encoder, wanted, tmp_path):
 def test_a_file_in_the_place_of_the_cache_is_one_warning(encoder, wanted, tmp_path):
     (tmp_path / "cache").write_text("no folder")
     with pytest.warns(UserWarning, match="cannot be written") as told:
-        assert answers(FeatureCache(tmp_path / "cache", budget=10**9, progress=False), encoder) == wanted
+        assert (
+            answers(
+                limited(tmp_path / "cache"),
+                encoder,
+            )
+            == wanted
+        )
     assert len(told) == 1
 
 

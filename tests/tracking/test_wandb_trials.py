@@ -99,7 +99,7 @@ def test_a_fault_of_the_library_costs_one_line_and_no_search(scenario, tmp_path,
 
 
 def test_a_diverged_trial_says_so(tmp_path, scenario, monkeypatch):
-    def diverge(_):
+    def diverge(*_, **__):
         raise FloatingPointError("nan")
 
     monkeypatch.setattr("clbench.studies.tuning.execute", diverge)
