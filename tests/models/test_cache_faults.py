@@ -200,13 +200,7 @@ def test_a_cache_that_vanishes_is_made_again(encoder, wanted, tmp_path):
 def test_a_file_in_the_place_of_the_cache_is_one_warning(encoder, wanted, tmp_path):
     (tmp_path / "cache").write_text("no folder")
     with pytest.warns(UserWarning, match="cannot be written") as told:
-        assert (
-            answers(
-                limited(tmp_path / "cache"),
-                encoder,
-            )
-            == wanted
-        )
+        assert answers(limited(tmp_path / "cache"), encoder) == wanted
     assert len(told) == 1
 
 
