@@ -1,4 +1,4 @@
-"""Where result files are, and their text: plain, or compressed by xz beside its name."""
+"""Where result files and records of searches are, and their text: plain, or compressed by xz."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 LARGEST = 64 * 2**20
 """Bytes of a result file, not compressed."""
 _NAMES = "order*-seed*.json"
+SEARCH = "search.json"
+"""The record of a search, in the folder of the method that it is about."""
 
 
 def result_paths(folder: Path, below: str = "**/") -> list[Path]:
@@ -17,16 +19,25 @@ def result_paths(folder: Path, below: str = "**/") -> list[Path]:
         folder: Where to look.
         below: The pattern of the folders in it; any depth by default.
     """
-    return sorted(path for ending in ("", ".xz") for path in folder.glob(f"{below}{_NAMES}{ending}"))
+    return _plain_or_compressed(folder, f"{below}{_NAMES}")
+
+
+def search_paths(folder: Path, below: str = "**/") -> list[Path]:
+    """The records of searches, likewise."""
+    return _plain_or_compressed(folder, f"{below}{SEARCH}")
+
+
+def _plain_or_compressed(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for ending in ("", ".xz") for path in folder.glob(f"{pattern}{ending}"))
 
 
 def compressed_path(path: Path) -> Path:
-    """The place of a result file once it is compressed: ``order0-seed0.json.xz``."""
+    """The place of a file once it is compressed: ``order0-seed0.json.xz``."""
     return path.with_name(f"{path.name}.xz")
 
 
 def result_text(path: Path) -> str:
-    """The text of a result file.
+    """The text of one of them.
 
     Raises:
         OSError: It cannot be read.

@@ -23,11 +23,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from clbench.core.errors import UserError
 from clbench.core.io import folder_name, replacing
+from clbench.core.result_paths import SEARCH
 from clbench.data.scenarios import find_scenario
 from clbench.studies.executor import Died, Done, Event
 from clbench.studies.ray_cluster import RayCluster, said
 from clbench.studies.ray_node import Files, Mailbox, Origin, Returned, do_job
-from clbench.studies.search_record import FILE
 from clbench.studies.worker import Job, Message, Outcome, one_line
 
 LOSSES = 5
@@ -147,10 +147,10 @@ def files_at(job: Job) -> Files:
     """
     config = job.config
     run = f"order{config.order.replace(':', '-')}-seed{config.seed}.json"
-    names = (FILE,) if job.search else (run, f"{run}.xz")
+    name = SEARCH if job.search else run
     folder = config.results / _scenario_folder(config.scenario)
     found = {}
-    for path in sorted(path for name in names for path in folder.glob(f"*/*/{name}")):
+    for path in sorted(path for ending in ("", ".xz") for path in folder.glob(f"*/*/{name}{ending}")):
         content = path.read_bytes()
         if _baseline(content) in (None, config.baseline):
             found[str(path.relative_to(config.results))] = content

@@ -13,9 +13,8 @@ from typing import Any
 from clbench.core.config import RunConfig
 from clbench.core.io import write_json
 from clbench.core.language_result import is_language
+from clbench.core.result_paths import compressed_path, result_text
 
-FILE = "search.json"
-"""Its name, in the folder of the method that it is about."""
 SCHEMA = 1
 BITS = "bits_per_byte"
 
@@ -83,7 +82,7 @@ class SearchRecord:
         )
 
     def write(self, path: Path) -> None:
-        """Writes the record atomically."""
+        """Writes the record atomically; one that is compressed goes."""
         trials = [
             {"values": each.values, self.measure: each.score, "seconds": each.seconds} for each in self.trials
         ]
@@ -91,12 +90,13 @@ class SearchRecord:
         if self.done and self.best is not None:
             content["choice"] = dict(self.best.values)
         write_json(path, content)
+        compressed_path(path).unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> SearchRecord | None:
         """The record in a file; None if there is none, or none that this version reads."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(result_text(path))
             if content["schema"] != SCHEMA:
                 return None
             record = cls(content["about"], content["provenance"])

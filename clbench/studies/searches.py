@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clbench.core.config import RunConfig
+from clbench.core.result_paths import search_paths
 from clbench.engine.shared import Shared
-from clbench.studies.search_record import FILE, SearchRecord
+from clbench.studies.search_record import SearchRecord
 from clbench.studies.tuning import about, search_of
 
 
@@ -39,8 +40,7 @@ class Searches:
         """
         scenario, config = self._shared.scenario(config.scenario).name, search_of(config)
         if config.results not in self._records:
-            paths = sorted(config.results.glob(f"*/*/*/{FILE}"))
-            read = [(path, SearchRecord.read(path)) for path in paths]
+            read = [(path, SearchRecord.read(path)) for path in search_paths(config.results, "*/*/*/")]
             self._records[config.results] = [(path, each) for path, each in read if each is not None]
         places = [each for each in self._records[config.results] if each[0].parts[-4] == scenario]
         if not places:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
+from clbench.core.result_paths import SEARCH, search_paths
 from clbench.core.types import OnProgress, WandbMode
 from clbench.engine.build import prepare
 from clbench.engine.earlier import compared
@@ -22,7 +23,7 @@ from clbench.engine.resolved import given_config
 from clbench.engine.shared import Shared, fingerprints
 from clbench.methods.info import SearchRange
 from clbench.reporting.measures import RANKED
-from clbench.studies.search_record import BITS, FILE, SearchRecord, Trial, with_values
+from clbench.studies.search_record import BITS, SearchRecord, Trial, with_values
 from clbench.studies.search_space import defaults, space
 from clbench.tracking.trials import TrialTracker
 
@@ -103,14 +104,16 @@ def search(
         raise UserError(f"baseline '{config.baseline}' has no hyperparameter to search: all are given")
     short, first = _trial_config(config, shared), defaults(baseline, config)
     run = prepare(dataclasses.replace(short, results=config.results), shared=shared)
-    path, earlier = run.path.with_name(FILE), SearchRecord.read(run.path.with_name(FILE))
+    path = run.path.with_name(SEARCH)
+    found = next(iter(search_paths(path.parent, "")), path)
+    earlier = SearchRecord.read(found)
     record = SearchRecord(about(config, shared), _source(run.result.provenance))
     known = earlier.trials if earlier is not None and earlier.about == record.about else ()
     tracker = TrialTracker(logged, run.result.config, ranges)
     if earlier is not None and known and earlier.done:
         for number, each in enumerate(known):
             tracker.log(number, each.values, each.score, each.seconds)
-        return path
+        return found
 
     sampler = _Sampler(first, ranges, config.seed, less=record.measure == BITS)
     for number in range(config.tune.trials):

@@ -22,7 +22,7 @@ from support.committed_reports import (
     with_gaps,
 )
 
-from clbench.core.result_paths import result_paths, result_text
+from clbench.core.result_paths import result_paths, result_text, search_paths
 from clbench.reporting import accuracy_cost_figure, learning_rate_figure, stream_accuracy_figure
 from clbench.reporting.figures.canvas import save
 from clbench.reporting.figures.choice import leading
@@ -98,10 +98,10 @@ def test_each_default_that_is_far_from_its_tuned_value_has_a_line_that_says_why(
 
 
 def test_a_run_has_what_the_search_beside_it_chose():
-    searches = list(RESULTS.rglob("search.json"))
+    searches = search_paths(RESULTS)
     assert len(searches) > 300
     for path in searches:
-        choice = json.loads(path.read_text()).get("choice")  # none yet where it goes on
+        choice = json.loads(result_text(path)).get("choice")  # none yet where it goes on
         for run in result_paths(path.parent):
             config = json.loads(result_text(run))["config"]
             made_with = {**config, **config.get("arguments", {})}  # neither has what is None

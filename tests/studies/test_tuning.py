@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,19 @@ def test_a_damaged_record_starts_over(scenario):
         assert SearchRecord.read(path) is None
         again = read(search(config(scenario)))
         assert [each.score for each in again.trials] == [each.score for each in first.trials]
+
+
+def test_a_compressed_record_is_found_and_another_one_takes_its_place(scenario, monkeypatch):
+    path = search(config(scenario))
+    made, packed = read(path), path.with_name("search.json.xz")
+    packed.write_bytes(lzma.compress(path.read_bytes()))
+    path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "_tried", None)  # nothing is searched again
+        assert search(config(scenario)) == packed
+    assert Searches(Shared()).find(config(scenario)) == (packed, made)
+    assert search(config(scenario, tune=Budget(4))) == path
+    assert not packed.exists()
 
 
 def test_a_diverged_trial_counts_as_the_worst(scenario, monkeypatch):

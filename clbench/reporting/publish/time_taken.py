@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from clbench.core.result_paths import result_text, search_paths
 from clbench.reporting.figures.phases import PHASES
 from clbench.reporting.tables.render_markdown import aligned
 
@@ -29,7 +30,7 @@ def time_taken(frame: pd.DataFrame, folder: Path) -> str:
     ]
     rest = wall - sum(seconds for _, seconds in rows)
     rows.append(("encoding and keys, where no earlier run had made them, and loading", rest))
-    searches = [_trials(path) for path in sorted(folder.rglob("search.json"))]
+    searches = [_trials(path) for path in search_paths(folder)]
     if trials := [seconds for search in searches for seconds in search]:
         rows.append((f"{len(searches)} searches, {len(trials)} trials", sum(trials)))
     rows.append(("all", sum(seconds for _, seconds in rows)))
@@ -39,6 +40,6 @@ def time_taken(frame: pd.DataFrame, folder: Path) -> str:
 def _trials(path: Path) -> list[float]:
     """The seconds of each trial of a search; none where the file is none that this version reads."""
     try:
-        return [float(each["seconds"]) for each in json.loads(path.read_text(encoding="utf-8"))["trials"]]
+        return [float(each["seconds"]) for each in json.loads(result_text(path))["trials"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
