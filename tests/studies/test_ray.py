@@ -74,11 +74,10 @@ class Nodes:
     def add(self, name: str) -> Node:
         return self.cluster.add_node(num_cpus=1, memory=4 * 10**9, **self._options(name))
 
-    def two(self) -> None:
-        """Replaces a node that was lost."""
-        if len(self.workers) < 2:
-            self.workers.append(self.add("another"))
-            self.cluster.wait_for_nodes()
+    def replace_lost(self) -> None:
+        """Other tests want two nodes, and none that is taken to be there."""
+        self.workers.append(self.add("another"))
+        self.cluster.wait_for_nodes()
 
     def cache(self, name: str) -> Path:
         return self._folder / name
@@ -210,6 +209,7 @@ def test_runs_survive_the_loss_of_a_node(nodes, tmp_path, monkeypatch, capsys):
     assert len(nodes.workers) == 1
     assert "2 run in" in captured.out
     assert states(tmp_path / "runs") == {"waits-frozen": "done", "waitstoo-frozen": "done"}
+    nodes.replace_lost()
 
 
 def test_a_process_that_ends_costs_its_run_one_retry_and_no_other_run(nodes, tmp_path, monkeypatch):
@@ -233,7 +233,6 @@ def test_a_process_that_ends_costs_its_run_one_retry_and_no_other_run(nodes, tmp
 
 
 def test_a_command_that_is_stopped_ends_its_tasks_and_not_the_cluster(nodes, tmp_path):
-    nodes.two()  # on one, the run that goes on might be the first
     started = sweep(tmp_path, "--address", nodes.address)
     worker = stopped(started, tmp_path)
     until(lambda: not (Path("/proc") / worker).exists(), 5)
