@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from clbench.core.costs import Cost, Phase
 from clbench.core.errors import StoppedError
 from clbench.core.io import remove_leftovers
 from clbench.core.result import RunResult
+from clbench.core.shared_folder import SharedFolder, remove_unused
 from clbench.engine.build import Run
 from clbench.engine.code_version import code_version
 from clbench.engine.earlier import differences
@@ -69,6 +69,7 @@ class Checkpoints:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._folder = SharedFolder(run.working)  # another process may make the same run
         self._code = code_version(type(run.learner))  # now: files may change while it runs
         self._saved = time.monotonic()
         self._wanted = run.config.checkpoint
@@ -90,10 +91,31 @@ class Checkpoints:
         try:
             with run.meter.apart():  # saving is charged to no phase
                 if self._wanted:
+                    self._folder.enter()
                     self._write(within)
-                run.result.write(run.unfinished, within=run.working)
+                self.write_result(run.unfinished)
         except OSError as error:
-            raise cannot_write(run.working, error) from error
+            raise _cannot_write(run.working, error) from error
+
+    def finish(self) -> None:
+        """Writes the result of the run that is done.
+
+        Raises:
+            StoppedError: It cannot be written; the checkpoints are kept.
+        """
+        try:
+            self.write_result(self._run.path)
+        except OSError as error:
+            raise _cannot_write(self._run.path, error) from error
+
+    def write_result(self, path: Path) -> None:
+        """Writes the result so far to ``path``, by a temporary file beside the checkpoints.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._folder.enter()
+        self._run.result.write(path, within=self._run.working)
 
     def _write(self, within: Within | None) -> None:
         run, learner = self._run, self._run.learner
@@ -167,9 +189,17 @@ class Checkpoints:
         run.meter.earlier = state["wall"]
         run.meter.costs.update(_costs(state["costs"]))
 
+    def leave(self) -> None:
+        """Ends the work in the folder of the checkpoints, which are kept."""
+        self._folder.leave()
+
     def clear(self) -> None:
-        """Removes all checkpoints, and what killed processes left beside them."""
-        shutil.rmtree(self._run.working, ignore_errors=True)
+        """Removes all checkpoints, and what killed processes left beside them.
+
+        They stay as long as another process makes the same run, which removes them at its end.
+        """
+        self.leave()
+        remove_unused(self._run.working)
 
     def _files(self) -> Iterator[Path]:
         """The newest one first; of the same place, the one that was written last."""
@@ -178,7 +208,7 @@ class Checkpoints:
         yield from sorted(found, key=place.__getitem__, reverse=True)
 
 
-def cannot_write(path: Path, error: OSError) -> StoppedError:
+def _cannot_write(path: Path, error: OSError) -> StoppedError:
     """The error for a result or a checkpoint that cannot be written."""
     return StoppedError(
         f"{path}: {error.strerror or error}; once it can be written, the same command goes on"

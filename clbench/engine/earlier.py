@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from clbench.core.errors import UserError
 from clbench.core.result import RunResult
 from clbench.core.result_fields import WORDING
 from clbench.core.result_paths import compressed_path
+from clbench.core.shared_folder import remove_unused
 from clbench.engine.build import Run
 
 
@@ -59,7 +59,7 @@ def finished(run: Run) -> RunResult | None:
     earlier = _earlier(run)
     if earlier is None or earlier.status != "done" or differences(earlier, run):
         return None
-    shutil.rmtree(run.path.with_suffix(""), ignore_errors=True)
+    remove_unused(run.path.with_suffix(""))
     return earlier
 
 

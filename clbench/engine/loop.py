@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -19,9 +18,10 @@ from clbench.core.result import RunResult
 from clbench.core.result_paths import compressed_path
 from clbench.core.scenario import Stage
 from clbench.core.seeding import derive, seeded
+from clbench.core.shared_folder import remove_unused
 from clbench.core.types import OnProgress
 from clbench.engine.build import Run
-from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within, cannot_write
+from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within
 from clbench.engine.earlier import make_way
 from clbench.engine.early_stopping import EarlyStopping
 from clbench.engine.encoder_drift import drift_encoder
@@ -75,7 +75,7 @@ def execute(
     tracker = Tracker(run.config, run.result, run.path, run.meter)
     steps_bar = StepBar(show=progress, on_progress=on_progress)
     bar_options = {"desc": run.result.config["method"], "unit": "experience", "disable": not progress}
-    with _recorded(run, tracker, resumed=found is not None):
+    with _recorded(run, tracker, checkpoints, resumed=found is not None):
         fabric = make_fabric(tracker.losses, run.encoder.dtype)
         fabric.setup_module(run.learner)
         run.learner.network.autocast = fabric.autocast
@@ -102,7 +102,7 @@ def execute(
     checkpoints.clear()
     compressed_path(run.path).unlink(missing_ok=True)  # the one that this one replaces
     if run.again:  # what it replaces may not have been finished
-        shutil.rmtree(run.path.with_suffix(""), ignore_errors=True)
+        remove_unused(run.path.with_suffix(""))
     return run.result
 
 
@@ -243,10 +243,7 @@ def finish_stage(run: Run, index: int, checkpoints: Checkpoints) -> None:
     scoring_of(run).finish(run)
     run.result.status = "done"
     run.result.costs = costs_of_run(run)
-    try:
-        run.result.write(run.path, within=run.working)
-    except OSError as error:
-        raise cannot_write(run.path, error) from error
+    checkpoints.finish()
 
 
 @contextmanager
@@ -259,7 +256,7 @@ def _named(experience: str) -> Iterator[None]:
 
 
 @contextmanager
-def _recorded(run: Run, tracker: Tracker, *, resumed: bool) -> Iterator[None]:
+def _recorded(run: Run, tracker: Tracker, checkpoints: Checkpoints, *, resumed: bool) -> Iterator[None]:
     """Logs the run to Weights & Biases, and writes the result of a run that fails with its error.
 
     A run that fails before its first experience leaves nothing behind.
@@ -275,7 +272,8 @@ def _recorded(run: Run, tracker: Tracker, *, resumed: bool) -> Iterator[None]:
         if run.result.untrained_accuracy is not None:
             run.result.costs = costs_of_run(run)
             with suppress(OSError):  # what failed first is said
-                run.result.write(run.unfinished, within=run.working)
+                checkpoints.write_result(run.unfinished)
         raise
     finally:
         tracker.end()
+        checkpoints.leave()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from clbench.core.errors import UserError
 from clbench.core.io import folder_name, replacing
 from clbench.core.result_paths import SEARCH
+from clbench.core.shared_folder import remove_unused
 from clbench.data.scenarios import find_scenario
 from clbench.studies.executor import Died, Done, Event
 from clbench.studies.ray_cluster import RayCluster, said
@@ -184,4 +184,4 @@ def write(returned: Returned, job: Job) -> None:
             temporary.write_bytes(content)
     outcome = returned.outcome
     if outcome.path is not None and outcome.error is None and not job.search:
-        shutil.rmtree(outcome.path.with_suffix(""), ignore_errors=True)
+        remove_unused(outcome.path.with_suffix(""))
