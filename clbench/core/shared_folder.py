@@ -31,7 +31,9 @@ class SharedFolder:
         """
         while not self._is_held():
             self.leave()
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                self.path.mkdir()
             with suppress(FileNotFoundError):  # removed in between: the next one is ours
                 self._handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
                 with suppress(OSError):  # a disk without locks
