@@ -116,6 +116,11 @@ def test_the_readme_of_a_folder_is_that_of_its_result_files(name):
     )
 
 
+def test_no_file_is_committed_that_nobody_sees():
+    kinds = {path.suffix for path in RESULTS.rglob("*") if path.is_file()}
+    assert kinds <= {".xz", ".json", ".md", ".csv", ".tex", ".svg"}
+
+
 def test_all_results_together_are_small():
     assert sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file()) < 20e6
 

@@ -126,10 +126,14 @@ def with_gaps(text: str) -> str:
 
 
 def write_all() -> None:
-    """Writes all tables, the figures that are committed, as SVG, and the tables of the pages."""
+    """Writes all tables, the figures that are committed, as SVG, and the tables of the pages.
+
+    Pages in HTML and figures in PDF are left out: GitHub shows neither, and they can be made at any time.
+    """
     for name, load in REPORTS.items():
         report, frame = RESULTS / name, load()
         write_report(frame, report, columns=find_experiment(report.name).table, figures=False)
+        (report / "table.html").unlink()
         earlier = {path.stem for path in report.glob("*.svg")}
         for stem, figure in gallery(frame) if earlier else ():
             if stem in earlier:
