@@ -53,7 +53,6 @@ def cost_chart(
                 "scenario": f"{row['scenario']}, {row['encoder']}",
                 "name": row["name"],
                 "family": looks[row["method"]].kind,
-                "joint": row["stream"] == "joint",
                 "competes": row["competes"],
                 "lower": ranked.better == "lower",
                 "unit": ranked.unit,
@@ -82,7 +81,7 @@ def curve_chart(runs: pd.DataFrame, whole: pd.DataFrame) -> dict[str, Any]:
                 "name": mine["name"].iloc[0] + (f", {encoder}" if several else ""),
                 "family": look.kind,
                 "color": look.color,
-                "joint": look.joint,
+                "competes": bool(mine["competes"].all()),
                 "values": [_number(value) for value in values],
             }
         )

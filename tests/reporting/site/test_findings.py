@@ -96,11 +96,12 @@ def test_charts_have_the_means_and_lead_to_the_runs(tmp_path):
     assert [href for _, href in points["NCM"]["runs"]] == [
         f"../runs/{each}.html" for each in ids if "ncm" in each
     ]
-    assert points["both"]["joint"]
+    assert points["NCM"]["competes"]
     assert not points["both"]["competes"]
     assert points["NCM"]["costs"]["flops_algorithm"] is None  # JSON has no NaN
 
     chart = curve_chart(frame, frame)
+    assert {line["name"]: line["competes"] for line in chart["lines"]} == {"NCM": True, "both": False}
     lines = {line["name"]: line["values"] for line in chart["lines"]}
     assert chart["stages"] == len(lines["NCM"]) == 2
     assert lines["NCM"][0] == pytest.approx(scores[0]["stream_accuracy"][0])

@@ -178,7 +178,7 @@ window.clbenchChart = (() => {
         for (const one of chosen) {
           const [x, y] = place(u, one);
           context.globalAlpha = near && near !== one ? 0.45 : 1;
-          context.fillStyle = one.joint ? "#ffffff" : data.families[one.family];
+          context.fillStyle = one.competes ? data.families[one.family] : "#ffffff";
           context.strokeStyle = data.families[one.family];
           context.lineWidth = 2 * ratio;
           if (one.low !== null && one.low < one.high) {
@@ -269,11 +269,11 @@ window.clbenchChart = (() => {
     follow(paper, 380, () => plot);
   };
 
-  // Joint training is dashed; of other lines of one color, the first is solid.
+  // What does not compete is dashed; of other lines of one color, the first is solid.
   const patterns = (lines) => {
     const seen = {};
     return lines.map((line) => {
-      if (line.joint) {
+      if (!line.competes) {
         return [6, 4];
       }
       seen[line.color] = (seen[line.color] ?? -1) + 1;
