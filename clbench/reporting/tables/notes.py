@@ -153,10 +153,23 @@ def sources(frame: pd.DataFrame) -> dict[str, str]:
     found = {}
     for key in ("commit", "machine", "versions", "date"):
         values = sorted({_flat(one[key]) for one in frame["provenance"] if one.get(key)})
+        if key == "commit":
+            values = sorted({_abbreviated(each) for each in values})
         if key == "date" and len(values) > 1:
             values = [f"{values[0]} to {values[-1]}"]
         found[key] = plain("; ".join(values)) or "not recorded"
     return found
+
+
+def _abbreviated(commit: str) -> str:
+    """A commit in as many digits as tell it apart, with the mark of a changed source tree.
+
+    Example:
+        >>> _abbreviated("8723aaa91b33c0d52f7d9d2a90b1c9f4c3d4e5f6-dirty")
+        '8723aaa91b33-dirty'
+    """
+    name, mark, changed = commit.partition("-")
+    return name[:_SHORT] + mark + changed
 
 
 def _flat(value: Any) -> str:
