@@ -134,6 +134,20 @@ def costs_of_keys() -> Iterator[str]:
     yield f"{seconds['dkvb-np-generic']:.0f} s"
 
 
+def test_the_sentences_on_all_streams_have_the_ranks_and_the_orders():
+    summary = pd.read_csv(ROOT / "results/full/report/frozen/summary.csv").set_index("method")
+    first = summary["rank"].dropna().sort_values()[:5]
+    assert [*first.index] == ["dkvb-np-oracle", "fecam", "dkvb-np-random", "ranpac", "acil"]
+    frame = values("full")
+    reviews = frame[frame["scenario"] == "dsc-dil"].pivot_table(
+        "metrics.average_accuracy", "method", "order", aggfunc="mean"
+    )
+    by_order = [100 * each for name in ("dkvb-np-random", "finetune-frozen") for each in reviews.loc[name]]
+    wanted = [f"{each:.1f}" for each in (*first, *by_order, 100 * reviews.loc["slda"].mean())]
+    assert re.findall(r"\d+\.\d", sentences("findings", "Over all streams")) == wanted
+    assert reviews.loc["slda"].tolist() == pytest.approx([reviews.loc["slda", 0]] * 3)
+
+
 COSTS = {"What methods cost": costs_on_clinc150, "What keys cost": costs_of_keys}
 
 
