@@ -145,7 +145,7 @@ def test_the_sentences_on_all_streams_have_the_ranks_and_the_orders():
     by_order = [100 * each for name in ("dkvb-np-random", "finetune-frozen") for each in reviews.loc[name]]
     wanted = [f"{each:.1f}" for each in (*first, *by_order, 100 * reviews.loc["slda"].mean())]
     assert re.findall(r"\d+\.\d", sentences("findings", "Over all streams")) == wanted
-    assert reviews.loc["slda"].tolist() == pytest.approx([reviews.loc["slda", 0]] * 3)
+    assert reviews.loc["slda"].std() == pytest.approx(0, abs=1e-9)
 
 
 COSTS = {"What methods cost": costs_on_clinc150, "What keys cost": costs_of_keys}
