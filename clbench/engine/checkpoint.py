@@ -90,10 +90,10 @@ class Checkpoints:
         run.result.costs = costs_of_run(run)
         try:
             with run.meter.apart():  # saving is charged to no phase
+                self._folder.enter()
                 if self._wanted:
-                    self._folder.enter()
                     self._write(within)
-                self.write_result(run.unfinished)
+                run.result.write(run.unfinished, within=run.working)
         except OSError as error:
             raise _cannot_write(run.working, error) from error
 

@@ -25,7 +25,7 @@ MEANINGS: dict[NoteKind, str] = {
 _NAMED = 5
 """Methods that a line names."""
 _SHORT = 12
-"""Digits of a fingerprint that are shown."""
+"""Digits of a fingerprint or a commit that are shown."""
 _VARIES = {"order", "seed", "columns", *WORDING}  # within one mean; columns go with the order
 
 
