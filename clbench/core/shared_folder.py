@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+
+ATTEMPTS = 1000
+"""How often a folder is made that other processes remove; more often, and it is no folder, or of an odd disk."""
 
 
 class SharedFolder:
@@ -29,7 +33,9 @@ class SharedFolder:
         Raises:
             OSError: It cannot be made.
         """
-        while not self._is_held():
+        for _ in range(ATTEMPTS):
+            if self._is_held():
+                return
             self.leave()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
@@ -38,6 +44,8 @@ class SharedFolder:
                 self._handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
                 with suppress(OSError):  # a disk without locks
                     fcntl.flock(self._handle, fcntl.LOCK_SH)
+        if self._handle is None:
+            raise FileNotFoundError(errno.ENOENT, "cannot be made a folder", str(self.path))
 
     def leave(self) -> None:
         """Lets other processes remove the folder."""

@@ -98,6 +98,8 @@ class RayCluster:
         for node_id, answer in asked.items():
             try:
                 reason = ray.get(answer, timeout=CHECK)
+            except ray.exceptions.GetTimeoutError:
+                reason = f"no answer within {CHECK:g} seconds; look whether other work keeps it busy"
             except ray.exceptions.RayError as error:
                 reason = said(error)
             if reason is not None:
@@ -165,8 +167,12 @@ def connected(address: str | None, share: Share, most: int | None) -> Iterator[R
 
 
 def alone() -> dict[str, str]:
-    """Variables with which the servers of a cluster listen to this machine alone, and to this command."""
+    """Variables with which the servers of a cluster listen to this machine alone, and to this command.
+
+    Its processes have the priority of those without Ray, which else gives them the niceness 15.
+    """
     return {
+        "RAY_worker_niceness": "0",
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: on the loopback interface
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token_hex(32),

@@ -6,6 +6,8 @@ import multiprocessing
 import shutil
 from pathlib import Path
 
+import pytest
+
 from clbench.core.shared_folder import SharedFolder, remove_unused
 
 
@@ -34,6 +36,12 @@ def test_a_folder_that_was_removed_is_made_again(tmp_path):
     folder.enter()
     remove_unused(folder.path)
     assert folder.path.exists()
+
+
+def test_what_can_never_be_a_folder_is_an_error(tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="cannot be made a folder"):
+        SharedFolder(tmp_path / "run").enter()
 
 
 def test_only_folders_are_removed(tmp_path):

@@ -2,13 +2,13 @@
 
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -89,11 +89,9 @@ class Nodes:
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory) -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # on the loopback interface
+        for name, value in {**ray_cluster.ENVIRONMENT, **ray_cluster.alone()}.items():
+            patch.setenv(name, value)
         patch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         reset_auth_token_state()
         made = Nodes(tmp_path_factory.mktemp("caches"))
         yield made
@@ -181,6 +179,13 @@ def test_a_node_with_other_code_is_named(nodes, tmp_path, monkeypatch, capsys):
     assert "(127.0.0.1): another version of clbench, torch, " in capsys.readouterr().err
 
 
+def test_a_node_that_does_not_answer_is_named(nodes, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ray_cluster, "CHECK", 0.001)
+    path = experiment(write_scenario(tmp_path), "e", "{baseline: ncm}")
+    assert main(line(path, tmp_path / "runs", "--engine", "ray", "--address", nodes.address)) == 2
+    assert "(127.0.0.1): no answer within 0.001 seconds; " in capsys.readouterr().err
+
+
 def test_what_no_node_has_room_for_fails_in_one_line(nodes, tmp_path, capsys):
     path = experiment(write_scenario(tmp_path), "e", "{baseline: ncm}")
     words = ["--engine", "ray", "--address", nodes.address, "--memory-per-run", "5"]
@@ -199,14 +204,16 @@ def test_runs_survive_the_loss_of_a_node(other_nodes, tmp_path, monkeypatch, cap
     )
 
     def lose_one() -> None:
-        until(lambda: len(list(tmp_path.glob("waits-*"))) == 2)
-        other_nodes.lose(next(tmp_path.glob("waits-*")).name.split("-")[1])
-        (tmp_path / "go").write_text("")
+        try:
+            until(lambda: len(list(tmp_path.glob("waits-*"))) == 2)
+            other_nodes.lose(next(tmp_path.glob("waits-*")).name.split("-")[1])
+        finally:  # else the runs wait for ever
+            (tmp_path / "go").write_text("")
 
-    loser = threading.Thread(target=lose_one)
-    loser.start()
-    status = main(line(path, tmp_path / "runs", "--engine", "ray", "--address", other_nodes.address))
-    loser.join()
+    with ThreadPoolExecutor() as threads:
+        lost = threads.submit(lose_one)
+        status = main(line(path, tmp_path / "runs", "--engine", "ray", "--address", other_nodes.address))
+        lost.result()
     captured = capsys.readouterr()
     assert status == 0, captured.err
     assert len(other_nodes.workers) == 1
