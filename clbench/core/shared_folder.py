@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 ATTEMPTS = 1000
-"""How often a folder is made that other processes remove; more often, and it is no folder, or of an odd disk."""
+"""How often a folder is made that others remove each time; then it is none, or its disk is odd."""
 
 
 class SharedFolder:
