@@ -66,7 +66,7 @@ class RunConfig:
         joint: Train on all experiences at once.
         single: Train a fresh learner on each experience and evaluate it on that experience alone.
         experiences: Use only this many experiences, the first ones of the stream.
-        split: Split that accuracy is measured on.
+        split: Split that accuracy is measured on; ``validation`` leaves out training texts that are in it.
         seed: Seed of all random numbers.
         order: Order of the experiences: the number of a published order, 0 for the declared one where none
             is published; random:SEED permutes experiences, and classes:SEED all classes.

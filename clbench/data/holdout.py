@@ -27,6 +27,16 @@ def hold_out(split: Columns, share: float, purpose: str) -> tuple[list[int], lis
     return [at for at in range(len(split["text"])) if at not in held], sorted(held)
 
 
+def apart(train: Columns, validation: Columns) -> Columns:
+    """The training texts that are no validation texts; of a label that has no others, all."""
+    seen = set(zip(validation["text"], validation["text_pair"], strict=True))
+    rows = zip(train["text"], train["text_pair"], strict=True)
+    new = [row not in seen for row in rows]
+    known = {label for label, is_new in zip(train["label"], new, strict=True) if is_new}
+    kept = [at for at, label in enumerate(train["label"]) if new[at] or label not in known]
+    return take(train, kept)
+
+
 def by_hash(split: Columns, purpose: str) -> dict[str, list[int]]:
     """Positions of the texts of each label, in a pseudo-random order that depends only on the texts."""
     groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)

@@ -19,7 +19,7 @@ from clbench.core.types import StreamKind
 from clbench.data import formats, pydocs
 from clbench.data.drift import drifted
 from clbench.data.formats import Table
-from clbench.data.holdout import Columns, by_hash, hold_out, take
+from clbench.data.holdout import Columns, apart, by_hash, hold_out, take
 from clbench.data.orders import arrange
 
 _ALIKE = 0.8
@@ -35,6 +35,7 @@ def load_stream(
     order: int | str = 0,
     kind: StreamKind = "sequential",
     first: int | None = None,
+    separate: bool = False,
 ) -> Stream:
     """Loads the texts of a scenario and divides them into experiences.
 
@@ -45,6 +46,7 @@ def load_stream(
         order: See :func:`~clbench.data.orders.arrange`.
         kind: How the experiences become stages: see :class:`~clbench.core.scenario.Stream`.
         first: Load only this many experiences of that order; the output columns stay the same.
+        separate: Leave out training texts that are validation texts as well, for what those are to judge.
 
     Raises:
         UserError: The data does not match the declaration.
@@ -57,7 +59,7 @@ def load_stream(
         splits = tables[dataset] = _columns(table.splits)
         data[dataset] = _checked(scenario, dataset, table, splits, protocol.validation_share)
     parts = arrange(scenario, order)[:first]
-    texts = [_texts_of(scenario, protocol, part, tables[part.dataset]) for part in parts]
+    texts = [_texts_of(scenario, protocol, part, tables[part.dataset], separate) for part in parts]
     experiences = tuple(
         _experience(scenario, index, part, splits)
         for index, (part, splits) in enumerate(zip(parts, texts, strict=True))
@@ -120,7 +122,7 @@ def _texts_in(given: Path) -> list[str]:
 
 
 def _texts_of(
-    scenario: Scenario, protocol: Protocol, part: Part, table: Mapping[str, Columns]
+    scenario: Scenario, protocol: Protocol, part: Part, table: Mapping[str, Columns], separate: bool
 ) -> dict[str, Columns]:
     """The texts of an experience by split, with the output column of each in place of its label."""
     columns = {label: scenario.columns.index(scenario.column(part, label)) for label in part.labels}
@@ -130,6 +132,8 @@ def _texts_of(
     if "validation" not in own:
         kept, held = hold_out(own["train"], protocol.validation_share, "validation")
         own = {**own, "train": take(own["train"], kept), "validation": take(own["train"], held)}
+    if separate:
+        own["train"] = apart(own["train"], own["validation"])
     limits = dict(zip(SPLITS, (protocol.train_per_class, *[protocol.test_per_class] * 2), strict=True))
     splits: dict[str, Columns] = {}
     for name in SPLITS:

@@ -66,11 +66,17 @@ class Shared:
             UserError: See ``load_stream``.
         """
         limits = (protocol.validation_share, protocol.train_per_class, protocol.test_per_class)
-        key = (scenario, limits, config.data_dir, config.order, config.experiences)
+        separate = config.split == "validation"
+        key = (scenario, limits, config.data_dir, config.order, config.experiences, separate)
         found = next((stream for other, stream in self._streams if other == key), None)
         if found is None:
             found = load_stream(
-                scenario, protocol, data_dir=config.data_dir, order=config.order, first=config.experiences
+                scenario,
+                protocol,
+                data_dir=config.data_dir,
+                order=config.order,
+                first=config.experiences,
+                separate=separate,
             )
         self._streams = [(key, found), *(each for each in self._streams if each[0] != key)][:STREAMS]
         return of_kind(found, config.stream_kind)

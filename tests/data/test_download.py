@@ -5,22 +5,17 @@ import dataclasses
 import gzip
 import io
 import json
-import os
 from pathlib import Path
 
 import pytest
 from support.file_server import blob_sha1
+from support.paper_data import DATA, needs_data
 
 from clbench.cli import main
 from clbench.core.errors import UserError
 from clbench.data.download.convert import CONVERTERS
 from clbench.data.download.fetch import fetch_wikipedia
 from clbench.data.download.places import ORIGINALS
-
-DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "shared" / "data")
-needs_data = pytest.mark.skipif(
-    not (DATA / "r8").is_dir(), reason=f"{DATA} is not there; CLBENCH_DATA names the paper's data"
-)
 
 
 def rows(dataset: str, split: str) -> list[dict]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.paper_data import DATA, needs_data
 
 from clbench.core.data_source import DataSource
 from clbench.core.errors import UserError
@@ -18,7 +19,6 @@ from clbench.data.formats import json_lines
 from clbench.data.formats.find import find
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("CLBENCH_DATA") or REPOSITORY.parent / "shared" / "data")
 LABELED = {"text", "text_pair", "label", "domain"}
 GOOD = [{"text": f"text {i}", "label": "ab"[i % 2]} for i in range(5)]
 
@@ -210,9 +210,7 @@ def test_of_a_file_and_its_compressed_form_the_latter_is_read(write: Callable[..
     }
 
 
-@pytest.mark.skipif(
-    not (DATA / "r8").is_dir(), reason=f"{DATA} has no r8; CLBENCH_DATA names the data folder"
-)
+@needs_data
 def test_r8_is_read_whole():
     loaded = formats.load(DATA, "r8")
     assert {split: len(rows) for split, rows in loaded.items()} == {"train": 5485, "test": 2189}

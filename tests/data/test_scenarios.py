@@ -4,12 +4,11 @@ import collections
 import dataclasses
 import hashlib
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.paper_data import DATA, needs_data
 
 from clbench.core import citations
 from clbench.core.errors import UserError
@@ -18,10 +17,6 @@ from clbench.data.scenarios import SCENARIOS
 from clbench.data.scenarios.facts import DATASETS
 from clbench.data.stream import load_stream
 
-DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "shared" / "data")
-needs_data = pytest.mark.skipif(
-    not (DATA / "orders").is_dir(), reason=f"{DATA} is not there; CLBENCH_DATA names the paper's data"
-)
 ON_DATA = [name for name, scenario in SCENARIOS.items() if scenario.source == "folder"]
 PAPERS = [name for name in ON_DATA if "diera2024dkvb" in SCENARIOS[name].bibtex]
 LENGTHS = {

@@ -1,10 +1,9 @@
 """Average accuracy on Reuters R8 beside that of Avalanche 0.6.0 and Mammoth on the same features."""
 
 import dataclasses
-import os
-from pathlib import Path
 
 import pytest
+from support.paper_data import DATA, needs_data
 
 from baselines.agem import AGEM
 from clbench.data.scenarios import find_scenario
@@ -14,11 +13,7 @@ from clbench.engine.parser import run_config
 from clbench.engine.shared import Shared
 from clbench.methods.learner import ContinualLearner
 
-DATA = Path(os.environ.get("CLBENCH_DATA") or Path(__file__).parents[3] / "shared" / "data")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (DATA / "r8").is_dir(), reason=f"{DATA} has no r8; CLBENCH_DATA names the data"),
-]
+pytestmark = [pytest.mark.slow, needs_data]
 
 
 class AdamAGEM(AGEM):
