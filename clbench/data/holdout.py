@@ -27,7 +27,7 @@ def hold_out(split: Columns, share: float, purpose: str) -> tuple[list[int], lis
     return [at for at in range(len(split["text"])) if at not in held], sorted(held)
 
 
-def apart(train: Columns, validation: Columns) -> Columns:
+def apart(train: Columns, validation: Columns) -> dict[str, list[Any]]:
     """The training texts that are no validation texts; of a label that has no others, all."""
     seen = set(zip(validation["text"], validation["text_pair"], strict=True))
     rows = zip(train["text"], train["text_pair"], strict=True)
