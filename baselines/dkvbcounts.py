@@ -52,8 +52,8 @@ class DKVBCounts(MemoryLearner):
     def __init__(
         self,
         context: RunContext,
-        heads: Size = 1,
-        keys: Size = 1024,
+        heads: Size = 4,
+        keys: Size = 256,
         capacity: Capacity = 131072,
         initialization: KeyTexts = "generic",
         init_epochs: Amount = 1,
