@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 Columns = Mapping[str, Sequence[Any]]
@@ -27,11 +27,14 @@ def hold_out(split: Columns, share: float, purpose: str) -> tuple[list[int], lis
     return [at for at in range(len(split["text"])) if at not in held], sorted(held)
 
 
-def apart(train: Columns, validation: Columns) -> dict[str, list[Any]]:
-    """The training texts that are no validation texts; of a label that has no others, all."""
-    seen = set(zip(validation["text"], validation["text_pair"], strict=True))
-    rows = zip(train["text"], train["text_pair"], strict=True)
-    new = [row not in seen for row in rows]
+def texts(split: Columns) -> Iterator[tuple[Any, Any]]:
+    """Each text with the one that it is paired with, or None."""
+    return zip(split["text"], split["text_pair"], strict=True)
+
+
+def apart(train: Columns, seen: Set[tuple[Any, Any]]) -> dict[str, list[Any]]:
+    """The training texts that are not in ``seen``; of a label that has no others, all."""
+    new = [text not in seen for text in texts(train)]
     known = {label for label, is_new in zip(train["label"], new, strict=True) if is_new}
     kept = [at for at, label in enumerate(train["label"]) if new[at] or label not in known]
     return take(train, kept)

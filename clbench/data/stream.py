@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,9 @@ from clbench.core.errors import UserError, unknown
 from clbench.core.scenario import SPLITS, Experience, Part, Protocol, Scenario, Stage, Stream
 from clbench.core.types import StreamKind
 from clbench.data import formats, pydocs
-from clbench.data.drift import drifted
+from clbench.data.experience_texts import kept_texts, own_texts
 from clbench.data.formats import Table
-from clbench.data.holdout import Columns, apart, by_hash, hold_out, take
+from clbench.data.holdout import Columns, apart, texts
 from clbench.data.orders import arrange
 
 _ALIKE = 0.8
@@ -59,12 +58,18 @@ def load_stream(
         splits = tables[dataset] = _columns(table.splits)
         data[dataset] = _checked(scenario, dataset, table, splits, protocol.validation_share)
     parts = arrange(scenario, order)[:first]
-    texts = [_texts_of(scenario, protocol, part, tables[part.dataset], separate) for part in parts]
+    own: Sequence[Mapping[str, Columns]] = [
+        own_texts(scenario, protocol, part, tables[part.dataset]) for part in parts
+    ]
+    if separate:  # also from validation texts of other experiences
+        seen = {text for splits in own for text in texts(splits["validation"])}
+        own = [{**splits, "train": apart(splits["train"], seen)} for splits in own]
+    kept = [kept_texts(scenario, protocol, *each) for each in zip(parts, own, strict=True)]
     experiences = tuple(
         _experience(scenario, index, part, splits)
-        for index, (part, splits) in enumerate(zip(parts, texts, strict=True))
+        for index, (part, splits) in enumerate(zip(parts, kept, strict=True))
     )
-    fingerprint = _fingerprint({part.name: splits for part, splits in zip(parts, texts, strict=True)})
+    fingerprint = _fingerprint({part.name: splits for part, splits in zip(parts, kept, strict=True)})
     return Stream(scenario, kind, experiences, _stages(experiences, kind), fingerprint, data)
 
 
@@ -121,37 +126,6 @@ def _texts_in(given: Path) -> list[str]:
     return texts
 
 
-def _texts_of(
-    scenario: Scenario, protocol: Protocol, part: Part, table: Mapping[str, Columns], separate: bool
-) -> dict[str, Columns]:
-    """The texts of an experience by split, with the output column of each in place of its label."""
-    columns = {label: scenario.columns.index(scenario.column(part, label)) for label in part.labels}
-    own = {name: _shared(part, _rows_of(part, split)) for name, split in table.items()}
-    for rows in own.values():
-        rows["label"] = [columns[label] for label in rows["label"]]
-    if "validation" not in own:
-        kept, held = hold_out(own["train"], protocol.validation_share, "validation")
-        own = {**own, "train": take(own["train"], kept), "validation": take(own["train"], held)}
-    if separate:
-        own["train"] = apart(own["train"], own["validation"])
-    limits = dict(zip(SPLITS, (protocol.train_per_class, *[protocol.test_per_class] * 2), strict=True))
-    splits: dict[str, Columns] = {}
-    for name in SPLITS:
-        split = _limited(own[name], limits[name])
-        if not split["text"] and name != "validation":
-            raise UserError(
-                f"scenario '{scenario.name}', experience '{part.name}': no {name} texts in "
-                f"'{part.dataset}' with label {' or '.join(part.labels)}"
-                + (f" and domain {part.domain}" if part.domain else "")
-            )
-        splits[name] = {
-            "text": _drifted(part, split["text"]),
-            "text_pair": _drifted(part, split["text_pair"]),
-            "column": split["label"],
-        }
-    return splits
-
-
 def _experience(scenario: Scenario, index: int, part: Part, splits: Mapping[str, Columns]) -> Experience:
     columns = tuple(map(scenario.columns.index, scenario.owned(part)))
     datasets = {
@@ -164,34 +138,6 @@ def _experience(scenario: Scenario, index: int, part: Part, splits: Mapping[str,
 def _columns(table: Mapping[str, Dataset]) -> dict[str, Columns]:
     """The splits of a dataset as lists: a column by itself is read row by row."""
     return {name: split[:] for name, split in table.items()}
-
-
-def _rows_of(part: Part, split: Columns) -> dict[str, list[Any]]:
-    wanted = {(label, part.domain) for label in part.labels}
-    domains = split["domain"] if part.domain is not None else itertools.repeat(None)
-    rows = enumerate(zip(split["label"], domains, strict=False))
-    return take(split, [at for at, row in rows if row in wanted])
-
-
-def _shared(part: Part, split: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The rows of a part's share: of the texts of each label, about as many as other shares have."""
-    if part.share is None:
-        return split
-    own, shares = part.share
-    kept = (at for places in by_hash(split, "share").values() for at in places[own::shares])
-    return take(split, sorted(kept))
-
-
-def _drifted(part: Part, texts: Sequence[str | None]) -> Sequence[str | None]:
-    drift = part.drift
-    return texts if drift is None else [text if text is None else drifted(text, drift) for text in texts]
-
-
-def _limited(split: Columns, per_class: int | None) -> Columns:
-    if per_class is None:
-        return split
-    kept = (at for places in by_hash(split, "limit").values() for at in places[:per_class])
-    return take(split, sorted(kept))
 
 
 def _checked(
@@ -264,8 +210,8 @@ def table_fingerprint(table: Mapping[str, Dataset]) -> str:
 
 def _overlap(table: Mapping[str, Columns]) -> int:
     train, test = table["train"], table["test"]
-    seen = set(zip(train["text"], train["text_pair"], strict=True))
-    return sum(row in seen for row in zip(test["text"], test["text_pair"], strict=True))
+    seen = {*texts(train)}
+    return sum(text in seen for text in texts(test))
 
 
 def _digest(splits: Mapping[str, Columns], names: Sequence[str], start: bytes = b"") -> str:

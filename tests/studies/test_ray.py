@@ -255,6 +255,8 @@ def test_ray_of_this_machine_is_for_this_command_alone_and_ends_with_it(tmp_path
     until(lambda: [*tmp_path.glob("slow-*")])
     addresses = listening({started.pid, *session(started.pid)})
     assert addresses == {"127.0.0.1"}
+    (slow,) = tmp_path.glob("slow-*")
+    assert os.nice(0) == os.getpriority(os.PRIO_PROCESS, int(slow.name.rpartition("-")[2]))
     stopped(started, tmp_path)
     until(lambda: not session(started.pid), 2)
     assert {*Path("/tmp").glob("clbench-ray-*")} <= before
