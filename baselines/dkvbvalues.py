@@ -24,6 +24,9 @@ from clbench.methods.language.values import ValueMemory
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
+SGD_SCALE = 1000.0
+"""Plain SGD takes this times the learning rate: it does not divide by the size of gradients, as Adagrad."""
+
 
 class DKVBValues(ContinualLearner):
     """DKVB with values added to states.
@@ -69,7 +72,6 @@ class DKVBValues(ContinualLearner):
         self.init_epochs, self.init_texts = init_epochs, init_texts
         self.mask = RowMask(self.network.keys.rows, top_rows) if top_rows else None
         self.chosen = torch.zeros(0)  # the rows that the current step trains
-        self.lr = 20.0 if top_rows and context.lr is None else self.lr
 
     @torch.no_grad()
     def begin_stream(self, reader: TextReader) -> None:
@@ -83,8 +85,8 @@ class DKVBValues(ContinualLearner):
 
     def configure_optimizers(self) -> RowOptimizer:
         """A new optimizer for each experience; rows that nothing selects never move."""
-        kind = RowAdagrad if self.mask is None else RowSGD
-        return kind([self.network.values.weight], self.lr)
+        values = [self.network.values.weight]
+        return RowAdagrad(values, self.lr) if self.mask is None else RowSGD(values, SGD_SCALE * self.lr)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Chooses the rows that the step may change."""
