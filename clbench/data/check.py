@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from clbench.core.errors import UserError
 from clbench.core.scenario import SPLITS, Stream
+from clbench.data.holdout import text_rows
 from clbench.models.encoder import TextEncoder
 
 FEW = 5
@@ -69,8 +70,7 @@ def _experiences(stream: Stream) -> Iterator[str]:
 def _texts(stream: Stream, split: str) -> Texts:
     rows: Texts = []
     for each in stream.experiences:
-        columns = each.splits[split][:]
-        rows += zip(columns["text"], columns["text_pair"], strict=True)
+        rows += text_rows(each.splits[split][:])
     return rows
 
 

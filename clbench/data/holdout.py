@@ -1,4 +1,4 @@
-"""Chooses some of the texts of each label, by a hash of the text: the order of the data has no influence."""
+"""Which texts are kept: by what they are, or by a hash of them. The order of the data has no influence."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def hold_out(split: Columns, share: float, purpose: str) -> tuple[list[int], lis
     return [at for at in range(len(split["text"])) if at not in held], sorted(held)
 
 
-def texts(split: Columns) -> Iterator[tuple[Any, Any]]:
+def text_rows(split: Columns) -> Iterator[tuple[Any, Any]]:
     """Each text with the one that it is paired with, or None."""
     return zip(split["text"], split["text_pair"], strict=True)
 
 
 def apart(train: Columns, seen: Set[tuple[Any, Any]]) -> dict[str, list[Any]]:
     """The training texts that are not in ``seen``; of a label that has no others, all."""
-    new = [text not in seen for text in texts(train)]
+    new = [text not in seen for text in text_rows(train)]
     known = {label for label, is_new in zip(train["label"], new, strict=True) if is_new}
     kept = [at for at, label in enumerate(train["label"]) if new[at] or label not in known]
     return take(train, kept)
@@ -43,8 +43,7 @@ def apart(train: Columns, seen: Set[tuple[Any, Any]]) -> dict[str, list[Any]]:
 def by_hash(split: Columns, purpose: str) -> dict[str, list[int]]:
     """Positions of the texts of each label, in a pseudo-random order that depends only on the texts."""
     groups: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
-    rows = zip(split["text"], split["text_pair"], split["label"], strict=True)
-    for at, (text, pair, label) in enumerate(rows):
+    for at, ((text, pair), label) in enumerate(zip(text_rows(split), split["label"], strict=True)):
         digest = hashlib.blake2b(f"{purpose}\0{text}\0{pair}".encode(), digest_size=8).digest()
         groups[label].append((digest, at))
     return {label: [at for _, at in sorted(found)] for label, found in groups.items()}

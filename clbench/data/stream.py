@@ -18,7 +18,7 @@ from clbench.core.types import StreamKind
 from clbench.data import formats, pydocs
 from clbench.data.experience_texts import kept_texts, own_texts
 from clbench.data.formats import Table
-from clbench.data.holdout import Columns, apart, texts
+from clbench.data.holdout import Columns, apart, text_rows
 from clbench.data.orders import arrange
 
 _ALIKE = 0.8
@@ -62,7 +62,7 @@ def load_stream(
         own_texts(scenario, protocol, part, tables[part.dataset]) for part in parts
     ]
     if separate:  # also from validation texts of other experiences
-        seen = {text for splits in own for text in texts(splits["validation"])}
+        seen = {text for splits in own for text in text_rows(splits["validation"])}
         own = [{**splits, "train": apart(splits["train"], seen)} for splits in own]
     kept = [kept_texts(scenario, protocol, *each) for each in zip(parts, own, strict=True)]
     experiences = tuple(
@@ -210,8 +210,8 @@ def table_fingerprint(table: Mapping[str, Dataset]) -> str:
 
 def _overlap(table: Mapping[str, Columns]) -> int:
     train, test = table["train"], table["test"]
-    seen = {*texts(train)}
-    return sum(text in seen for text in texts(test))
+    seen = {*text_rows(train)}
+    return sum(text in seen for text in text_rows(test))
 
 
 def _digest(splits: Mapping[str, Columns], names: Sequence[str], start: bytes = b"") -> str:

@@ -7,7 +7,7 @@ from support.paper_data import DATA, needs_data
 
 from clbench.core.config import RunConfig
 from clbench.core.scenario import Stream
-from clbench.data.holdout import apart, texts
+from clbench.data.holdout import apart, text_rows
 from clbench.data.scenarios import find_scenario
 from clbench.engine.shared import Shared
 
@@ -20,7 +20,7 @@ def test_training_texts_that_are_validation_texts_are_left_out():
     train = columns(("a", None, 0), ("b", None, 0), ("a", "x", 1), ("c", "y", 1), ("d", None, 2))
     validation = columns(("b", None, 1), ("a", "x", 0), ("c", None, 1), ("d", None, 2))
     # of label 2 there is no other text
-    assert apart(train, {*texts(validation)}) == columns(("a", None, 0), ("c", "y", 1), ("d", None, 2))
+    assert apart(train, {*text_rows(validation)}) == columns(("a", None, 0), ("c", "y", 1), ("d", None, 2))
 
 
 def counts(stream: Stream) -> tuple[int, int]:

@@ -241,6 +241,18 @@ def test_values_add_what_the_keys_hold_and_the_loss_is_cross_entropy(runs):
     assert torch.allclose(network.distribution(states).exp().sum(1), torch.ones(len(states)), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("rows", "lr", "step"),
+    [(0, None, 0.02), (0, 0.5, 0.5), (3, None, 20.0), (3, 0.5, 500.0)],  # Adagrad's first step is its rate
+)
+def test_the_rate_of_plain_sgd_is_a_thousand_times_that_of_adagrad(tmp_path, rows, lr, step):
+    learner = made(tmp_path, "dkvbvalues", lr=lr, arguments={"keys": 16, "top_rows": rows}).learner
+    weight = learner.network.values.weight
+    weight.grad = torch.ones_like(weight)
+    learner.configure_optimizers().step()
+    assert torch.allclose(weight, torch.full_like(weight, -step))
+
+
 @pytest.mark.parametrize("rows", [0, 3])
 def test_values_of_keys_that_no_text_of_a_domain_selects_do_not_move(tmp_path, rows):
     run = made(tmp_path, "dkvbvalues", arguments={"keys": 64, "top_rows": rows})
