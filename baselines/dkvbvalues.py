@@ -24,7 +24,7 @@ from clbench.methods.language.values import ValueMemory
 from clbench.methods.learner import ContinualLearner, TextReader
 from clbench.models.context import RunContext
 
-SGD_SCALE = 1000.0
+SGD_SCALE = 200.0
 """Plain SGD takes this times the learning rate: it does not divide by the size of gradients, as Adagrad."""
 
 

@@ -1,8 +1,8 @@
 """Hooks of the documentation site.
 
 Files of the repository that lie outside of ``docs/`` join the site. Pages link to them by paths that work in
-the repository, such as ``../results/README.md``; in the site these files lie beside the pages. The page with
-all committed runs and the gallery of figures are made when the site is built.
+the repository, such as ``../results/README.md``; in the site these files lie beside the pages. The page of
+committed runs and the gallery of figures are made when the site is built.
 """
 
 import atexit
@@ -25,14 +25,15 @@ from clbench.reporting.load import load_results
 from clbench.reporting.site import write_page
 
 OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md", "results/**/*.md", "results/**/*.svg")
-BROWSED, PICTURED = "small", "quick"
-"""The committed results behind the page with all runs, and behind the gallery."""
+BROWSED = "full"
+"""The committed results behind the page of runs."""
+PICTURED = ("quick", "full", "generative", "rates", "memory", "long_streams")
+"""Those behind the gallery: each kind of figure is of the first of these that has it."""
 GALLERY = """# Gallery
 
-The figures that `clbench report` makes, here of the experiment `main` with its profile `quick`: one run of
-each method, so without intervals. A figure of one scenario has a file for each of them; the first is shown.
-All figures are vector graphics (SVG and PDF). [Reading the tables](reading-tables.md) says what the numbers
-are.
+The figures that `clbench report` makes, here of the committed results. Where a figure has a file for each
+scenario, the first is shown. All figures are vector graphics (SVG and PDF).
+[Reading the tables](reading-tables.md) says what the numbers are.
 """
 
 
@@ -54,16 +55,19 @@ def _made(results: Path) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="clbench-docs-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_page(load_results([results / BROWSED]), folder / "browse")
-    text, shown = [GALLERY], set()
     (folder / "gallery").mkdir()
     meanings = {plot.name: (inspect.getdoc(plot.draw) or "").partition("\n")[0] for plot in PLOTS}
-    for name, figure in gallery(load_results([results / PICTURED])):
-        kind, *more = name.split("-")
-        if kind not in shown and "appendix" not in more:
-            shown.add(kind)
-            save(figure, folder / "gallery" / name)
-            heading = kind.replace("_", " ").capitalize()
-            text += [f"## {heading}\n", f"{meanings.get(kind, '')}\n", f"![{heading}](gallery/{name}.svg)\n"]
+    kinds = {*meanings, "critical_difference", "ranks"}
+    text = [GALLERY]
+    for source in PICTURED:
+        for name, figure in gallery(load_results([results / source]), frozenset(kinds)):
+            kind = name.partition("-")[0]
+            if kind in kinds:
+                kinds.remove(kind)
+                save(figure, folder / "gallery" / name)
+                heading = kind.replace("_", " ").capitalize()
+                text += [f"## {heading}\n", meanings.get(kind, ""), f"From `results/{source}`.\n"]
+                text.append(f"![{heading}](gallery/{name}.svg)\n")
     (folder / "gallery.md").write_text("\n".join(text), encoding="utf-8")
     return folder
 

@@ -17,8 +17,9 @@ from clbench.core.batch import masked_mean
 from clbench.core.costs import FlopCounter, Meter
 from clbench.data.batches import Batches, EncodedTexts
 from clbench.engine.evaluation import confusion
+from clbench.engine.fabric import attach, make_fabric
 from clbench.engine.progress import StepBar
-from clbench.engine.training import Training, make_fabric
+from clbench.engine.training import Training
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
 from clbench.models.ragged import RaggedArray
@@ -146,7 +147,7 @@ def _texts(count: int, meter: Meter) -> EncodedTexts:
 def step_engine(setting: Setting) -> Measured:
     """Per step: the loop of a run, over slices."""
     learner, meter, fabric = _learner(setting), Meter(), make_fabric(None)
-    fabric.setup_module(learner)
+    attach(learner, fabric)
     batches = Batches(_texts(TEXTS, meter), BATCH, lambda: torch.randperm(TEXTS), TEXTS)
 
     def work() -> None:
@@ -159,7 +160,7 @@ def step_engine(setting: Setting) -> Measured:
 def evaluate_engine(setting: Setting) -> Measured:
     """Whole evaluation, as in a run."""
     learner, meter, fabric = _learner(setting), Meter(), make_fabric(None)
-    fabric.setup_module(learner)
+    attach(learner, fabric)
     texts = _texts(TEST_TEXTS, meter)
     batches = Batches(texts, texts.block(), lambda: torch.arange(TEST_TEXTS), TEST_TEXTS)
 

@@ -12,8 +12,9 @@ from clbench.core.costs import Meter
 from clbench.core.device import compute_device
 from clbench.data.batches import Batches, EncodedTexts, bucketed
 from clbench.data.scenarios import find_scenario
+from clbench.engine.fabric import attach, make_fabric
 from clbench.engine.progress import StepBar
-from clbench.engine.training import Training, make_fabric
+from clbench.engine.training import Training
 from clbench.methods.learner import ContinualLearner
 from clbench.models.context import RunContext
 from clbench.models.encoder import TextEncoder
@@ -40,8 +41,7 @@ def train_engine(setting: Setting) -> Measured:
         RunContext(encoder, columns=columns, experiences=1, max_tokens=setting.max_tokens, lr=1e-5)
     )
     fabric, meter = make_fabric(None, encoder.dtype), Meter()
-    fabric.setup_module(learner)
-    learner.network.autocast = fabric.autocast
+    attach(learner, fabric)
     batches = _batches(setting, encoder, columns, meter)
 
     def work() -> None:

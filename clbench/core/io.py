@@ -123,7 +123,11 @@ def remove_leftovers(folder: Path) -> None:
 
     Those of living processes are locked, and stay. Links are not followed.
     """
-    for path in sorted(folder.rglob(f".*{_TEMPORARY}")):
+    # Folders may vanish while they are searched, which ``Path.rglob`` takes for an error.
+    found = [Path(at, name) for at, folders, files in os.walk(folder) for name in (*folders, *files)]
+    for path in sorted(found):
+        if not (path.name.startswith(".") and path.name.endswith(_TEMPORARY)):
+            continue
         with suppress(OSError):  # gone, or not ours
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
@@ -138,7 +142,12 @@ def _temporary(folder: Path, name: str, make: Callable[[Path], int]) -> Iterator
     """A new path in ``folder`` that is locked as long as it is used, by its ending known as temporary."""
     while True:
         path = folder / f".{name}.{secrets.token_hex(4)}{_TEMPORARY}"
-        handle = make(path)
+        try:
+            handle = make(path)
+        except FileNotFoundError:
+            if folder.is_dir():
+                continue  # taken for a leftover before it was opened
+            raise
         with suppress(OSError):  # a disk without locks: then nobody else takes it for a leftover either
             fcntl.flock(handle, fcntl.LOCK_EX)
         if path.exists():  # not taken for a leftover before it was locked

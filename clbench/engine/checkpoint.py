@@ -8,6 +8,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,9 @@ class Checkpoints:
 
     def _files(self) -> Iterator[Path]:
         """The newest one first; of the same place, the one that was written last."""
-        found = [path for path in self._run.working.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)]
+        found: list[Path] = []
+        with suppress(FileNotFoundError):  # another process has ended the same run, and removed the folder
+            found = [path for path in self._run.working.iterdir() if _NAME.fullmatch(path.name)]
         place = {path: (path.name.rpartition("-")[0], _written(path)) for path in found}
         yield from sorted(found, key=place.__getitem__, reverse=True)
 

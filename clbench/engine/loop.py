@@ -25,10 +25,11 @@ from clbench.engine.checkpoint import Checkpoint, Checkpoints, Within
 from clbench.engine.earlier import make_way
 from clbench.engine.early_stopping import EarlyStopping
 from clbench.engine.encoder_drift import drift_encoder
+from clbench.engine.fabric import attach, make_fabric
 from clbench.engine.progress import StepBar, report_stage
 from clbench.engine.run_costs import costs_of_run, costs_of_stage
 from clbench.engine.scoring import readable_texts, scoring_of
-from clbench.engine.training import Trained, Training, make_fabric
+from clbench.engine.training import Trained, Training
 from clbench.methods.learner import TextReader
 from clbench.tracking.live import Tracker
 
@@ -77,8 +78,7 @@ def execute(
     bar_options = {"desc": run.result.config["method"], "unit": "experience", "disable": not progress}
     with _recorded(run, tracker, checkpoints, resumed=found is not None):
         fabric = make_fabric(tracker.losses, run.encoder.dtype)
-        fabric.setup_module(run.learner)
-        run.learner.network.autocast = fabric.autocast
+        attach(run.learner, fabric)
         within = begin(run, checkpoints, found)
         stages = range(run.result.stages, len(run.stream.stages))
         for index in tqdm(stages, **bar_options, file=SafeStream()):

@@ -7,7 +7,6 @@ A step of a linear probe takes 0.3 ms; by the Trainer with a DataLoader it takes
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -16,14 +15,11 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.loggers.logger import Logger
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
 from clbench.core.batch import Batch
 from clbench.core.costs import Cost, FlopCounter, Meter
-from clbench.core.device import compute_device
 from clbench.data.batches import Batches
 from clbench.engine.early_stopping import EarlyStopping
 from clbench.engine.learner_state import load_state
@@ -55,29 +51,11 @@ class Trained:
     early_stopping: dict[str, Any] = field(default_factory=dict)
 
 
-def make_fabric(logger: Logger | None, dtype: torch.dtype = torch.float32) -> Fabric:
-    """One device, without a look at the variables of SLURM or other launchers.
-
-    Args:
-        logger: Receives the loss.
-        dtype: What ``Fabric.autocast`` computes in: float32 or bfloat16.
-    """
-    for name in ("lightning.fabric", "lightning.pytorch"):  # notes about devices and precision go to either
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return Fabric(
-        precision="bf16-mixed" if dtype == torch.bfloat16 else "32-true",
-        accelerator=compute_device().type,
-        devices=1,
-        plugins=[LightningEnvironment()],
-        loggers=[] if logger is None else [logger],
-    )
-
-
 class Training:
     """Trains a learner on one experience.
 
     Args:
-        learner: Set up by ``fabric``.
+        learner: Attached to ``fabric``.
         fabric: Gives device and logger.
         meter: Is charged with the operations of the steps.
         bar: Shows the steps.

@@ -10,8 +10,8 @@ from clbench.core.types import TUNINGS, Family, Head, Task, Tuning
 
 MemoryKind = Literal["weights", "keys", "values", "buffer", "statistics"]
 MEMORY_KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
-SearchRange = tuple[float, float] | tuple[str, ...]
-"""The smallest and largest value, searched on a logarithmic scale, or the choices."""
+SearchRange = tuple[float, float] | tuple[int, int] | tuple[str, ...]
+"""The smallest and largest value, searched on a logarithmic scale, or the choices. Of integers, integers."""
 
 
 def _default_lr() -> dict[Tuning | Literal["cnn"], float]:

@@ -21,6 +21,7 @@ from clbench.reporting.figures.curves import forgetting_figure, stream_accuracy_
 from clbench.reporting.figures.gallery import gallery
 from clbench.reporting.figures.keys import key_overlap_figure, key_use_figure
 from clbench.reporting.figures.matrices import accuracy_matrix_figure
+from clbench.reporting.figures.memory import memory_figure
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.figures.phases import phase_seconds_figure
 from clbench.reporting.figures.ranks import rank_figure
@@ -48,6 +49,7 @@ __all__ = [
     "line_styles",
     "load_results",
     "markdown",
+    "memory_figure",
     "pareto_front",
     "phase_seconds_figure",
     "rank_figure",

@@ -54,7 +54,8 @@ def load_results(paths: str | Path | Iterable[str | Path], *, strict: bool = Tru
         ``diverged`` after a loss that is no finite number), ``error`` and ``path``; ``metrics.<name>`` and
         ``costs.<group>.<name>`` as float, NaN where the file has null or
         nothing, among them ``costs.seconds.train_per_epoch``, the mean over experiences, and
-        ``wall_seconds``, what the run took with what was cached before;
+        ``costs.seconds.after_encoding``, the total without encoding; ``wall_seconds``, what the run took
+        with what was cached before;
         ``stream_accuracy_last``; ``diagnostics.<name>`` after the last experience, likewise;
         ``key_use.<name>`` after each experience and ``key_use.overlap`` with each one before it, empty for
         methods without keys; and as in the file ``accuracy`` and ``macro_f1`` (S rows of T),
@@ -168,6 +169,7 @@ def _row(path: Path) -> dict[str, Any]:
         row[f"key_use.{name}"] = [each[name] for each in with_keys]
     row["wall_seconds"] = _number(result.costs.get("wall_seconds"))
     row["costs.seconds.train_per_epoch"] = _epoch_seconds(result.experiences)
+    row["costs.seconds.after_encoding"] = row["costs.seconds.total"] - row["costs.seconds.encode"]
     row["experience_names"] = [str(one.get("name", "")) for one in result.experiences]
     row["experiences"] = result.experiences
     row["classes"] = _classes(result)

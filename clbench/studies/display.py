@@ -109,8 +109,8 @@ class Display:
         """The time that the jobs left will take; None as long as none has ended.
 
         Each is expected to take the median of those of its method, tuning and scenario that have ended, or
-        else of its method and tuning, or else of all. Searches are compared with searches, as far as one has
-        ended.
+        else of its method and tuning, or else of its tuning, or else of all. Searches are compared with
+        searches, as far as one has ended.
         """
         if not self._seconds:
             return None
@@ -146,4 +146,4 @@ def _groups(job: Job) -> tuple[Hashable, ...]:
     """What jobs that take about the same time have in common, the closest first."""
     config = job.config
     kind = (job.search, config.baseline, config.tuning)
-    return (*kind, config.scenario), kind, job.search, None
+    return (*kind, config.scenario), kind, (job.search, config.tuning), job.search, None

@@ -174,16 +174,16 @@ class _Sampler:
 
 
 def suggest(trial: optuna.Trial, ranges: Mapping[str, SearchRange]) -> dict[str, Any]:
-    """One value of each range, rounded to three significant digits."""
+    """One value of each range, rounded to three significant digits where it is no integer."""
     chosen: dict[str, Any] = {}
     for name, each in ranges.items():
-        if isinstance(each[0], str):
-            chosen[name] = trial.suggest_categorical(name, each)
-        else:
-            low, high = each
-            assert isinstance(low, float)
-            assert isinstance(high, float)
+        low, high = each[0], each[-1]
+        if isinstance(low, int) and isinstance(high, int):
+            chosen[name] = trial.suggest_int(name, low, high, log=True)
+        elif isinstance(low, float) and isinstance(high, float):
             chosen[name] = float(f"{trial.suggest_float(name, low, high, log=True):.3g}")
+        else:
+            chosen[name] = trial.suggest_categorical(name, each)
     return chosen
 
 

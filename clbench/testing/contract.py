@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -187,7 +188,10 @@ def check_checkpoint(reference: Reference) -> None:
 
 
 def check_resume(reference: Reference) -> None:
-    """A run that was stopped after its first stage, and then within the second, goes on to the same end."""
+    """A run that was stopped after its first stage, and then within the second, goes on to the same end.
+
+    Its first learner is freed with it: memory must not grow with the runs of a process.
+    """
     stages: list[int] = []
     reports = itertools.count()
 
@@ -202,8 +206,15 @@ def check_resume(reference: Reference) -> None:
     def note(stage: int, _: RunResult) -> None:
         stages.append(stage)
 
+    run = reference.build("stopped")
+    learner = weakref.ref(run.learner)
     with suppress(KeyboardInterrupt):
-        execute(reference.build("stopped"), on_stage=stop)
+        execute(run, on_stage=stop)
+    del run
+    _require(
+        learner() is None,
+        "a cycle of references or a global keeps the learner after its run",
+    )
     run = reference.build("stopped")
     with suppress(KeyboardInterrupt):
         execute(run, on_stage=note, on_progress=stop_within)

@@ -112,10 +112,11 @@ def sweep_config(name: str, ranges: Mapping[str, Any], *, bits: bool) -> dict[st
         >>> sweep_config("tune-ewc", {"lr": (0.001, 0.1), "kind": ("a", "b")}, bits=False)["parameters"]["lr"]
         {'distribution': 'log_uniform_values', 'min': 0.001, 'max': 0.1}
     """
+    kinds = {float: "log_uniform_values", int: "q_log_uniform_values"}  # the latter rounds to whole numbers
     parameters = {
-        key: {"values": list(each)}
-        if isinstance(each[0], str)
-        else {"distribution": "log_uniform_values", "min": each[0], "max": each[1]}
+        key: {"distribution": kinds[type(each[0])], "min": each[0], "max": each[1]}
+        if type(each[0]) in kinds
+        else {"values": list(each)}
         for key, each in ranges.items()
     }
     metric = {"name": BITS, "goal": "minimize"} if bits else {"name": ACCURACY, "goal": "maximize"}

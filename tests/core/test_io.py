@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -87,6 +88,47 @@ def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(
     assert (tmp_path / "kept").is_dir()
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {".mine", "now"}
+
+
+def test_a_temporary_folder_that_is_taken_for_a_leftover_before_it_is_locked_is_made_again(
+    tmp_path, monkeypatch
+):
+    opened = os.open
+
+    def late(path, flags):
+        monkeypatch.setattr(os, "open", opened)
+        remove_leftovers(tmp_path)  # by another process, after the folder was made
+        return opened(path, flags)
+
+    monkeypatch.setattr(os, "open", late)
+    with temporary_folder(tmp_path) as folder:
+        assert folder.is_dir()
+        remove_leftovers(tmp_path)
+        assert folder.is_dir()
+
+
+def test_a_temporary_folder_is_not_made_in_a_folder_that_is_gone(tmp_path):
+    with pytest.raises(FileNotFoundError), temporary_folder(tmp_path / "gone"):
+        pass
+
+
+def test_folders_may_vanish_while_leftovers_are_searched(tmp_path):
+    ended = threading.Event()
+
+    def work():
+        while not ended.is_set():
+            with temporary_folder(tmp_path) as folder:
+                (folder / "deeper").mkdir()
+
+    other = threading.Thread(target=work)
+    other.start()
+    try:
+        for _ in range(2000):
+            remove_leftovers(tmp_path)
+    finally:
+        ended.set()
+        other.join()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_name_of_255_bytes_can_be_written(tmp_path):

@@ -8,9 +8,9 @@ import torch
 from clbench.core.config import RunConfig
 from clbench.core.errors import UserError
 from clbench.engine.build import prepare
+from clbench.engine.fabric import attach, make_fabric
 from clbench.engine.loop import begin_stage, execute, train
 from clbench.engine.progress import StepBar
-from clbench.engine.training import make_fabric
 from clbench.testing.streams import SCENARIOS, write_texts
 
 
@@ -32,7 +32,7 @@ def prepared(tmp_path, monkeypatch):
 def trained(run):
     begin_stage(run, 0, run.stream.stages[0])
     fabric = make_fabric(None)
-    fabric.setup_module(run.learner)
+    attach(run.learner, fabric)
     return train(run, 0, fabric, StepBar(show=False))
 
 

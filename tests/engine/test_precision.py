@@ -14,9 +14,9 @@ from clbench.core.errors import UserError
 from clbench.core.result import RunResult
 from clbench.engine.build import Run, prepare
 from clbench.engine.earlier import finished
+from clbench.engine.fabric import attach, make_fabric
 from clbench.engine.loop import begin_stage, begin_stream, execute, train
 from clbench.engine.progress import StepBar
-from clbench.engine.training import make_fabric
 from clbench.models.encoder import TextEncoder
 from clbench.testing.streams import SCENARIOS, write_texts
 
@@ -39,10 +39,9 @@ def prepared(data: Path, baseline: str, tuning: str, precision: str, **options) 
 
 
 def with_autocast(run: Run):
-    """The Fabric of the run's precision, with the network set up as ``execute`` does it."""
+    """The Fabric of the run's precision, with the learner attached as ``execute`` does it."""
     fabric = make_fabric(None, run.encoder.dtype)
-    fabric.setup_module(run.learner)
-    run.learner.network.autocast = fabric.autocast
+    attach(run.learner, fabric)
     return fabric
 
 

@@ -12,9 +12,10 @@ from clbench.core.result import RunResult
 from clbench.core.seeding import derive, seeded
 from clbench.engine import loop
 from clbench.engine.build import Run, prepare
+from clbench.engine.fabric import attach, make_fabric
 from clbench.engine.loop import begin_stage, begin_stream, execute, train
 from clbench.engine.progress import StepBar
-from clbench.engine.training import Training, make_fabric
+from clbench.engine.training import Training
 from clbench.testing.streams import SCENARIOS, write_texts
 
 METHODS = {
@@ -64,7 +65,7 @@ def test_two_experiences_by_the_loop_and_by_the_trainer_end_with_equal_weights(n
         begin_stream(run)
         fabric = make_fabric(None)
         if not by_trainer:
-            fabric.setup_module(run.learner)
+            attach(run.learner, fabric)
         for index in range(2):
             begin_stage(run, index, run.stream.stages[index])
             if by_trainer:

@@ -1,5 +1,8 @@
 """Codebooks: nearest keys and moving averages."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from support.naive_dkvb import naive_nearest
@@ -100,3 +103,17 @@ def test_without_queries_keys_stay_and_in_the_public_code_shrink():
         keys = random(2, 6, 3)
         move_keys(keys, [torch.empty(0, 3)] * 2, 0.25, update)
         torch.testing.assert_close(keys, factor * random(2, 6, 3))
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.37])
+@pytest.mark.parametrize("by_chance", [False, True])  # whether keys have equal projections that differ
+def test_the_first_of_equal_keys_is_that_of_a_loop(factor, by_chance, monkeypatch):
+    if by_chance:
+        zeros = SimpleNamespace(standard_normal=lambda size: np.zeros(size))
+        monkeypatch.setattr(np.random, "default_rng", lambda seed: zeros)
+    generator = torch.Generator().manual_seed(0)
+    for size in range(1, 9):
+        keys = factor * torch.randint(-2, 3, (50, size), generator=generator).float()
+        keys[::2] = torch.where(keys[::2] == 0, -keys[::2], keys[::2])  # -0 equals 0
+        loop = [min(j for j in range(50) if (keys[j] == keys[i]).all()) for i in range(50)]
+        assert codebook._first_of_equals(keys).tolist() == loop

@@ -22,11 +22,15 @@ from support.committed_reports import (
     with_gaps,
 )
 
+from clbench.core.result import RunResult
 from clbench.core.result_paths import result_paths, result_text, search_paths
 from clbench.reporting import accuracy_cost_figure, learning_rate_figure, stream_accuracy_figure
+from clbench.reporting.figures.bits import bits_cost_figure
 from clbench.reporting.figures.canvas import save
 from clbench.reporting.figures.choice import leading
 from clbench.reporting.figures.critical import critical_difference_figure
+from clbench.reporting.figures.growth import growth_figure
+from clbench.reporting.figures.memory import memory_figure
 from clbench.reporting.figures.styles import line_styles
 from clbench.reporting.tables.render import csv, markdown
 from clbench.studies.experiment import find_experiment
@@ -63,13 +67,20 @@ def differences(frame: pd.DataFrame) -> Figure:
     return critical_difference_figure(frame, line_styles(frame))
 
 
+def bits(frame: pd.DataFrame) -> Figure:
+    return bits_cost_figure(leading(frame), whole=frame)
+
+
 PICTURES = {
     "full/report/frozen/critical_difference": (lambda: values("full"), differences),
     "small/report/runtime/accuracy_cost": (on_cores, costs),
     "small/report/single_head/stream_accuracy": (single_head, curves),
     "few/report/values/learning_rate": (lambda: values("few"), learning_rate_figure),
     "rates/report/trained_rates/learning_rate": (lambda: values("rates"), learning_rate_figure),
+    "generative/report/generative/bits_cost": (lambda: values("generative"), bits),
     "quick/report/main/accuracy_cost-pydocs-cil-minilm": (quick, first_scenario),
+    "memory/report/memory/memory": (lambda: values("memory"), memory_figure),
+    "long_streams/report/long_streams/growth": (lambda: values("long_streams"), growth_figure),
 }
 
 
@@ -118,11 +129,18 @@ def test_the_readme_of_a_folder_is_that_of_its_result_files(name):
 
 def test_no_file_is_committed_that_nobody_sees():
     kinds = {path.suffix for path in RESULTS.rglob("*") if path.is_file()}
-    assert kinds <= {".xz", ".json", ".md", ".csv", ".tex", ".svg"}
+    assert kinds <= {".xz", ".json", ".md", ".csv", ".svg"}
 
 
 def test_all_results_together_are_small():
     assert sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file()) < 20e6
+
+
+def test_no_result_file_quotes_texts_of_the_data():
+    paths = result_paths(RESULTS / "generative")
+    shown = [each["shown"] for path in paths for each in RunResult.read(path).language["continuations"]]
+    assert len(shown) == 10 * len(paths)
+    assert not any(shown)
 
 
 def test_no_result_file_names_a_folder_of_the_machine_that_made_it():

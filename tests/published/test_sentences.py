@@ -1,12 +1,17 @@
 """What the pages say about tables has the numbers of the result files."""
 
+import itertools
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.committed_reports import ROOT, main, single_head, values
+from support.page_sections import sentences
 
+from clbench.core.result import RunResult
 from clbench.reporting.publish.published import FIGURES
 
 
@@ -19,13 +24,6 @@ def rates() -> pd.DataFrame:
     """The runs by scenario, and all of them again as one scenario: its means are those of both."""
     frame = values("rates")
     return pd.concat([frame, frame.assign(scenario="both")])
-
-
-def sentences(page: str, section: str) -> str:
-    """The text of a section but for its tables."""
-    content = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    text = content.partition(f"## {section}\n")[2].partition("\n## ")[0]
-    return re.sub(r"<!-- table .*?<!-- end -->", "", text, flags=re.DOTALL)
 
 
 SAID = {
@@ -155,6 +153,70 @@ COSTS = {"What methods cost": costs_on_clinc150, "What keys cost": costs_of_keys
 def test_the_sentences_on_costs_have_the_numbers_of_the_runs(section):
     said = re.findall(r"\b[\d.]+\s+(?:s|TFLOPs|MiB)\b", sentences("findings", section))
     assert [" ".join(each.split()) for each in said] == list(COSTS[section]())
+
+
+LANGUAGE_STREAMS = ("dsc-lm", "20ng-lm")
+AVERAGE, FORGETTING, GENERAL = (
+    f"metrics.{each}" for each in ("average_bits_per_byte", "forgetting_bits", "general_bits_per_byte")
+)
+MEMORIES = ("dkvbcounts", "dkvbvalues", "knnlm")
+AS_MANY_BYTES = ("dkvbvalues", "knnlm-capacity=2560")
+ON_OTHER_TEXT = ("frozenlm", "knnlm", "dkvbvalues", "dkvbcounts", "finetune-lora", "ewc-lora")
+
+
+def language_result(runs: pd.DataFrame, scenario: str, method: str) -> RunResult:
+    return RunResult.read(Path(runs.loc[(scenario, method), "path"]))
+
+
+def bits(runs: pd.DataFrame, scenario: str, method: str) -> np.ndarray:
+    """R[t, i] of a run."""
+    return np.array(language_result(runs, scenario, method).language["bits_per_byte"])
+
+
+def bits_of_language_models(runs: pd.DataFrame) -> Iterator[float]:
+    """The bits per byte that the sentences name, in their order."""
+
+    def of(metric: str, *methods: str) -> Iterator[float]:
+        yield from (runs.loc[each, metric] for each in itertools.product(LANGUAGE_STREAMS, methods))
+
+    yield max(of(FORGETTING, *MEMORIES))
+    yield from of(AVERAGE, *MEMORIES, "frozenlm")
+    yield from of(AVERAGE, *AS_MANY_BYTES)
+    yield from of(AVERAGE, "finetune-lora")
+    yield from (bits(runs, each, "finetune-lora")[0].mean() for each in LANGUAGE_STREAMS)
+    yield from of(FORGETTING, "finetune-lora")
+    for method in ("replay-lora", "finetune-lora-joint", "ewc-lora", "finetune-full"):
+        yield from of(AVERAGE, method)
+    yield from (runs.loc[("20ng-lm", each), GENERAL] for each in ON_OTHER_TEXT)
+    yield from of(AVERAGE, "dkvbvalues-top_rows=128")
+    yield runs.loc[("20ng-lm", "dkvbvalues-top_rows=128"), GENERAL]
+
+
+def test_the_sentences_on_language_models_have_the_numbers_of_the_runs():
+    runs = values("generative").set_index(["scenario", "method"])
+    text = sentences("findings", "Language models")
+    wanted = [f"{each:.3f}" for each in bits_of_language_models(runs)]
+    assert re.findall(r"\d\.\d{3}", text) == wanted
+
+    carried = runs["costs.carried_bytes.total"] / 2**20
+    assert len({f"{carried['dsc-lm', each]:.1f}" for each in AS_MANY_BYTES}) == 1
+    said = [carried[each] for each in (("dsc-lm", "dkvbvalues"), ("20ng-lm", "knnlm"))]
+    full = carried["dsc-lm", "finetune-full"]
+    assert re.findall(r"([\d.]+) MiB", text) == [*(f"{each:.1f}" for each in said), f"{full:.0f}"]
+
+    seconds, encoding = runs["costs.seconds.total"]["dsc-lm"], runs["costs.seconds.encode"]["dsc-lm"]
+    results = [language_result(runs, each, "finetune-lora") for each in LANGUAGE_STREAMS]
+    first, second = (each.experiences[0]["seconds"]["train"] for each in results)
+    assert f"{first:.0f} and {second:.0f} s of training" in " ".join(text.split())
+    whole = [seconds[each] for each in ("finetune-lora", "dkvbvalues")]
+    assert re.findall(r"(\d+) s\b", text) == [f"{each:.0f}" for each in (second, *whole)]
+    assert encoding["dkvbvalues"] / seconds["dkvbvalues"] == pytest.approx(0.75, abs=0.03)
+
+
+def test_memories_of_language_models_lower_the_bits_of_every_domain():
+    runs = values("generative").set_index(["scenario", "method"])
+    for scenario, method in itertools.product(LANGUAGE_STREAMS, MEMORIES):
+        assert (bits(runs, scenario, method)[-1] < bits(runs, scenario, "frozenlm")[-1]).all()
 
 
 BESIDE_PUBLISHED = {

@@ -36,6 +36,15 @@ def test_the_time_left_is_that_of_runs_of_the_same_kind(shown):
     assert sweep.seconds_left() == (40 + 4) / 2
 
 
+def test_methods_of_one_tuning_are_expected_to_take_as_long():
+    runs = [Job(RunConfig("a", f"b.{name}", tuning=tuning)) for name, tuning in
+            (("NCM", "frozen"), ("EWC", "lora"), ("Replay", "lora"))]  # fmt: skip
+    sweep = Display(runs, 1, show=False, clock=Clock())
+    sweep.finished(0, Outcome(runs[0].config, None, seconds=2.0))
+    sweep.finished(1, Outcome(runs[1].config, None, seconds=300.0))
+    assert sweep.seconds_left() == 300
+
+
 def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     sweep, clock = shown
     sweep.message(Message(0, "encoding", 320, 640))

@@ -5,6 +5,7 @@ import json
 import lzma
 from pathlib import Path
 
+import optuna
 import pytest
 from support.in_process import without_processes
 from support.language_runs import write_lines
@@ -25,7 +26,7 @@ from clbench.studies.experiment import read_experiment
 from clbench.studies.search_record import SearchRecord, Trial
 from clbench.studies.search_space import defaults, space
 from clbench.studies.searches import Searches, distinct_searches
-from clbench.studies.tuning import search
+from clbench.studies.tuning import search, suggest
 from clbench.testing.streams import write_texts
 
 
@@ -137,7 +138,11 @@ def test_of_bits_per_byte_the_least_is_the_best(tmp_path):
     assert read(tmp_path / "search.json") == record
 
 
-def test_a_language_model_is_judged_by_bits_per_byte_of_validation_texts(tmp_path):
+@pytest.mark.parametrize(
+    ("baseline", "options"),
+    [("finetune", {"tuning": "full"}), ("knnlm", {"tuning": None}), ("dkvbcounts", {"tuning": None})],
+)
+def test_a_language_model_is_judged_by_bits_per_byte_of_validation_texts(baseline, options, tmp_path):
     write_lines(tmp_path / "data")
     path = tmp_path / "lines.yaml"
     path.write_text(
@@ -145,11 +150,11 @@ def test_a_language_model_is_judged_by_bits_per_byte_of_validation_texts(tmp_pat
     )
     made = config(
         path,
-        "finetune",
+        baseline,
         tune=Budget(2, None),
         encoder="tiny-lm",
-        tuning="full",
         generic_corpus=str(tmp_path / "data" / "general"),
+        **options,
     )
     record = read(search(made))
     assert record.measure == "bits_per_byte"
@@ -297,7 +302,8 @@ def test_the_optimizer_of_dkvb_is_searched_where_nothing_else_decides_it(argumen
 @pytest.mark.parametrize("name", sorted(baseline_names()))
 def test_every_method_says_what_can_be_searched(name):
     baseline = baseline_class(name)
-    run = run_config({"scenario": "class-aware", "baseline": name, "encoder": "tiny"})
+    given = {"scenario": "class-aware", "baseline": name, "encoder": "tiny"}
+    run = run_config(given)
     ranges, own = space(baseline.info, run), defaults(baseline, run)
     assert ranges or name == "frozenlm"  # it has nothing that could be searched
     for argument, each in ranges.items():
@@ -306,6 +312,10 @@ def test_every_method_says_what_can_be_searched(name):
             continue
         inside = own[argument] in each if isinstance(each[0], str) else each[0] <= own[argument] <= each[1]
         assert inside, f"the default of {argument} is not in its range"
+    drawn = suggest(optuna.create_study().ask(), ranges)
+    arguments = {key: value for key, value in drawn.items() if key != "lr"}
+    chosen = run_config({**given, "arguments": arguments})  # which checks their types
+    assert dict(chosen.arguments) == arguments
 
 
 # An experiment

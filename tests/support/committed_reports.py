@@ -24,7 +24,7 @@ METHODS = re.compile(r"(<!-- methods -->\n).*?(<!-- end -->)", re.DOTALL)
 GAPS = re.compile(r"(<!-- defaults against tuned -->\n).*?(<!-- end -->)", re.DOTALL)
 RESULTS = ROOT / "results"
 SMALL = RESULTS / "small"
-INDEXED = ("full", "encoders", "small")
+INDEXED = ("full", "encoders", "small", "generative", "memory", "long_streams", "dynamic_keys")
 """The folders of results with a README of their own."""
 
 
@@ -79,6 +79,10 @@ REPORTS: dict[str, Callable[[], pd.DataFrame]] = {
     "default/report/defaults": lambda: values("default"),
     "tuned/report/defaults": lambda: values("tuned"),
     "rates/report/trained_rates": lambda: values("rates"),
+    "generative/report/generative": lambda: values("generative"),
+    "memory/report/memory": lambda: values("memory"),
+    "long_streams/report/long_streams": lambda: values("long_streams"),
+    "dynamic_keys/report/dynamic_keys": lambda: values("dynamic_keys"),
 }
 
 
@@ -128,14 +132,16 @@ def with_gaps(text: str) -> str:
 def write_all() -> None:
     """Writes all tables, the figures that are committed, as SVG, and the tables of the pages.
 
-    Pages in HTML and figures in PDF are left out: GitHub shows neither, and they can be made at any time.
+    Tables in HTML and LaTeX and figures in PDF are left out: GitHub shows none of them, and they can be made
+    at any time.
     """
     for name, load in REPORTS.items():
         report, frame = RESULTS / name, load()
         write_report(frame, report, columns=find_experiment(report.name).table, figures=False)
-        (report / "table.html").unlink()
+        for kind in ("html", "tex"):
+            (report / f"table.{kind}").unlink()
         earlier = {path.stem for path in report.glob("*.svg")}
-        for stem, figure in gallery(frame) if earlier else ():
+        for stem, figure in gallery(frame, {stem.partition("-")[0] for stem in earlier}):
             if stem in earlier:
                 _, pdf = save(figure, report / stem)
                 pdf.unlink()

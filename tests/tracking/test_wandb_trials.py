@@ -113,9 +113,10 @@ def test_a_diverged_trial_says_so(tmp_path, scenario, monkeypatch):
 
 
 def test_a_sweep_has_the_space_of_the_search():
-    found = sweep_config("a", {"lr": (0.1, 1.0), "kind": ("x", "y")}, bits=True)
+    found = sweep_config("a", {"lr": (0.1, 1.0), "keys": (64, 4096), "kind": ("x", "y")}, bits=True)
     assert found["metric"] == {"name": "validation/bits_per_byte", "goal": "minimize"}
     assert found["parameters"] == {
         "lr": {"distribution": "log_uniform_values", "min": 0.1, "max": 1.0},
+        "keys": {"distribution": "q_log_uniform_values", "min": 64, "max": 4096},
         "kind": {"values": ["x", "y"]},
     }

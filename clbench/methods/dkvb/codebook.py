@@ -79,16 +79,22 @@ def nearest_in_chunks(queries: Tensor, keys: Tensor, count: int = 1, chunk: int 
 
 def _first_of_equals(keys: Tensor) -> Tensor:
     """For each of K keys (K, d), the lowest index of a key equal to it."""
-    places = torch.arange(len(keys))
-    # Equal keys have equal projections; sorting those is much cheaper than sorting the keys. The direction is
-    # random: keys from bfloat16 are integers but for a factor, and with simple weights many sums are equal.
+    # Sorting a number for each key is much cheaper than sorting keys: equal keys have equal projections. The
+    # direction is random: keys from bfloat16 are integers but for a factor, and simple sums are often equal.
+    rows = keys.numpy()
     probe = np.random.default_rng(0).standard_normal(keys.shape[1])
-    projections = np.sort(keys.numpy().astype(np.float64) @ probe)
-    if not (projections[1:] == projections[:-1]).any():
-        return places
-    unique, group = torch.unique(keys, dim=0, return_inverse=True)
-    first = places.new_full((len(unique),), len(keys)).scatter_reduce_(0, group, places, "amin")
-    return first[group]
+    projections = np.add.reduce(rows.astype(np.float64) * probe, axis=1)  # in one order in each row
+    order = np.argsort(projections, kind="stable")
+    equal = np.diff(projections[order]) == 0  # to the one before
+    rows = rows[order]
+    if (rows[1:][equal] != rows[:-1][equal]).any():  # by chance
+        unique, group = torch.unique(keys, dim=0, return_inverse=True)
+        places = torch.arange(len(keys))
+        return places.new_full((len(unique),), len(keys)).scatter_reduce_(0, group, places, "amin")[group]
+    begins = np.r_[True, ~equal]
+    first = np.empty_like(order)
+    first[order] = order[begins][begins.cumsum() - 1]
+    return torch.from_numpy(first)
 
 
 def _with_equals(found: Tensor, first: Tensor, count: int) -> Tensor:

@@ -78,7 +78,8 @@ class KeyDiagnostics(nn.Module):
             "perplexity": float(torch.special.entr(share).sum(1).exp().mean()),
             "dead_keys": int((there & ~self.selected[: index + 1].any(0).cpu()).sum()),
             "quantization_error": _quantization_error(network, reader),
-            "overlap": (joint / either.clamp(min=1)).tolist(),
+            # Of long streams most of a result file: four digits are enough for a share.
+            "overlap": [round(each, 4) for each in (joint / either.clamp(min=1)).tolist()],
             "values_changed": int(changed.sum()),
             "unselected_changed": float((changed & ~selected).sum() / max(1, int((~selected).sum()))),
             "key_bytes": network.keys.nbytes,

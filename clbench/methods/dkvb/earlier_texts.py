@@ -47,24 +47,24 @@ class EarlierTexts(nn.Module):
             Keys that moved, the share of the selections of earlier texts that changed, and the share of these
             texts that had any changed.
         """
-        changed: list[Tensor] = []  # of each text, which of its selections
-        for earlier in range(index):
-            lengths = self.lengths[earlier][self.lengths[earlier] > 0].cpu()
-            states = self.states[earlier, : int(lengths.sum())].cpu()
-            pairs = zip(
-                _selections(network, self.before, states, lengths),
-                _selections(network, network.codebooks, states, lengths),
-                strict=True,
-            )
-            differ = [((one != other).any(1), text) for (one, text), (other, _) in pairs]
-            which, text = (torch.cat(each) for each in zip(*differ, strict=True))
-            changed += [which[text == at] for at in range(len(lengths))]
+        kept = [self.lengths[each][self.lengths[each] > 0].cpu() for each in range(index)]
+        states = [self.states[each, : int(lengths.sum())].cpu() for each, lengths in enumerate(kept)]
         self._keep(network, index, reader)
         moved = int(network.codebooks.moved(self.before).sum())
-        if not changed:
+        if not kept:
             return moved, 0.0, 0.0
-        share = float(torch.cat(changed).float().mean())
-        return moved, share, sum(bool(each.any()) for each in changed) / len(changed)
+        # All of them at once: the search looks at the keys of a head for each call, however few the texts.
+        texts = torch.cat(states), torch.cat(kept)
+        pairs = zip(
+            _selections(network, self.before, *texts),
+            _selections(network, network.codebooks, *texts),
+            strict=True,
+        )
+        differ = [((one != other).any(1), text) for (one, text), (other, _) in pairs]
+        which, text = (torch.cat(each) for each in zip(*differ, strict=True))
+        changed = torch.zeros(len(texts[1]), dtype=torch.bool)
+        changed[text[which]] = True
+        return moved, float(which.float().mean()), float(changed.float().mean())
 
     def _keep(self, network: BottleneckNetwork, index: int, reader: TextReader) -> None:
         """As many whole texts as there is room for."""

@@ -25,6 +25,7 @@ from clbench.reporting.figures.canvas import (
 )
 from clbench.reporting.figures.labels import log_ticks, readable
 from clbench.reporting.figures.pareto import pareto_front
+from clbench.reporting.names import common_tuning
 from clbench.reporting.statistics.intervals import LEAST_RUNS, hierarchical_interval
 
 COSTS = {
@@ -33,23 +34,38 @@ COSTS = {
     "costs.carried_bytes.total": "Carried (bytes)",
 }
 """The columns of loaded results that are drawn against accuracy, and how their axes are called."""
+AFTER_ENCODING = "costs.seconds.after_encoding"
 _HEIGHT = 2.6  # inches
-_FRONT: dict[str, Any] = {
+FRONT: dict[str, Any] = {
     "color": GRAY,
     "linewidth": 0.9,
     "linestyle": (0, (4, 2)),
     "drawstyle": "steps-post",
     "zorder": 1.7,
 }
+"""How the Pareto front is drawn."""
+
+
+def costs_of(frame: pd.DataFrame) -> dict[str, str]:
+    """The costs that tell the methods of some results apart: :data:`COSTS`, or the same without encoding.
+
+    Encoding takes as long for most methods on a frozen encoder, and hides what differs between them. Where
+    encoders train it is a part of training, so that times without it do not compare.
+    """
+    timed = frame[frame["costs.seconds.total"].notna()]
+    if common_tuning(frame) not in ("frozen", "") or timed[AFTER_ENCODING].isna().all():
+        return COSTS
+    untimed = {cost: name for cost, name in COSTS.items() if cost != "costs.seconds.total"}
+    return {AFTER_ENCODING: "Time without encoding (s)", **untimed}
 
 
 def accuracy_cost_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> Figure:
     """Average accuracy against seconds, FLOPs and bytes carried: a point per method, and the Pareto front.
 
-    Points are means over finished runs, and bars their 95 % intervals where there are several. The front
-    joins the methods that no other beats in both; joint training, and methods that are told the experience
-    where others are not, are drawn, but have no part in it. Methods whose runs do not record a cost are named
-    over its panel.
+    Seconds are without encoding where all encoders are frozen (:func:`costs_of`). Points are means over
+    finished runs, and bars their 95 % intervals where there are several. The front joins the methods that no
+    other beats in both; joint training, and methods that are told the experience where others are not, are
+    drawn, but have no part in it. Methods whose runs do not record a cost are named over its panel.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -69,15 +85,16 @@ def cost_figure(
 ) -> Figure:
     """The same for any column of loaded results, times ``scale``; ``label`` names the vertical axis."""
     whole = frame if whole is None else whole
+    costs = costs_of(whole)
     with drawing():
-        figure, rows = rows_of_panels(frame, whole, _HEIGHT, len(COSTS), sharey=True)
+        figure, rows = rows_of_panels(frame, whole, _HEIGHT, len(costs), sharey=True)
         for runs, row in rows:
-            for axes, (cost, name) in zip(row, COSTS.items(), strict=True):
+            for axes, (cost, name) in zip(row, costs.items(), strict=True):
                 done = finished(runs)
                 _panel(axes, whole, done.assign(value=scale * done[column]), cost, better)
                 axes.set_xlabel(name)
             row[0].set_ylabel(label)
-        front = Line2D([], [], label="Pareto front", **_FRONT | {"drawstyle": "default"})
+        front = Line2D([], [], label="Pareto front", **FRONT | {"drawstyle": "default"})
         legend(figure, frame, whole, points=True, more=[front])
     return figure
 
@@ -112,18 +129,26 @@ def _panel(
         marks = look.line() | {"linestyle": "none"}
         axes.errorbar([x], [y], label=method, elinewidth=0.7, **spread, **marks)
         points.append((x, y, bool(runs["competes"].all())))
-    _front(axes, pd.DataFrame(points, columns=["cost", "value", "competes"]), 1 if better == "higher" else -1)
-    _cost_axis(axes, known.groupby("method")[cost].mean())
+    draw_front(
+        axes, pd.DataFrame(points, columns=["cost", "value", "competes"]), 1 if better == "higher" else -1
+    )
+    cost_axis(axes, known.groupby("method")[cost].mean())
 
 
-def _front(axes: Axes, points: pd.DataFrame, sign: int) -> None:
-    """The line through the methods on the Pareto front, among those that compete."""
+def draw_front(axes: Axes, points: pd.DataFrame, sign: int) -> None:
+    """The line through the methods on the Pareto front, among those that compete.
+
+    Args:
+        axes: Where to draw.
+        points: A row per method, with ``cost``, ``value`` and ``competes``.
+        sign: 1 where higher values are better, -1 where lower ones are.
+    """
     points = points[points["competes"].astype(bool)]
     best = points[pareto_front(points["cost"], sign * points["value"])].sort_values(["cost", "value"])
-    axes.plot(best["cost"], best["value"], label="Pareto front", **_FRONT)
+    axes.plot(best["cost"], best["value"], label="Pareto front", **FRONT)
 
 
-def _cost_axis(axes: Axes, costs: pd.Series) -> None:
+def cost_axis(axes: Axes, costs: pd.Series) -> None:
     """A logarithmic axis with at least one number, however narrow the range; with a zero, if there is one."""
     low, high = costs[costs > 0].min(), costs.max()
     if not high > 0:

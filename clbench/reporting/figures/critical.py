@@ -16,6 +16,7 @@ from clbench.reporting.statistics.ranking import task_means
 from clbench.reporting.statistics.simultaneous import ALPHA, cliques, rank_test
 
 _ROW = 0.2  # inches
+_TICK = 0.3  # inches from a number of the axis to the next
 _SIZE = 8  # points
 
 
@@ -44,20 +45,25 @@ def critical_difference_figure(frame: pd.DataFrame, looks: Mapping[str, LineStyl
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
         low, high = 1.0, float(len(ranked))
-        share = min(0.42, (max(inches(text, _SIZE) for text in texts) + 0.2) / WIDTH)
-        margin = (high - low) * share / (1 - 2 * share)
-        axes.set_xlim(low - margin, high + margin)
+        # Shares of the width: what the texts of either side take, and what they leave for the axis.
+        before, after = (
+            min(0.4, (max(inches(each, _SIZE) for each in side) + 0.2) / WIDTH)
+            for side in (texts[:half], texts[half:])
+        )
+        between = 1 - before - after
+        unit = (high - low) / between
+        axes.set_xlim(low - before * unit, high + after * unit)
         first = 1 + 0.5 * len(bars)
         axes.set_ylim(first + half + 0.2, -1.6)
         axes.plot([low, high], [0, 0], color="black", linewidth=0.9)
-        for tick in MaxNLocator(10, integer=True).tick_values(low, high):
+        for tick in MaxNLocator(min(10, int(between * WIDTH / _TICK)), integer=True).tick_values(low, high):
             if low <= tick <= high:
                 axes.plot([tick, tick], [0, -0.25], color="black", linewidth=0.7)
                 axes.text(tick, -0.4, f"{tick:.0f}", ha="center", va="bottom", fontsize=_SIZE)
         for place, (method, rank) in enumerate(ranked.items()):
             left = place < half
             row = first + (place if left else len(ranked) - 1 - place)
-            end = low - 0.02 * margin if left else high + 0.02 * margin
+            end = low - 0.005 * unit if left else high + 0.005 * unit
             look = looks[str(method)]
             axes.plot([rank, rank, end], [0, row, row], color=look.color, linewidth=0.8)
             axes.text(end, row, texts[place], ha="right" if left else "left", va="center", fontsize=_SIZE)

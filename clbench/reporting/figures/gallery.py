@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -19,6 +19,7 @@ from clbench.reporting.figures.curves import forgetting_figure, stream_accuracy_
 from clbench.reporting.figures.growth import growth_figure
 from clbench.reporting.figures.keys import key_overlap_figure, key_use_figure, with_keys
 from clbench.reporting.figures.matrices import accuracy_matrix_figure
+from clbench.reporting.figures.memory import memory_figure, with_sizes
 from clbench.reporting.figures.phases import phase_seconds_figure
 from clbench.reporting.figures.ranks import rank_figure
 from clbench.reporting.figures.rates import learning_rate_figure, rate_panel_count, with_rates
@@ -69,6 +70,7 @@ PLOTS = (
     Plot("learning_rate", learning_rate_figure, rate_panel_count, 9, with_rates, limited=False),
     Plot("accuracy_matrix", accuracy_matrix_figure, _map_lines, 3, classified),
     Plot("accuracy_cost", accuracy_cost_figure, _blocks, 3, classified),
+    Plot("memory", memory_figure, _blocks, 3, with_sizes, limited=False),
     Plot("bits_per_byte", bits_per_byte_figure, panel_count, 9, generative),
     Plot("general_bits", general_bits_figure, panel_count, 9, generative),
     Plot("bits_cost", bits_cost_figure, _blocks, 3, generative),
@@ -82,32 +84,45 @@ PLOTS = (
 """The figures of a report."""
 
 
-def gallery(frame: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+def gallery(frame: pd.DataFrame, kinds: Collection[str] | None = None) -> Iterator[tuple[str, Figure]]:
     """Every figure of a report, each with the name of its files without a suffix.
 
     A figure has at most eight methods (:func:`~clbench.reporting.figures.choice.leading`); the others are in
     one for the appendix, such as ``forgetting-appendix``. Where a figure would still be too large for a page,
     there is one per scenario and encoder, named after them, such as ``stream_accuracy-r8-cil-minilm``.
     Figures about keys are left out where no run tells of keys, those of learning rates where no method has
-    three, and ranks where methods do not share several scenarios.
+    three, those of memory where no baseline has three sizes, and ranks where methods do not share several
+    scenarios.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
+        kinds: Such as ``stream_accuracy``: only these are drawn; None is all of them.
     """
-    for plot in PLOTS:
+
+    def wanted(kind: str) -> bool:
+        return kinds is None or kind in kinds
+
+    for plot in (each for each in PLOTS if wanted(each.name)):
         runs = plot.part(frame)
         if plot.limited:
             yield from _divided(plot, plot.name, leading(runs), frame)
             yield from _divided(plot, f"{plot.name}-appendix", rest(runs), frame)
         else:
             yield from _divided(plot, plot.name, runs, frame)
-    frame = classified(frame)
-    if frame.empty:
+    yield from _of_ranks(classified(frame), wanted)
+
+
+def _of_ranks(frame: pd.DataFrame, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Figure]]:
+    """The figures of ranks over all scenarios, where methods share several."""
+    if frame.empty or len(groups(frame)) == 1 or not (wanted("critical_difference") or wanted("ranks")):
         return
-    if len(groups(frame)) > 1 and (ranks := average_ranks(frame))["mean"].notna().any():
+    ranks, means = average_ranks(frame), task_means(frame)
+    if not ranks["mean"].notna().any():
+        return
+    if wanted("critical_difference") and means.shape[0] > 1 < means.shape[1] - 1:
+        yield "critical_difference", critical_difference_figure(frame, line_styles(frame))
+    if wanted("ranks"):
         names = dict(zip(frame["method"], frame["name"], strict=True))
-        if task_means(frame).shape[0] > 1 < task_means(frame).shape[1] - 1:
-            yield "critical_difference", critical_difference_figure(frame, line_styles(frame))
         yield "ranks", rank_figure(ranks, looks=line_styles(frame), names=names)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from clbench.core.types import FAMILIES
 from clbench.reporting.figures.canvas import finished
+from clbench.reporting.figures.costs import AFTER_ENCODING, costs_of
 from clbench.reporting.figures.costs import COSTS as AXES
 from clbench.reporting.figures.curves import spread_out, stacked
 from clbench.reporting.figures.matrices import mean_matrix
@@ -20,8 +21,11 @@ from clbench.reporting.site.names import run_label
 
 SIDE = 40
 """The most experiences of a heat map of a page."""
-COSTS = {each.name: (AXES[each.source], each.unit) for each in MEASURES if each.source in AXES}
-"""The costs that a chart offers, with the label and the unit of their axis."""
+_SAID = {"seconds": " s", "amount": " FLOPs", "bytes": " carried"}
+_MEASURED = {
+    each.name: (AXES[each.source], each.unit, _SAID[each.unit]) for each in MEASURES if each.source in AXES
+}
+"""The costs that a chart offers, with the label and the unit of their axis, and what follows a number."""
 FAMILY_COLORS = {
     "naive": COLORS[6], "bottleneck": COLORS[0], "penalties": COLORS[1], "rehearsal": COLORS[2],
     "prototypes": COLORS[3], "projections and masks": COLORS[4], "other": "#6b6b6b",
@@ -44,8 +48,10 @@ def cost_chart(
     for run, page in zip(frame.to_dict("records"), ids, strict=True):
         key = tuple(str(run[name]) for name in (*PANEL, "method"))
         pages.setdefault(key, []).append([run_label(run), f"{root}runs/{page}.html"])
+    after = finished(frame).groupby([*PANEL, "method"])[AFTER_ENCODING].mean()
     points = []
     for row in table[table["n"] > 0].to_dict("records"):
+        key = tuple(str(row[name]) for name in (*PANEL, "method"))
         ranked = RANKED[row["task"]]
         low, high = (_number(row[f"{ranked.name}_{end}"]) for end in ("low", "high"))
         points.append(
@@ -59,11 +65,17 @@ def cost_chart(
                 "value": _number(row[ranked.name]),
                 "low": low,
                 "high": high,
-                "costs": {name: _number(row[name]) for name in COSTS},
-                "runs": pages[tuple(str(row[name]) for name in (*PANEL, "method"))],
+                "costs": {
+                    AFTER_ENCODING: _number(after.get(key, math.nan)),
+                    **{name: _number(row[name]) for name in _MEASURED},
+                },
+                "runs": pages[key],
             }
         )
-    return {"costs": COSTS, "families": _families(point["family"] for point in points), "points": points}
+    offered = _MEASURED
+    if label := costs_of(frame).get(AFTER_ENCODING):  # begins with it
+        offered = {AFTER_ENCODING: (label, "seconds", " s without encoding"), **_MEASURED}
+    return {"costs": offered, "families": _families(point["family"] for point in points), "points": points}
 
 
 def curve_chart(runs: pd.DataFrame, whole: pd.DataFrame) -> dict[str, Any]:

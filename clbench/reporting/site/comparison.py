@@ -16,6 +16,8 @@ from clbench.reporting.site.names import run_label
 from clbench.reporting.site.values import in_unit, number, short
 from clbench.reporting.tables.cells import NOTHING
 
+WIDE = ("bwt", "bwt_bits", "seconds_per_epoch")
+"""The measures that readers choose on the page: with them, tables are wider than a screen."""
 BARS = ("average_accuracy", "forgetting")
 """The measures with a bar beside their number."""
 
@@ -35,7 +37,7 @@ def methods_grid(
         caption: Of the table.
         scenarios: Where a scenario's name leads; without any, there is no column for it.
         runs: By scenario, encoder and method, where the name of the method leads.
-        everything: Whether all columns are shown at first, or the main ones.
+        everything: Whether more than the main columns are shown at first; readers can choose others.
     """
     rows = table[table["runs"] > 0]
     scenario = (
@@ -56,14 +58,14 @@ def methods_grid(
         (Column("Tuning", choice=True, shown=False), lambda row: Cell(row["tuning"] or NOTHING)),
         (Column("Sees the future", choice=True, shown=False), lambda row: Cell(_sees_future(row))),
         (Column("Status", choice=True, shown=unfinished), lambda row: Cell(row["status"])),
-        (counted, lambda row: Cell(count_text(row["n"], row["runs"]), row["n"])),
         *(_mean_column(measure, everything=everything) for measure in measured(rows)),
+        (counted, lambda row: Cell(count_text(row["n"], row["runs"]), row["n"])),
     ]
     return Grid.of(caption, rows.to_dict("records"), columns, tools=True)
 
 
 def _mean_column(measure: Measure, *, everything: bool) -> ColumnOf:
-    shown = measure.name in MAIN or (everything and measure.shown != "chosen")
+    shown = measure.name in MAIN or (everything and measure.shown != "chosen" and measure.name not in WIDE)
     return (
         Column(measure.heading, "number", shown=shown, definition=measure.definition),
         lambda row: Cell(mean(row, measure), row[measure.name], spread(row, measure), bar=_bar(row, measure)),

@@ -44,7 +44,7 @@ def spread(row: Mapping[Any, Any], measure: Measure) -> str:
 
 
 SPREAD_MEANING = (
-    "Values are means over finished runs, and beside them their 95 % intervals where there are several."
+    "Values are means over finished runs, and under them their 95 % intervals where there are several."
 )
 """What :func:`spread` shows, in words."""
 

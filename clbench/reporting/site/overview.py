@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clbench.core.result_fields import STATUSES
-from clbench.reporting.figures.costs import COSTS
+from clbench.reporting.figures.costs import AFTER_ENCODING, costs_of
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.formatting import Unit
 from clbench.reporting.load import PANEL
@@ -18,7 +18,9 @@ from clbench.reporting.site.values import in_unit
 from clbench.reporting.tables.cells import NOTHING
 from clbench.reporting.tables.notes import sources
 
-_UNITS: dict[str, Unit] = {"costs.seconds.total": "seconds", "costs.carried_bytes.total": "bytes"}
+_UNITS: dict[str, Unit] = {
+    "costs.seconds.total": "seconds", AFTER_ENCODING: "seconds", "costs.carried_bytes.total": "bytes",
+}  # fmt: skip
 
 
 def facts(frame: pd.DataFrame) -> list[tuple[str, str]]:
@@ -61,11 +63,12 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
     rows = []
     done = frame[frame["status"] == "done"]
     rated = [row for row in table.to_dict("records") if row["competes"]]
+    costs = costs_of(frame)
     fair = {(row["scenario"], row["encoder"], row["method"]) for row in rated}
     for (scenario, encoder), runs in done.groupby(PANEL, sort=True):
         mine = runs[[(scenario, encoder, method) in fair for method in runs["method"]]]
         cells = []
-        for cost in COSTS:
+        for cost in costs:
             known = mine[mine[cost].notna()]
             ranked = RANKED[runs["task"].iloc[0]]
             means = known.groupby("name")[[cost, ranked.source]].mean()
@@ -77,7 +80,7 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
             ]
             cells.append(Cell("" if names else "not recorded", items=names))
         rows.append([Cell(str(scenario), href=scenarios[str(scenario)]), Cell(str(encoder)), *cells])
-    columns = [Column(name) for name in ("Scenario", "Encoder", *COSTS.values())]
+    columns = [Column(name) for name in ("Scenario", "Encoder", *costs.values())]
     return Grid("Methods that no other one beats in both accuracy and cost", columns, rows)
 
 

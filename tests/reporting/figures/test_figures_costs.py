@@ -147,3 +147,18 @@ def test_phases_are_stacked_and_the_fastest_is_first(tmp_path):
     assert [text.get_text().strip() for text in every.texts] == ["12", "20", "not recorded"]
     assert [text.get_text().strip() for text in rest.texts] == ["2.0", "10", "not recorded"]
     assert "encoding" not in [phase.get_label() for phase in rest.containers]
+
+
+def test_time_is_without_encoding_where_all_encoders_are_frozen(tmp_path):
+    def timed(method, total, encode):
+        given = {"seconds": {"total": total, "encode": encode}}
+        return run(method, [[0.5]], costs=given)
+
+    frozen = load(tmp_path / "frozen", [timed("ncm", 110, 100), timed("ewc-frozen", 120, 100)])
+    seconds = plots.accuracy_cost_figure(frozen).axes[0]
+    assert points(seconds) == {"ncm": (10, 50), "ewc-frozen": (20, 50)}
+    assert seconds.get_xlabel() == "Time without encoding (s)"
+    both = load(tmp_path / "both", [timed("ewc-full", 110, 10), timed("ewc-frozen", 120, 100)])
+    seconds = plots.accuracy_cost_figure(both).axes[0]
+    assert points(seconds)["ewc-full"] == (110, 50)
+    assert seconds.get_xlabel() == "Total time (s)"

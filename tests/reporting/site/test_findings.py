@@ -4,6 +4,7 @@ import pytest
 from support.result_files import loaded, scored
 
 from clbench.core.types import FAMILIES
+from clbench.reporting.figures.costs import AFTER_ENCODING
 from clbench.reporting.figures.styles import _KNOWN
 from clbench.reporting.load import load_results
 from clbench.reporting.site.charts import cost_chart, curve_chart, heat_maps
@@ -83,6 +84,23 @@ def test_results_without_finished_runs_have_no_findings(tmp_path):
 
 def test_every_family_has_a_noun():
     assert set(NOUNS) == set(FAMILIES)
+
+
+def test_a_chart_has_the_seconds_without_those_of_encoding(tmp_path):
+    contents = scored("x", "ncm", [0.5, 0.7])
+    for content, total in zip(contents, (12.0, 16.0), strict=True):
+        content["costs"]["seconds"] = {"total": total, "encode": 10.0}
+    frame = loaded(tmp_path, contents, scored("x", "both", [0.7], joint=True))
+    frame.loc[frame["method"] == "both-joint", AFTER_ENCODING] = float("nan")  # not recorded
+    chart = cost_chart(frame, comparison_table(frame), run_ids(frame))
+    assert next(iter(chart["costs"])) == AFTER_ENCODING  # what is shown at first
+    found = {one["name"]: one["costs"][AFTER_ENCODING] for one in chart["points"]}
+    assert found == {"NCM": pytest.approx(4.0), "both": None}
+    tunings = loaded(
+        tmp_path / "more", contents, scored("x", "ewc-full", [0.7]), scored("x", "ewc-frozen", [0.7])
+    )
+    offered = cost_chart(tunings, comparison_table(tunings), run_ids(tunings))["costs"]
+    assert AFTER_ENCODING not in offered  # encoding is a part of training where the encoder trains
 
 
 def test_charts_have_the_means_and_lead_to_the_runs(tmp_path):

@@ -238,6 +238,52 @@ def test_dark_mode_follows_the_system_until_somebody_chooses(site, tab):
     assert brightness() == 3 * 255
 
 
+CONTRAST = """
+    (() => {
+      const paper = document.querySelector(".chart.paper");
+      const { surface, tone } = clbenchColors.theme(paper);
+      const luminance = (color) => {
+        const parts = color.match(/[0-9.]+/g).map((one) => one / 255);
+        const [r, g, b] = parts.map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+      };
+      return ["#000000", "#0072B2", "#D55E00"].map((each) => luminance(tone(each)) / luminance(surface));
+    })()
+"""
+
+
+@pytest.mark.parametrize("path", ["index.html", "scenarios/news.html"])
+@pytest.mark.parametrize("tab", ["dark"], indirect=True)
+def test_charts_follow_the_theme_and_stand_out_in_the_dark(path, site, tab):
+    site.open(tab, path)
+    assert all(4.5 <= ratio < 21 for ratio in tab.evaluate(CONTRAST))
+    dark = tab.locator(".chart canvas").first.screenshot()
+    count = tab.locator(".chart canvas").count()
+    tab.get_by_role("button", name="Theme").click()
+    assert (
+        tab.evaluate("clbenchColors.theme(document.querySelector('.chart')).tone('#000000')")
+        == "rgb(0, 0, 0)"
+    )
+    assert tab.locator(".chart canvas").count() == count  # drawn again, in the place of the former
+    assert tab.locator(".chart canvas").first.screenshot() != dark
+
+
+def test_what_is_chosen_in_a_chart_stays_when_the_theme_changes(site, tab):
+    site.open(tab, "index.html")
+    tab.locator("#chart-scenario").select_option(index=1)
+    tab.locator("#chart-cost").select_option("carried_bytes_total")
+    family = tab.locator("#cost-chart input[type=checkbox]").first
+    family.uncheck()
+    told = tab.locator("#cost-chart .paper").get_attribute("aria-label")
+    scenario = tab.locator("#chart-scenario").input_value()
+    tab.get_by_role("button", name="Theme").click()
+    tab.get_by_role("button", name="Theme").click()
+    assert tab.locator("#chart-scenario").input_value() == scenario
+    assert tab.locator("#chart-cost").input_value() == "carried_bytes_total"
+    assert not family.is_checked()
+    assert tab.locator("#cost-chart .paper").get_attribute("aria-label") == told
+
+
 def test_the_network_is_forbidden_to_the_page(browser, site):
     """What the other tests find nothing of would be found."""
     context = browser.new_context()

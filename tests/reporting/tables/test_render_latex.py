@@ -70,7 +70,7 @@ def test_hostile_names_compile_and_are_read(frame, tmp_path):
     assert "/etc/passwd" in text  # as text
     assert "root:" not in text
     assert "§ is told" in text
-    assert "↑ trains on all experiences at once" in text
+    assert "↑ joint training on all experiences at once." in text
 
 
 @pytest.mark.slow

@@ -2,10 +2,8 @@
 
 // Charts that are drawn by uPlot. What they show stands in tables of the same page too.
 window.clbenchChart = (() => {
-  const INK = "#1b1f24";
-  const QUIET = "#545c66";
-  const LINE = "#d5dae0";
   const FADED = 0.12;
+  const { theme, themed } = window.clbenchColors;
 
   const element = (tag, text = "", attributes = {}) => {
     const made = document.createElement(tag);
@@ -42,11 +40,11 @@ window.clbenchChart = (() => {
     return `${Number(size.toPrecision(3))}${step || unit === "bytes" ? " " : ""}${marks[step]}${unit === "bytes" ? "B" : ""}`;
   };
 
-  const axis = (label, more = {}) => ({
+  const axis = (label, { ink, line }, more = {}) => ({
     label,
-    stroke: INK,
-    grid: { stroke: "#e6e6e6", width: 1 },
-    ticks: { stroke: LINE, width: 1 },
+    stroke: ink,
+    grid: { stroke: line, width: 1 },
+    ticks: { stroke: line, width: 1 },
     font: "12px sans-serif",
     labelFont: "13px sans-serif",
     ...more,
@@ -77,7 +75,7 @@ window.clbenchChart = (() => {
   };
 
   // Families as toggles: which of them are shown.
-  const toggles = (families, change) => {
+  const toggles = (families, { tone }, change) => {
     const box = element("fieldset", "", { class: "families" });
     box.append(element("legend", "Families"));
     const shown = new Set(Object.keys(families));
@@ -88,7 +86,7 @@ window.clbenchChart = (() => {
         (input.checked ? shown.add(family) : shown.delete(family)) && change();
       });
       const swatch = element("span", "", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.background = color;
+      swatch.style.background = tone(color);
       const label = element("label");
       label.append(input, swatch, ` ${family}`);
       box.append(label);
@@ -103,8 +101,7 @@ window.clbenchChart = (() => {
     return sorted.filter((one) => !sorted.some((other) => other !== one && ((better(other, one) && other.costs[cost] <= one.costs[cost]) || (other.value === one.value && other.costs[cost] < one.costs[cost]))));
   };
 
-  const costs = (data) => {
-    const root = document.getElementById("cost-chart");
+  const costs = (root, data) => {
     const scenarios = [...new Set(data.points.map((one) => one.scenario))];
     const scenario = select(scenarios.map((each) => [each, each]));
     const cost = select(Object.entries(data.costs).map(([name, [label]]) => [name, label]));
@@ -112,6 +109,8 @@ window.clbenchChart = (() => {
     bar.append(...(scenarios.length > 1 ? [labeled("Chart of scenario", scenario, "chart-scenario")] : []), labeled("Cost", cost, "chart-cost"));
     const paper = element("div", "", { class: "chart paper", role: "img" });
     const told = element("div", "", { class: "told", role: "status" });
+    root.append(paper);
+    const colors = theme(paper);
     let plot = null;
 
     const tell = (one) => {
@@ -121,7 +120,7 @@ window.clbenchChart = (() => {
       }
       const spread = one.low !== null && one.low < one.high ? ` [${short(one.low, one.unit)}, ${short(one.high, one.unit)}]` : "";
       const quality = one.unit === "share" ? "% average accuracy" : "bits per byte";
-      const spent = Object.entries(data.costs).map(([name, [, unit]]) => `${short(one.costs[name], unit)}${{ seconds: " s", amount: " FLOPs", bytes: " carried" }[unit]}`);
+      const spent = Object.entries(data.costs).map(([name, [, unit, said]]) => `${short(one.costs[name], unit)}${said}`);
       const line = element("p");
       line.append(element("strong", one.name), `: ${short(one.value, one.unit)}${spread} ${quality}; ${spent.join("; ")}.`);
       const runs = element("p", "Runs: ");
@@ -157,7 +156,7 @@ window.clbenchChart = (() => {
         const context = u.ctx;
         const ratio = devicePixelRatio;
         context.save();
-        context.strokeStyle = QUIET;
+        context.strokeStyle = colors.ink;
         context.lineWidth = ratio;
         context.setLineDash([5 * ratio, 4 * ratio]);
         context.beginPath();
@@ -178,8 +177,9 @@ window.clbenchChart = (() => {
         for (const one of chosen) {
           const [x, y] = place(u, one);
           context.globalAlpha = near && near !== one ? 0.45 : 1;
-          context.fillStyle = one.competes ? data.families[one.family] : "#ffffff";
-          context.strokeStyle = data.families[one.family];
+          const color = colors.tone(data.families[one.family]);
+          context.fillStyle = one.competes ? color : colors.surface;
+          context.strokeStyle = color;
           context.lineWidth = 2 * ratio;
           if (one.low !== null && one.low < one.high) {
             context.beginPath();
@@ -202,11 +202,11 @@ window.clbenchChart = (() => {
           const box = [left, y - 14 * ratio, left + wide, y + 2 * ratio];
           if ((near || left > u.bbox.left) && taken.every(([a, b, c, d]) => box[0] > c || box[2] < a || box[1] > d || box[3] < b)) {
             taken.push(box);
-            context.strokeStyle = "#ffffff";
+            context.strokeStyle = colors.surface;
             context.lineWidth = 4 * ratio;
             context.lineJoin = "round";
             context.strokeText(one.name, left, y - 2 * ratio);
-            context.fillStyle = INK;
+            context.fillStyle = colors.ink;
             context.fillText(one.name, left, y - 2 * ratio);
           }
         }
@@ -231,11 +231,11 @@ window.clbenchChart = (() => {
             y: { range: () => [Math.min(...ys) - pad, Math.max(...ys) + pad] },
           },
           axes: [
-            axis(label, {
+            axis(label, colors, {
               ...(log ? { splits: (u, at, low, high) => rounds(low, high, unit), filter: (u, splits) => splits } : {}),
               values: (u, ticks) => ticks.map((one) => (one === null ? "" : short(one, unit))), space: 70,
             }),
-            axis(share ? "Average accuracy (%)" : "Bits per byte", { size: 56 }),
+            axis(share ? "Average accuracy (%)" : "Bits per byte", colors, { size: 56 }),
           ],
           series: [{}, { paths: () => null, points: { show: false } }],
           hooks: { draw: [paint] },
@@ -261,7 +261,7 @@ window.clbenchChart = (() => {
         }
       });
     };
-    const families = toggles(data.families, draw);
+    const families = toggles(data.families, colors, draw);
     root.append(bar, families.box, paper, told);
     scenario.addEventListener("change", draw);
     cost.addEventListener("change", draw);
@@ -282,22 +282,23 @@ window.clbenchChart = (() => {
   };
 
   const SVG = "http://www.w3.org/2000/svg";
-  const sample = (line, dash) => {
+  const sample = (color, dash) => {
     const box = document.createElementNS(SVG, "svg");
     const stroke = document.createElementNS(SVG, "line");
     for (const [name, value] of Object.entries({ class: "sample", viewBox: "0 0 30 10", "aria-hidden": "true" })) {
       box.setAttribute(name, value);
     }
-    for (const [name, value] of Object.entries({ x1: 2, x2: 28, y1: 5, y2: 5, stroke: line.color, "stroke-width": 2.5, "stroke-dasharray": dash.join(" ") })) {
+    for (const [name, value] of Object.entries({ x1: 2, x2: 28, y1: 5, y2: 5, stroke: color, "stroke-width": 2.5, "stroke-dasharray": dash.join(" ") })) {
       stroke.setAttribute(name, value);
     }
     box.append(stroke);
     return box;
   };
 
-  const curves = (data) => {
-    const root = document.getElementById("curve-chart");
+  const curves = (root, data) => {
     const paper = element("div", "", { class: "chart paper", role: "img", "aria-label": `Accuracy on all test texts after each experience of ${data.lines.length} methods; the last values are in the table of methods` });
+    root.append(paper);
+    const colors = theme(paper);
     const list = element("ul", "", { class: "legend" });
     const hidden = new Set();
     const dashes = patterns(data.lines);
@@ -310,10 +311,10 @@ window.clbenchChart = (() => {
         plot.setSeries(at + 1, { show: shown && !hidden.has(at) });
       });
     };
-    const families = toggles(data.families, show);
+    const families = toggles(data.families, colors, show);
     const buttons = data.lines.map((line, at) => {
       const button = element("button", "", { type: "button", "aria-pressed": "true" });
-      const swatch = sample(line, dashes[at]);
+      const swatch = sample(colors.tone(line.color), dashes[at]);
       const last = line.values[line.values.length - 1];
       button.append(swatch, ` ${line.name} `, element("small", short(last, "share")));
       button.addEventListener("click", () => {
@@ -338,12 +339,15 @@ window.clbenchChart = (() => {
         cursor: { focus: { prox: 24 }, drag: { x: false, y: false }, y: false },
         scales: { x: { time: false, range: [0.8, data.stages + 0.2] }, y: { range: [0, 103] } },
         axes: [
-          axis("Experiences trained on", { incrs: [1, 2, 5, 10, 20, 50, 100], space: 30 }),
-          axis("Accuracy on all test texts (%)", { size: 50 }),
+          axis("Experiences trained on", colors, { incrs: [1, 2, 5, 10, 20, 50, 100], space: 30 }),
+          axis("Accuracy on all test texts (%)", colors, { size: 50 }),
         ],
         series: [
           {},
-          ...data.lines.map((line, at) => ({ stroke: line.color, width: 2, dash: dashes[at], points: { size: 6, fill: line.color } })),
+          ...data.lines.map((line, at) => {
+            const color = colors.tone(line.color);
+            return { stroke: color, width: 2, dash: dashes[at], points: { size: 6, fill: color } };
+          }),
         ],
         hooks: {
           setSeries: [
@@ -416,5 +420,5 @@ window.clbenchChart = (() => {
     root.append(scale, grid, told);
   };
 
-  return { costs, curves, heat };
+  return { costs: themed("cost-chart", costs), curves: themed("curve-chart", curves), heat };
 })();
