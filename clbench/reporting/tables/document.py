@@ -23,6 +23,7 @@ from clbench.reporting.tables.notes import (
     provenance,
     remarks,
     signs,
+    timed_on,
     unfinished,
 )
 from clbench.reporting.tables.summary import summary_tables
@@ -122,6 +123,9 @@ def _table(
     columns = tuple(_column(each, shown=all_shown or _telling(each, rows)) for each in measures)
     records = rows.to_dict("records")
     scenario, encoder = (plain(str(rows[name].iloc[0])) for name in PANEL)
+    timed = any(
+        column.shown and each.unit == "seconds" for column, each in zip(columns, measures, strict=True)
+    )
     best, close = _judgement(rows, [column.name for column in columns if column.shown])
     return Table(
         title=plain(rows["title"].iloc[0]),
@@ -140,6 +144,7 @@ def _table(
             *at_chance(panel),
             *unfinished(panel),
             *mixed(panel),
+            *(timed_on(panel) if timed else ()),
         ),
     )
 

@@ -118,6 +118,27 @@ def mixed(panel: pd.DataFrame) -> list[str]:
     return lines
 
 
+def timed_on(panel: pd.DataFrame) -> list[str]:
+    """One line where rows were timed on different hardware, so that their seconds do not compare."""
+    done = panel[panel["status"] == "done"]
+    rows: dict[str, list[str]] = {}
+    for method, runs in done.groupby("name", sort=True):
+        devices = {_device(one.get("machine") or {}) for one in runs["provenance"]} - {""}
+        rows.setdefault(" and ".join(sorted(devices)), []).append(plain(str(method)))
+    rows.pop("", None)  # older files do not say
+    if len(rows) < 2:
+        return []
+    *fewer, (most, _) = sorted(rows.items(), key=lambda each: len(each[1]))
+    told = [f"{plain(device)} ({enumerated(methods)})" for device, methods in fewer]
+    where = "; ".join([*told, f"{plain(most)} (all others)"])
+    return [f"Seconds of rows on different hardware do not compare: {where}."]
+
+
+def _device(machine: Mapping[str, Any]) -> str:
+    """The GPU, or else the processor, of a run."""
+    return str(machine.get("gpu") or machine.get("processor") or "")
+
+
 def _differing(settings: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
     """The values of each key that has several."""
     found: dict[str, set[str]] = {}

@@ -4,7 +4,7 @@ import doctest
 import re
 
 import pytest
-from support.result_files import HOSTILE, METHODS, ORACLE, close, loaded, result, scored, write
+from support.result_files import HOSTILE, JOINT, METHODS, ORACLE, close, loaded, result, scored, write
 
 from clbench.core.errors import UserError
 from clbench.reporting.formatting import percent
@@ -188,6 +188,23 @@ def test_a_mean_over_runs_on_different_texts_or_weights_says_so(results):
     assert f"{differ} encoder ({'a' * 12}; {'b' * 12})\n" in text
     assert f"{differ} data news ({'a' * 12}; {'b' * 12})\n" in text
     assert text.count("differ in") == 2  # not where older files do not say, nor where orders differ
+
+
+def test_seconds_on_different_hardware_are_told_apart(results):
+    here, there = {"processor": "CPU|one"}, {"processor": "CPU two", "gpu": "GPU"}
+    machines = {"ewc-frozen": (here, there), ORACLE: (there, there), JOINT: (here, here), HOSTILE: (here, {})}
+    for method, both in machines.items():
+        for seed, machine in enumerate(both):
+            content = result("gamma", method, seed)
+            content["provenance"]["machine"] = machine
+            write(results, content)
+    runs = load_results([results])
+    lines = [line for line in markdown(runs).splitlines() if "hardware" in line]
+    assert lines == [
+        "- Seconds of rows on different hardware do not compare: GPU (DKVB (oracle keys)); "
+        "CPU\\|one and GPU (EWC, frozen); CPU\\|one (all others)."
+    ]
+    assert "hardware" not in markdown(runs, ["average_accuracy"])
 
 
 def test_a_run_whose_loss_was_no_number_has_diverged(results):
