@@ -8,7 +8,7 @@ help:
 	@echo "make install    a virtual environment in .venv with the pinned versions"
 	@echo "make reproduce  the quick comparison, offline: runs/, tables and plots; with DATA=DIR, CLINC150 and R8 too"
 	@echo "make gpu        on a GPU, with DATA=DIR: its tests, the engine's speed, and what fits of encoders that train"
-	@echo "make test       the fast tests: every method; 11 minutes on two cores"
+	@echo "make test       the fast tests: every method; 9 to 16 minutes on two cores"
 	@echo "make test-all   those, and the slow ones: browser, LaTeX, wheel, W&B and Ray processes, notebooks"
 	@echo "make lint       ruff, mypy, import-linter"
 	@echo "make docs       the documentation site, in site/"
