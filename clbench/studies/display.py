@@ -106,24 +106,25 @@ class Display:
         self._bar.close()
 
     def seconds_left(self) -> float | None:
-        """The time that the jobs left will take; None as long as none has ended.
+        """The time that the jobs left will take; None as long as it is unknown for one of them.
 
         Each is expected to take the median of those of its method, tuning and scenario that have ended, or
-        else of its method and tuning, or else of its tuning, or else of all. Searches are compared with
-        searches, as far as one has ended.
+        else of its method and tuning, or else of its tuning. Others say nothing about it: a run that trains
+        the encoder takes a hundred times as long as one that does not. Searches are compared with searches.
         """
-        if not self._seconds:
-            return None
         now = self._clock()
         total = 0.0
         for at, job in self._left.items():
+            expected = self._expected(job)
+            if expected is None:
+                return None
             spent = now - self._started[at] if at in self._started else 0.0
-            total += max(0.0, self._expected(job) - spent)
+            total += max(0.0, expected - spent)
         return total / self._workers
 
-    def _expected(self, job: Job) -> float:
-        ended = next(self._seconds[group] for group in _groups(job) if group in self._seconds)
-        return (ended[(len(ended) - 1) // 2] + ended[len(ended) // 2]) / 2
+    def _expected(self, job: Job) -> float | None:
+        ended = next((self._seconds[group] for group in _groups(job) if group in self._seconds), None)
+        return None if ended is None else (ended[(len(ended) - 1) // 2] + ended[len(ended) // 2]) / 2
 
     def _time_left(self) -> str:
         seconds = self.seconds_left()
@@ -146,4 +147,4 @@ def _groups(job: Job) -> tuple[Hashable, ...]:
     """What jobs that take about the same time have in common, the closest first."""
     config = job.config
     kind = (job.search, config.baseline, config.tuning)
-    return (*kind, config.scenario), kind, (job.search, config.tuning), job.search, None
+    return (*kind, config.scenario), kind, (job.search, config.tuning)

@@ -28,7 +28,7 @@ def test_the_time_left_is_that_of_runs_of_the_same_kind(shown):
     sweep, clock = shown
     assert sweep.seconds_left() is None
     sweep.finished(0, Outcome(RUNS[0].config, None, seconds=100.0))
-    assert sweep.seconds_left() == 3 * 100 / 2  # of all, as long as none of its kind has ended
+    assert sweep.seconds_left() is None  # nothing is known of those on a frozen encoder
     sweep.finished(1, Outcome(RUNS[1].config, None, seconds=4.0))
     assert sweep.seconds_left() == (100 + 4) / 2
     sweep.message(Message(2, "experience", 0, 3))
@@ -47,17 +47,18 @@ def test_methods_of_one_tuning_are_expected_to_take_as_long():
 
 def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     sweep, clock = shown
+    sweep.finished(1, Outcome(RUNS[1].config, None, seconds=4.0))
     sweep.message(Message(0, "encoding", 320, 640))
     sweep.refresh()
     assert capsys.readouterr().err == ""
     clock.now = EVERY
     sweep.refresh()
     sweep.refresh()
-    assert capsys.readouterr().err == "0 of 4 runs done; a EWC full: encoding 320/640\n"
+    assert capsys.readouterr().err == "1 of 4 runs done; a EWC full: encoding 320/640\n"
     sweep.finished(0, Outcome(RUNS[0].config, None, seconds=30.0))
     clock.now += EVERY
     sweep.refresh()
-    assert capsys.readouterr().err == "1 of 4 runs done, about 45 s left\n"
+    assert capsys.readouterr().err == "2 of 4 runs done, about 17 s left\n"
 
 
 def test_of_many_workers_a_few_are_shown(capsys):

@@ -48,6 +48,9 @@ def cost_chart(
     for run, page in zip(frame.to_dict("records"), ids, strict=True):
         key = tuple(str(run[name]) for name in (*PANEL, "method"))
         pages.setdefault(key, []).append([run_label(run), f"{root}runs/{page}.html"])
+    offered = _MEASURED
+    if label := costs_of(frame).get(AFTER_ENCODING):  # begins with it
+        offered = {AFTER_ENCODING: (label, "seconds", " s without encoding"), **_MEASURED}
     after = finished(frame).groupby([*PANEL, "method"])[AFTER_ENCODING].mean()
     points = []
     for row in table[table["n"] > 0].to_dict("records"):
@@ -66,15 +69,12 @@ def cost_chart(
                 "low": low,
                 "high": high,
                 "costs": {
-                    AFTER_ENCODING: _number(after.get(key, math.nan)),
-                    **{name: _number(row[name]) for name in _MEASURED},
+                    name: _number(after.get(key, math.nan) if name == AFTER_ENCODING else row[name])
+                    for name in offered
                 },
                 "runs": pages[key],
             }
         )
-    offered = _MEASURED
-    if label := costs_of(frame).get(AFTER_ENCODING):  # begins with it
-        offered = {AFTER_ENCODING: (label, "seconds", " s without encoding"), **_MEASURED}
     return {"costs": offered, "families": _families(point["family"] for point in points), "points": points}
 
 
