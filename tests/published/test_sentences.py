@@ -28,7 +28,8 @@ def rates() -> pd.DataFrame:
 
 SAID = {
     ("measured-results", "Amazon reviews, 20 Newsgroups and GLUE"): (main, {
-        "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint"),
+        "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint", "replay-frozen",
+                     "finetune-frozen"),
         "dsc-dil": ("dkvb-p-incremental", "dkvb-p-generic", "dkvb-np-generic", "dkvb-np-incremental",
                     "finetune-frozen-joint", "hat-frozen-cnn", "owm-frozen-cnn", "finetune-frozen-cnn"),
     }),
