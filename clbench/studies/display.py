@@ -108,9 +108,10 @@ class Display:
     def seconds_left(self) -> float | None:
         """The time that the jobs left will take; None as long as it is unknown for one of them.
 
-        Each is expected to take the median of those of its method, tuning and scenario that have ended, or
-        else of its method and tuning, or else of its tuning. Others say nothing about it: a run that trains
-        the encoder takes a hundred times as long as one that does not. Searches are compared with searches.
+        Each is expected to take the median of those of its method, tuning, head and scenario that have ended,
+        or else of its method, tuning and head, or else of its tuning and head. Others say nothing about it: a
+        run that trains the encoder, or a CNN, takes a hundred times as long as one of a linear layer.
+        Searches are compared with searches.
         """
         now = self._clock()
         total = 0.0
@@ -146,5 +147,6 @@ class Display:
 def _groups(job: Job) -> tuple[Hashable, ...]:
     """What jobs that take about the same time have in common, the closest first."""
     config = job.config
-    kind = (job.search, config.baseline, config.tuning)
-    return (*kind, config.scenario), kind, (job.search, config.tuning)
+    trained = (job.search, config.tuning, config.head)
+    kind = (*trained, config.baseline)
+    return (*kind, config.scenario), kind, trained

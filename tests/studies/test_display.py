@@ -45,6 +45,13 @@ def test_methods_of_one_tuning_are_expected_to_take_as_long():
     assert sweep.seconds_left() == 300
 
 
+def test_a_linear_layer_says_nothing_about_a_cnn():
+    runs = [Job(RunConfig("a", "b.EWC", tuning="frozen", head=head)) for head in ("linear", "cnn")]
+    sweep = Display(runs, 1, show=False, clock=Clock())
+    sweep.finished(0, Outcome(runs[0].config, None, seconds=2.0))
+    assert sweep.seconds_left() is None
+
+
 def test_without_a_terminal_there_is_a_line_now_and_then(shown, capsys):
     sweep, clock = shown
     sweep.finished(1, Outcome(RUNS[1].config, None, seconds=4.0))
