@@ -25,6 +25,7 @@ from clbench.reporting.figures.canvas import (
 )
 from clbench.reporting.figures.labels import log_ticks, readable
 from clbench.reporting.figures.pareto import pareto_front
+from clbench.reporting.hardware import with_comparable_seconds
 from clbench.reporting.names import common_tuning
 from clbench.reporting.statistics.intervals import LEAST_RUNS, hierarchical_interval
 
@@ -65,7 +66,8 @@ def accuracy_cost_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = No
     Seconds are without encoding where all encoders are frozen (:func:`costs_of`). Points are means over
     finished runs, and bars their 95 % intervals where there are several. The front joins the methods that no
     other beats in both; joint training, and methods that are told the experience where others are not, are
-    drawn, but have no part in it. Methods whose runs do not record a cost are named over its panel.
+    drawn, but have no part in it. Methods whose runs do not record a cost,
+    or whose seconds are of several kinds of hardware, are named over its panel.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
@@ -85,6 +87,7 @@ def cost_figure(
 ) -> Figure:
     """The same for any column of loaded results, times ``scale``; ``label`` names the vertical axis."""
     whole = frame if whole is None else whole
+    frame, whole = with_comparable_seconds(frame), with_comparable_seconds(whole)
     costs = costs_of(whole)
     with drawing():
         figure, rows = rows_of_panels(frame, whole, _HEIGHT, len(costs), sharey=True)
@@ -114,7 +117,7 @@ def _panel(
         return
     lacking = [method for method in looks_of(done, whole) if method not in set(known["method"])]
     if lacking:
-        note(axes, "not recorded", [names_of(done, whole)[method] for method in lacking], 32)
+        note(axes, "without a value", [names_of(done, whole)[method] for method in lacking], 32)
     points = []
     for method, look in looks_of(known, whole).items():
         runs = known[known["method"] == method]

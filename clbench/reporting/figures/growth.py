@@ -56,7 +56,7 @@ def growth_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = None) -> 
             for axes, (column, (label, factor)) in zip(grid, MEASURED.items(), strict=True):
                 _panel(axes, runs.assign(value=factor * runs[column]), whole)
                 axes.set_ylabel(label)
-                if factor == 1 and (runs[column] > 0).all():
+                if factor == 1 and (runs[column].dropna() > 0).all():
                     axes.set_yscale("log")
             for axes in grid[2:]:
                 axes.set_xlabel("Experiences")

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from clbench.reporting.figures.canvas import GRAY, WIDTH, drawing, finished, groups, names_of
 from clbench.reporting.figures.labels import scenario_title
 from clbench.reporting.figures.styles import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
+from clbench.reporting.hardware import with_comparable_seconds
 
 PHASES = {
     "encode": ("encoding", SKY, ""),
@@ -67,10 +68,12 @@ def phase_seconds_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = No
 def mean_seconds(runs: pd.DataFrame) -> pd.DataFrame:
     """The mean seconds per phase over the finished runs of each method, in the order of :data:`PHASES`.
 
-    A row per method of ``runs``, by name; without a finished run, or without a record, it is NaN.
+    A row per method of ``runs``, by name; without a finished run, without a record, or with runs on several
+    kinds of hardware it is NaN.
     """
     columns = {f"costs.seconds.{phase}": phase for phase in PHASES}
-    means = finished(runs).groupby("method")[list(columns)].mean().rename(columns=columns)
+    timed = with_comparable_seconds(finished(runs))
+    means = timed.groupby("method")[list(columns)].mean().rename(columns=columns)
     return means.reindex(sorted(set(runs["method"])))
 
 
@@ -94,7 +97,7 @@ def _bars(axes: Axes, seconds: pd.DataFrame, phases: list[str]) -> None:
         left = left + width
     recorded = seconds[phases].notna().any(axis=1)
     for place, (total, known) in enumerate(zip(left, recorded, strict=True)):
-        text = f" {readable_seconds(total)}" if known else " not recorded"
+        text = f" {readable_seconds(total)}" if known else " without a value"
         axes.text(total, place, text, va="center", fontsize=8, color=GRAY)
     axes.grid(visible=False, axis="y")
     if left.max() > 0:

@@ -15,6 +15,7 @@ from clbench.reporting.figures.costs import COSTS as AXES
 from clbench.reporting.figures.curves import spread_out, stacked
 from clbench.reporting.figures.matrices import mean_matrix
 from clbench.reporting.figures.styles import COLORS, line_styles
+from clbench.reporting.hardware import with_comparable_seconds
 from clbench.reporting.load import PANEL, classified
 from clbench.reporting.measures import MEASURES, RANKED
 from clbench.reporting.site.names import run_label
@@ -51,7 +52,7 @@ def cost_chart(
     offered = _MEASURED
     if label := costs_of(frame).get(AFTER_ENCODING):  # begins with it
         offered = {AFTER_ENCODING: (label, "seconds", " s without encoding"), **_MEASURED}
-    after = finished(frame).groupby([*PANEL, "method"])[AFTER_ENCODING].mean()
+    after = with_comparable_seconds(finished(frame)).groupby([*PANEL, "method"])[AFTER_ENCODING].mean()
     points = []
     for row in table[table["n"] > 0].to_dict("records"):
         key = tuple(str(row[name]) for name in (*PANEL, "method"))

@@ -10,6 +10,7 @@ from clbench.core.result_fields import STATUSES
 from clbench.reporting.figures.costs import AFTER_ENCODING, costs_of
 from clbench.reporting.figures.pareto import pareto_front
 from clbench.reporting.formatting import Unit
+from clbench.reporting.hardware import with_comparable_seconds
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import ACCURACY, RANKED, Measure
 from clbench.reporting.site.grid import Cell, Column, Grid
@@ -61,7 +62,7 @@ def best_grid(table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
 def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str, str]) -> Grid:
     """The Pareto front of accuracy and each cost, for each scenario and encoder."""
     rows = []
-    done = frame[frame["status"] == "done"]
+    done = with_comparable_seconds(frame[frame["status"] == "done"])
     rated = [row for row in table.to_dict("records") if row["competes"]]
     costs = costs_of(frame)
     fair = {(row["scenario"], row["encoder"], row["method"]) for row in rated}
@@ -78,7 +79,7 @@ def fronts_grid(frame: pd.DataFrame, table: pd.DataFrame, scenarios: Mapping[str
                 f"{method} ({_quality(accuracy, ranked)}, {_amount(value, cost)})"
                 for method, value, accuracy in best.sort_values([cost, ranked.source]).itertuples(name=None)
             ]
-            cells.append(Cell("" if names else "not recorded", items=names))
+            cells.append(Cell("" if names else "without a value", items=names))
         rows.append([Cell(str(scenario), href=scenarios[str(scenario)]), Cell(str(encoder)), *cells])
     columns = [Column(name) for name in ("Scenario", "Encoder", *costs.values())]
     return Grid("Methods that no other one beats in both accuracy and cost", columns, rows)

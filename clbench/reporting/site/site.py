@@ -14,12 +14,12 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from clbench.reporting.formatting import percent, plain
+from clbench.reporting.hardware import machines_note
 from clbench.reporting.site import comparison, overview, runs
 from clbench.reporting.site.charts import cost_chart, curve_chart, heat_maps
 from clbench.reporting.site.figures import figures
 from clbench.reporting.site.findings import findings
 from clbench.reporting.site.folder import replacing_pages
-from clbench.reporting.site.machines import machines_note
 from clbench.reporting.site.measures import SPREAD_MEANING, meaning
 from clbench.reporting.site.names import run_ids, run_label, scenario_ids
 from clbench.reporting.site.values import shade
@@ -106,7 +106,7 @@ class _Site:
                 self.table, "All scenarios and methods", links, self._first_runs("runs/"), everything=False
             ),
             spread=SPREAD_MEANING,
-            machines=machines_note(self.frame["provenance"]),
+            machines=machines_note(self.frame),
             unfinished=comparison.unfinished_grid(self.runs, [f"runs/{name}.html" for name in self.ids]),
         )
 
@@ -143,7 +143,7 @@ class _Site:
             experiences=None if told is None else comparison.experiences_grid(told),
             examples=[(f"{at} {name}", texts[name]) for at, name in enumerate(named, 1) if name in texts],
             spread=SPREAD_MEANING,
-            machines=machines_note(here["provenance"]),
+            machines=machines_note(here),
             figures=list(figures(here, self.frame)),
             runs=comparison.runs_grid(runs_here, [f"../runs/{self.ids[place]}.html" for place in mine]),
         )

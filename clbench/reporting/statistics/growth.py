@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from clbench.reporting.hardware import on_several
+
 LEAST = 3
 """So many lengths of a stream make a line."""
 PHASES = ("keys", "train", "validate", "consolidate")
@@ -24,8 +26,8 @@ def by_length(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Its rows of these runs, with ``stream_name`` (without the number), ``length`` (experiences),
-        ``accuracy_last`` and ``forgetting`` (shares), ``seconds_learning`` (of the stream) and ``carried``
-        (bytes).
+        ``accuracy_last`` and ``forgetting`` (shares), ``seconds_learning`` (of the stream; NaN for
+        methods whose runs are of several kinds of hardware) and ``carried`` (bytes).
     """
     done = frame[(frame["status"] == "done") & (frame["stream"] == "sequential")]
     names = [re.sub(r"-\d+$", "", name) for name in done["scenario"]]
@@ -40,6 +42,8 @@ def by_length(frame: pd.DataFrame) -> pd.DataFrame:
         ],
         carried=done["costs.carried_bytes.total"],
     )
+    mixed = on_several(made, ["stream_name", "encoder", "method"])
+    made["seconds_learning"] = made["seconds_learning"].mask(mixed)
     lengths = made.groupby(["stream_name", "encoder"])["length"].transform("nunique")
     return made[lengths >= LEAST]
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from clbench.reporting.hardware import with_comparable_seconds
 from clbench.reporting.load import PANEL
 from clbench.reporting.measures import MEASURES, Measure
 from clbench.reporting.statistics.intervals import hierarchical_interval
@@ -41,8 +42,10 @@ def comparison_table(frame: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         ``_low`` and ``_high``: the 95 % interval (hierarchical bootstrap), ``_sd``: the standard deviation
         (n - 1 in the denominator), ``_n``: the number of these runs, ``_mark``: ``best``, or ``close`` if it
         is not significantly worse, ``_p``: the p-value of the test against the best, simultaneous over
-        all pairs, and ``_pairs``: the number of runs in that test. An undefined value is NaN.
+        all pairs, and ``_pairs``: the number of runs in that test. An undefined value is NaN; so are the
+        seconds of a method whose runs are of several kinds of hardware.
     """
+    frame = with_comparable_seconds(frame)
     methods = frame.groupby("method", sort=True)
     # A method that lacks runs here is described by its runs elsewhere.
     known = {name: _described(rows) for name, rows in methods}

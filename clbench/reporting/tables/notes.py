@@ -11,6 +11,7 @@ import pandas as pd
 from clbench.core.notes import Note, NoteKind
 from clbench.core.result_fields import WORDING
 from clbench.reporting.formatting import plain
+from clbench.reporting.hardware import hardware
 from clbench.reporting.measures import ACCURACY
 from clbench.reporting.names import enumerated
 
@@ -108,7 +109,7 @@ def mixed(panel: pd.DataFrame) -> list[str]:
     """One line for each setting, and each fingerprint, in which the finished runs behind one mean differ."""
     lines = []
     for method, runs in panel[panel["status"] == "done"].groupby("name", sort=True):
-        configs = [{key: config[key] for key in config.keys() - _VARIES} for config in runs["config"]]
+        configs = [_settings(config) for config in runs["config"]]
         absent = dict.fromkeys({key for config in configs for key in config})
         prints = [_fingerprints(source) for source in runs["provenance"]]  # older files lack some
         found = _differing([{**absent, **config} for config in configs]) | _differing(prints)
@@ -118,25 +119,34 @@ def mixed(panel: pd.DataFrame) -> list[str]:
     return lines
 
 
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run, each argument on its own: files older than an argument lack it."""
+    arguments = config.get("arguments") or {}
+    own = {key: config[key] for key in config.keys() - _VARIES - {"arguments"}}
+    return own | {f"the argument {name}": value for name, value in arguments.items()}
+
+
 def timed_on(panel: pd.DataFrame) -> list[str]:
-    """One line where rows were timed on different hardware, so that their seconds do not compare."""
-    done = panel[panel["status"] == "done"]
-    rows: dict[str, list[str]] = {}
-    for method, runs in done.groupby("name", sort=True):
-        devices = {_device(one.get("machine") or {}) for one in runs["provenance"]} - {""}
-        rows.setdefault(" and ".join(sorted(devices)), []).append(plain(str(method)))
-    rows.pop("", None)  # older files do not say
-    if len(rows) < 2:
-        return []
-    *fewer, (most, _) = sorted(rows.items(), key=lambda each: len(each[1]))
-    told = [f"{plain(device)} ({enumerated(methods)})" for device, methods in fewer]
-    where = "; ".join([*told, f"{plain(most)} (all others)"])
-    return [f"Seconds of rows on different hardware do not compare: {where}."]
-
-
-def _device(machine: Mapping[str, Any]) -> str:
-    """The GPU, or else the processor, of a run."""
-    return str(machine.get("gpu") or machine.get("processor") or "")
+    """Which rows were timed on which hardware, where it differs: between rows, or between runs of one."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for method, runs in panel[panel["status"] == "done"].groupby("name", sort=True):
+        kinds = tuple(sorted(set(runs["provenance"].map(hardware)) - {""}))
+        rows.setdefault(kinds, []).append(plain(str(method)))
+    alike = sorted(
+        ((kinds[0], methods) for kinds, methods in rows.items() if len(kinds) == 1),
+        key=lambda each: len(each[1]),
+    )
+    mixed = [(kinds, methods) for kinds, methods in rows.items() if len(kinds) > 1]
+    lines = []
+    if len(alike) > 1:
+        *fewer, (most, _) = alike
+        told = [f"{kind} ({enumerated(methods)})" for kind, methods in fewer]
+        where = "; ".join([*told, f"{most} (all others)"])
+        lines.append(f"Seconds of rows on different hardware do not compare: {where}.")
+    if mixed:
+        told = [f"{' and '.join(kinds)} ({enumerated(methods)})" for kinds, methods in mixed]
+        lines.append(f"No seconds where runs are on different hardware: {'; '.join(told)}.")
+    return lines
 
 
 def _differing(settings: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:

@@ -8,7 +8,7 @@ import pytest
 from support.figure_results import load, run
 
 import clbench.reporting as plots
-from clbench.reporting.figures import costs
+from clbench.reporting.figures import costs, phases
 
 # Costs
 
@@ -72,7 +72,21 @@ def test_bars_of_costs_are_the_interval_of_both(tmp_path):
 
 def test_methods_without_a_recorded_cost_are_named(tmp_path):
     frame = load(tmp_path, [costing("ncm", 0.5, 10, 5), costing("ewc", 0.5, 10)])
-    assert plots.accuracy_cost_figure(frame).axes[2].get_title() == "not recorded: EWC"
+    assert plots.accuracy_cost_figure(frame).axes[2].get_title() == "without a value: EWC"
+
+
+def test_seconds_on_a_gpu_and_on_a_processor_have_no_point_and_no_bar(tmp_path):
+    frame = load(
+        tmp_path, [costing("ncm", 0.5, 10, 5), *(costing("ewc", 0.5, 10, 5, seed=s) for s in (0, 1))]
+    )
+    machines = [{"gpu": "GPU"}, {"processor": "CPU"}, {"processor": "CPU"}]
+    frame["provenance"] = [{"machine": each} for each in machines]
+    assert frame["method"].tolist() == ["ewc", "ewc", "ncm"]
+    seconds, _, carried = plots.accuracy_cost_figure(frame).axes
+    assert seconds.get_title() == "without a value: EWC"
+    assert list(points(seconds)) == ["ncm"]
+    assert sorted(points(carried)) == ["ewc", "ncm"]
+    assert phases.mean_seconds(frame).isna().all(axis=1)["ewc"]
 
 
 def test_the_pareto_front_is_that_of_comparing_each_with_each():
@@ -144,8 +158,8 @@ def test_phases_are_stacked_and_the_fastest_is_first(tmp_path):
         "evaluation": (18, 2),
     }
     assert bars["evaluation"][0] == (11, 1)
-    assert [text.get_text().strip() for text in every.texts] == ["12", "20", "not recorded"]
-    assert [text.get_text().strip() for text in rest.texts] == ["2.0", "10", "not recorded"]
+    assert [text.get_text().strip() for text in every.texts] == ["12", "20", "without a value"]
+    assert [text.get_text().strip() for text in rest.texts] == ["2.0", "10", "without a value"]
     assert "encoding" not in [phase.get_label() for phase in rest.containers]
 
 

@@ -18,7 +18,7 @@ def runs(scenario, length, method="a", seed=0, seconds=0.0, status="done", accur
         "stream": "sequential", "status": status, "title": scenario, "competes": True,
         "metrics.average_accuracy": accuracy, "metrics.forgetting": 0.1 * math.log2(length),
         "costs.carried_bytes.total": 7.0 * length**2, "experiences": [{"seconds": each}] * length,
-        "config": {"baseline": "baselines.ncm", "method": method},
+        "config": {"baseline": "baselines.ncm", "method": method}, "provenance": {},
     }  # fmt: skip
 
 
@@ -78,3 +78,13 @@ def test_a_figure_has_a_panel_for_each_measure_of_each_stream():
         assert line.get_xdata().tolist() == [10, 20, 80]
         assert all(least < each < most for each in line.get_ydata())
     assert axes[2].lines[0].get_ydata()[0] == pytest.approx(3 * 10**0.5 / 10)
+
+
+def test_seconds_on_a_gpu_and_on_a_processor_have_no_law():
+    made = frame(*(runs(f"one-{length}", length, method="b", seconds=length) for length in (10, 20, 80)))
+    made["provenance"] = [{"machine": {"gpu": "GPU"} if place == 0 else {"processor": "CPU"}}
+                          for place in range(len(made))]  # fmt: skip
+    found = growth_table(made).set_index("method")
+    assert math.isnan(found.loc["a", "seconds"])
+    assert found.loc["a", "carried"] == pytest.approx(2)
+    assert found.loc["b", "seconds"] == pytest.approx(1)

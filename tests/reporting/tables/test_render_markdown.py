@@ -11,6 +11,7 @@ from clbench.reporting.formatting import percent
 from clbench.reporting.load import load_results
 from clbench.reporting.publish.readme import filled
 from clbench.reporting.tables import render_markdown
+from clbench.reporting.tables.comparison import comparison_table
 from clbench.reporting.tables.render import csv, markdown, text_table
 
 
@@ -171,6 +172,19 @@ def test_a_mean_over_runs_with_different_settings_says_so(results):
     assert text.count("differ in") == 1  # seeds may differ
 
 
+def test_an_argument_that_older_files_lack_is_no_difference_unless_it_is_given(results):
+    given = {"ewc-frozen": [{"fisher": "online"}, {"fisher": "online", "later": None}],
+             ORACLE: [{"keys": 8}, {"keys": 8, "later": "new"}]}  # fmt: skip
+    for method, both in given.items():
+        for seed, arguments in enumerate(both):
+            content = result("alpha", method, seed)
+            content["config"]["arguments"] = arguments
+            write(results, content)
+    text = markdown(load_results([results]))
+    assert "the mean is over runs that differ in the argument later (None; new)\n" in text
+    assert text.count("differ in") == 1
+
+
 def test_a_mean_over_runs_on_different_texts_or_weights_says_so(results):
     for seed, digit in enumerate("ab"):
         content = result("alpha", "ewc-frozen", seed)
@@ -202,8 +216,11 @@ def test_seconds_on_different_hardware_are_told_apart(results):
     lines = [line for line in markdown(runs).splitlines() if "hardware" in line]
     assert lines == [
         "- Seconds of rows on different hardware do not compare: GPU (DKVB (oracle keys)); "
-        "CPU\\|one and GPU (EWC, frozen); CPU\\|one (all others)."
+        "CPU\\|one (all others).",
+        "- No seconds where runs are on different hardware: CPU\\|one and GPU (EWC, frozen).",
     ]
+    seconds = comparison_table(runs).set_index("method")["seconds_total"]
+    assert seconds.index[seconds.isna()].tolist() == ["ewc-frozen"]  # the mean of two kinds says nothing
     assert "hardware" not in markdown(runs, ["average_accuracy"])
 
 
