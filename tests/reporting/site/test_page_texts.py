@@ -45,9 +45,12 @@ def test_a_page_says_where_runs_of_different_machines_have_seconds_that_do_not_c
     write_result(tmp_path / "runs", "news", "ewc-frozen", 0)
     write_result(tmp_path / "runs", "mail", "ewc-frozen", 0)
     frame = load_results([tmp_path / "runs"])
-    machine = {"system": "Linux", "processor": "X", "cores": 16, "gpu": "H200"}
-    frame.at[0, "provenance"] = {**frame.at[0, "provenance"], "machine": machine}
+    machine = {"system": "Linux", "processor": "X", "cores": 16}
+    for at, more in enumerate(({"gpu": "H200"}, {})):
+        frame.at[at, "provenance"] = {**frame.at[at, "provenance"], "machine": machine | more}
     write_page(frame, tmp_path / "out")
-    assert "different machines (H200; " in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "different machines (H200; X with 16 cores)" in (tmp_path / "out" / "index.html").read_text(
+        encoding="utf-8"
+    )
     for page in (tmp_path / "out" / "scenarios").glob("*.html"):
         assert "different machines" not in page.read_text(encoding="utf-8")
