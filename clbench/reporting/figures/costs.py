@@ -66,8 +66,8 @@ def accuracy_cost_figure(frame: pd.DataFrame, *, whole: pd.DataFrame | None = No
     Seconds are without encoding where all encoders are frozen (:func:`costs_of`). Points are means over
     finished runs, and bars their 95 % intervals where there are several. The front joins the methods that no
     other beats in both; joint training, and methods that are told the experience where others are not, are
-    drawn, but have no part in it. Methods whose runs do not record a cost,
-    or whose seconds are of several kinds of hardware, are named over its panel.
+    drawn, but have no part in it. Methods whose runs do not record a cost, or whose seconds are of several
+    kinds of hardware, are named over its panel.
 
     Args:
         frame: What :func:`clbench.reporting.load.load_results` returns.
