@@ -44,7 +44,7 @@ class AGEM(ContinualLearner):
         paper="Chaudhry et al. 2019, arXiv 1812.00420",
         bibtex=("chaudhry2019agem",),
         family="rehearsal",
-        default_lr={"full": 1e-2, "frozen": 0.03, "cnn": 0.03, "adapter": 1e-1, "lora": 1e-1, "prompt": 1.0},
+        default_lr={"full": 1e-2, "frozen": 0.03, "cnn": 0.1, "adapter": 1e-1, "lora": 1e-1, "prompt": 1.0},
         memory={"buffer.": "buffer"},
         named_by_value=("fill",),
         deviations=(
