@@ -29,14 +29,17 @@ def rates() -> pd.DataFrame:
 SAID = {
     ("measured-results", "Amazon reviews, 20 Newsgroups and GLUE"): (main, {
         "20ng-cil": ("dkvb-np-oracle", "dkvb-np-generic", "finetune-frozen-joint", "replay-frozen",
-                     "finetune-frozen", "hat-adapter", "replay-full"),
+                     "finetune-frozen", "hat-adapter", "replay-full", "l2p"),
         "dsc-dil": ("dkvb-p-oracle", "dkvb-p-generic", "dkvb-np-generic", "dkvb-np-oracle",
-                    "finetune-frozen-joint", "hat-frozen-cnn", "owm-frozen-cnn", "finetune-frozen-cnn"),
+                    "finetune-frozen-joint", "hat-frozen-cnn", "owm-frozen-cnn", "finetune-frozen-cnn",
+                    "l2p", "olora", "finetune-full"),
     }),
     ("measured-results", "Encoders that train"): (main, {
-        "20ng-cil": ("finetune-full", "finetune-full-joint", "hat-adapter", "finetune-adapter"),
-        "dsc-dil": ("finetune-full", "finetune-full-joint"),
-        "glue4-til": ("finetune-full-joint", "replay-full", "finetune-adapter", "finetune-lora"),
+        "20ng-cil": ("finetune-full", "finetune-full-joint", "hat-adapter", "finetune-adapter", "olora",
+                     "finetune-lora"),
+        "dsc-dil": ("finetune-full", "finetune-full-joint", "olora", "finetune-lora"),
+        "glue4-til": ("finetune-full-joint", "replay-full", "finetune-adapter", "finetune-lora", "l2p",
+                      "finetune-frozen"),
     }),
     ("measured-results", "Reuters R8, single-head"): (single_head, {
         "r8-cil": ("finetune-frozen",),
