@@ -249,3 +249,15 @@ def test_the_sentences_on_published_figures_have_both():
     }
     said = re.findall(r"\d+\.\d", sentences("findings", "What published figures say"))
     assert set(said) == ours | theirs | {REPORTED_BY_A_USER}
+
+
+def test_what_training_the_encoder_gains_is_as_said():
+    runs = main()
+    frozen = runs["config"].map(lambda each: each["tuning"] == "frozen")
+    means = 100 * runs.groupby(["scenario", "method"])["metrics.average_accuracy"].mean()
+    trained, others = ({*runs["method"][each]} for each in (~frozen & runs["competes"], frozen))
+    assert len(trained) == 7
+    gains = means["dsc-dil"][[*trained]] - means["dsc-dil"][[*others]].max()
+    said = f"{gains.min():.0f} to {gains.max():.0f} points above all on frozen features"
+    assert said in " ".join(sentences("measured-results", "Amazon reviews, 20 Newsgroups and GLUE").split())
+    assert (means["20ng-cil"][[*trained]] < means["20ng-cil", "finetune-frozen"]).all()
